@@ -1,0 +1,412 @@
+//! Kinds of the embedder's own, and kinds that this build does not know.
+//!
+//! A program declares its kinds, with [`custom_kinds!`](crate::custom_kinds) for typed details or with
+//! [`EventType::declare`] at run time. A name read from outside that nobody declared is never added to the table:
+//! its events are [`EventType::Unknown`], and the name stays in the payload.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, LazyLock, OnceLock, PoisonError, RwLock};
+
+use compact_str::CompactString;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::kind::{Category, Details, EventType, Payload, Severity, Traits};
+
+/// How many kinds a program may declare.
+pub const MAX_DECLARED: usize = 4_096;
+
+/// The longest name of a kind, in bytes.
+pub const MAX_KIND_BYTES: usize = 64;
+
+/// Why a text is not the name of a kind. Names are `segment(.segment)+`, segments are `[a-z0-9_]+`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KindNameError {
+    /// It is longer than [`MAX_KIND_BYTES`].
+    #[error("a name of a kind has at most {MAX_KIND_BYTES} bytes, this one {actual}")]
+    TooLong {
+        /// How many bytes it has.
+        actual: usize,
+    },
+    /// A segment is empty, or a character is none of `[a-z0-9_.]`.
+    #[error("a name of a kind is segments of a-z, 0-9 and _ joined by dots; the fault is at byte {at}")]
+    Grammar {
+        /// Where the fault is, in bytes from the start.
+        at: usize,
+    },
+    /// It has no dot.
+    #[error("a name of a kind has at least two segments joined by a dot")]
+    OneSegment,
+}
+
+/// Why a kind could not be declared.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeclareError {
+    /// It is no name of a kind.
+    #[error("cannot declare a kind of event")]
+    Name(#[source] KindNameError),
+    /// The name belongs to the domain.
+    #[error("cannot declare \"{name}\": it is a kind of the domain")]
+    BuiltIn {
+        /// The name.
+        name: String,
+    },
+    /// The table is full.
+    #[error("cannot declare \"{name}\": {MAX_DECLARED} kinds are declared already")]
+    Full {
+        /// The name.
+        name: String,
+    },
+}
+
+/// Checks the name of a kind.
+pub(super) const fn check_kind_name(name: &str) -> Result<(), KindNameError> {
+    let bytes = name.as_bytes();
+    if bytes.len() > MAX_KIND_BYTES {
+        return Err(KindNameError::TooLong { actual: bytes.len() });
+    }
+    let (mut rest, mut at, mut dots, mut segment) = (bytes, 0, 0, 0);
+    while let [byte, tail @ ..] = rest {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'_' => segment += 1,
+            b'.' if segment > 0 => {
+                segment = 0;
+                dots += 1;
+            }
+            _ => return Err(KindNameError::Grammar { at }),
+        }
+        rest = tail;
+        at += 1;
+    }
+    if segment == 0 {
+        return Err(KindNameError::Grammar { at });
+    }
+    if dots == 0 { Err(KindNameError::OneSegment) } else { Ok(()) }
+}
+
+/// A kind of the embedder's own: its name and what follows from it.
+#[derive(Debug)]
+pub struct CustomKind {
+    name: &'static str,
+    traits: Traits,
+}
+
+impl CustomKind {
+    /// A kind of category [`Category::Custom`], severity [`Severity::Info`], without flags.
+    ///
+    /// # Panics
+    /// If the name is outside the grammar. In a `const` or `static`, where this belongs, that does not compile.
+    pub const fn new(name: &'static str) -> Self {
+        assert!(
+            check_kind_name(name).is_ok(),
+            "the name of a kind is segments of a-z, 0-9 and _ joined by dots, at most 64 bytes"
+        );
+        Self { name, traits: Traits::CUSTOM }
+    }
+
+    /// The same kind in another category.
+    #[must_use]
+    pub const fn category(self, category: Category) -> Self {
+        Self { traits: Traits { category, ..self.traits }, ..self }
+    }
+
+    /// The same kind with another severity.
+    #[must_use]
+    pub const fn severity(self, severity: Severity) -> Self {
+        Self { traits: Traits { severity, ..self.traits }, ..self }
+    }
+
+    /// The same kind in the critical ring.
+    #[must_use]
+    pub const fn critical(self) -> Self {
+        Self { traits: Traits { is_critical: true, ..self.traits }, ..self }
+    }
+
+    /// The same kind in the audit class.
+    #[must_use]
+    pub const fn security(self) -> Self {
+        Self { traits: Traits { is_security: true, ..self.traits }, ..self }
+    }
+
+    /// Its dotted name.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(super) const fn traits(&self) -> Traits {
+        self.traits
+    }
+
+    /// Declares it, so that its events are read as what they are. Emitting one does so too.
+    ///
+    /// # Errors
+    /// [`DeclareError`] if its name belongs to the domain or the table is full.
+    pub fn declare(&'static self) -> Result<EventType, DeclareError> {
+        insert(self.name, || self).map(EventType::Custom)
+    }
+}
+
+/// The declared kinds by name. Entries are never removed; only the program adds to it.
+static DECLARED: LazyLock<RwLock<HashMap<&'static str, &'static CustomKind>>> =
+    LazyLock::new(RwLock::default);
+
+pub(super) fn declared(name: &str) -> Option<&'static CustomKind> {
+    DECLARED.read().unwrap_or_else(PoisonError::into_inner).get(name).copied()
+}
+
+pub(super) fn declare(name: &str) -> Result<&'static CustomKind, DeclareError> {
+    check_kind_name(name).map_err(DeclareError::Name)?;
+    insert(name, || Box::leak(Box::new(CustomKind::new(Box::leak(name.to_owned().into_boxed_str())))))
+}
+
+fn insert(
+    name: &str,
+    kind: impl FnOnce() -> &'static CustomKind,
+) -> Result<&'static CustomKind, DeclareError> {
+    if let Some(known) = declared(name) {
+        return Ok(known);
+    }
+    if EventType::built_in(name).is_some() {
+        return Err(DeclareError::BuiltIn { name: name.to_owned() });
+    }
+    let mut table = DECLARED.write().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = table.get(name) {
+        return Ok(known);
+    }
+    if table.len() >= MAX_DECLARED {
+        return Err(DeclareError::Full { name: name.to_owned() });
+    }
+    let kind = kind();
+    table.insert(kind.name, kind);
+    Ok(kind)
+}
+
+/// Details of a custom or unknown kind: typed as they were emitted, or the JSON that was read.
+#[derive(Clone)]
+pub struct CustomPayload {
+    event_type: EventType,
+    name: CompactString,
+    body: Body,
+}
+
+#[derive(Clone)]
+enum Body {
+    Typed(Arc<dyn AnyDetails>),
+    /// As read, and what it was decoded to when somebody asked for it by type.
+    Read {
+        json: Box<RawValue>,
+        typed: OnceLock<Arc<dyn AnyDetails>>,
+    },
+}
+
+/// Details of any type, as a payload holds them.
+trait AnyDetails: Any + fmt::Debug + Send + Sync {
+    fn to_json(&self) -> Result<Box<RawValue>, serde_json::Error>;
+}
+
+impl<T: Serialize + fmt::Debug + Send + Sync + 'static> AnyDetails for T {
+    fn to_json(&self) -> Result<Box<RawValue>, serde_json::Error> {
+        to_raw_value(self)
+    }
+}
+
+/// Why details could not be made into a custom payload.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CustomPayloadError {
+    /// The kind belongs to the domain or is unknown.
+    #[error("cannot make a custom event of kind \"{event_type}\": it was not declared as one")]
+    NotCustom {
+        /// The kind.
+        event_type: EventType,
+    },
+    /// The details have no JSON form.
+    #[error("cannot write the details of \"{event_type}\" as JSON")]
+    Details {
+        /// The kind.
+        event_type: EventType,
+        /// What `serde_json` says.
+        source: serde_json::Error,
+    },
+}
+
+impl CustomPayload {
+    /// A payload of a declared kind with the JSON form of `details`.
+    ///
+    /// # Errors
+    /// [`CustomPayloadError`] if `event_type` is not [`EventType::Custom`] or `details` has no JSON form.
+    pub fn new(event_type: EventType, details: &impl Serialize) -> Result<Self, CustomPayloadError> {
+        let EventType::Custom(kind) = event_type else {
+            return Err(CustomPayloadError::NotCustom { event_type });
+        };
+        let json =
+            to_raw_value(details).map_err(|source| CustomPayloadError::Details { event_type, source })?;
+        Ok(Self::read(event_type, CompactString::const_new(kind.name()), json))
+    }
+
+    pub(super) fn read(event_type: EventType, name: CompactString, json: Box<RawValue>) -> Self {
+        Self { event_type, name, body: Body::Read { json, typed: OnceLock::new() } }
+    }
+
+    #[doc(hidden)]
+    pub fn typed<T: Details + Serialize>(details: T) -> Self {
+        let EventType::Custom(kind) = T::TYPE else {
+            unreachable!("`custom_kinds!` gives details a custom kind");
+        };
+        // A full table only means that such events are read back as unknown, with their name.
+        drop(kind.declare());
+        let name = CompactString::const_new(kind.name());
+        Self { event_type: T::TYPE, name, body: Body::Typed(Arc::new(details)) }
+    }
+
+    #[doc(hidden)]
+    pub fn details<T: Details + Serialize + DeserializeOwned>(&self) -> Option<&T> {
+        if self.name != T::TYPE.as_str() {
+            return None;
+        }
+        let details: &dyn Any = match &self.body {
+            Body::Typed(details) => &**details,
+            Body::Read { json, typed } => match typed.get() {
+                Some(details) => &**details,
+                None => {
+                    let decoded: T = serde_json::from_str(json.get()).ok()?;
+                    &**typed.get_or_init(|| Arc::new(decoded))
+                }
+            },
+        };
+        details.downcast_ref()
+    }
+
+    /// The kind: custom, or unknown.
+    pub fn event_type(&self) -> EventType {
+        self.event_type
+    }
+
+    /// The name of the kind, also where the kind is unknown.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The details as JSON text.
+    ///
+    /// # Errors
+    /// `serde_json`'s, if typed details have no JSON form.
+    pub fn to_json(&self) -> Result<Box<RawValue>, serde_json::Error> {
+        match &self.body {
+            Body::Typed(details) => details.to_json(),
+            Body::Read { json, .. } => Ok(json.clone()),
+        }
+    }
+}
+
+impl fmt::Debug for CustomPayload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut tuple = f.debug_tuple("CustomPayload");
+        tuple.field(&self.name());
+        match &self.body {
+            Body::Typed(details) => tuple.field(details),
+            Body::Read { json, .. } => tuple.field(&json.get()),
+        };
+        tuple.finish()
+    }
+}
+
+impl PartialEq for CustomPayload {
+    fn eq(&self, other: &Self) -> bool {
+        let json = |payload: &Self| payload.to_json().ok().map(|json| json.get().to_owned());
+        self.name == other.name && json(self) == json(other)
+    }
+}
+
+#[doc(hidden)]
+pub fn into_payload<T: Details + Serialize>(details: T) -> Payload {
+    Payload::Custom(CustomPayload::typed(details))
+}
+
+/// Declares kinds of the embedder's own for its types of details.
+///
+/// Each line names a type (`Serialize + DeserializeOwned + Debug + Send + Sync + 'static`) and the wire name of
+/// its kind: dotted lower-case segments, at most 64 bytes, never changed or reused. What is not plain about a kind
+/// follows: its `category`, `severity`, whether it is `critical` or of the `security` class.
+///
+/// ```
+/// use agentbus::{DomainEvent, EventType, Severity, custom_kinds};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Debug, Serialize, Deserialize)]
+/// struct LaneEntered { lane: u32 }
+///
+/// #[derive(Debug, Serialize, Deserialize)]
+/// struct LaneBlocked { lane: u32, by: String }
+///
+/// custom_kinds! {
+///     LaneEntered = "lane.entered",
+///     LaneBlocked = "lane.blocked".severity(Severity::Warn).critical(),
+/// }
+///
+/// let event = DomainEvent::new(LaneEntered { lane: 3 });
+/// assert_eq!(event.event_type().as_str(), "lane.entered");
+/// assert_eq!(event.details::<LaneEntered>().unwrap().lane, 3);
+/// ```
+#[macro_export]
+macro_rules! custom_kinds {
+    ($($details:ty = $name:literal $(.$option:ident($($value:expr)?))*),+ $(,)?) => {$(
+        impl $crate::event::Details for $details {
+            const TYPE: $crate::event::EventType = {
+                static KIND: $crate::event::CustomKind =
+                    $crate::event::CustomKind::new($name)$(.$option($($value)?))*;
+                $crate::event::EventType::Custom(&KIND)
+            };
+
+            fn into_payload(self) -> $crate::event::Payload {
+                $crate::event::into_custom_payload(self)
+            }
+
+            fn of(payload: &$crate::event::Payload) -> ::core::option::Option<&Self> {
+                match payload {
+                    $crate::event::Payload::Custom(custom) => custom.details(),
+                    _ => ::core::option::Option::None,
+                }
+            }
+        }
+    )+};
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_the_grammar() {
+        for name in ["lane.entered", "a.b", "a_1.b.c.d"] {
+            assert_eq!(check_kind_name(name), Ok(()), "{name}");
+        }
+        assert_eq!(check_kind_name("lane"), Err(KindNameError::OneSegment));
+        for (name, at) in [("", 0), (".a", 0), ("a.", 2), ("a..b", 2), ("a.B", 2), ("a b.c", 1), ("ü.a", 0)]
+        {
+            assert_eq!(check_kind_name(name), Err(KindNameError::Grammar { at }), "{name:?}");
+        }
+        let long = format!("a.{}", "b".repeat(63));
+        assert_eq!(check_kind_name(&long), Err(KindNameError::TooLong { actual: 65 }));
+    }
+
+    #[test]
+    fn a_kind_is_declared_once_and_not_over_the_domain() {
+        let kind = EventType::declare("custom_tests.once").unwrap();
+        assert_eq!(EventType::declare("custom_tests.once"), Ok(kind));
+        assert_eq!(kind.category(), Category::Custom);
+        assert!(matches!(EventType::declare("plan.created"), Err(DeclareError::BuiltIn { .. })));
+        assert!(matches!(EventType::declare("Nope"), Err(DeclareError::Name(_))));
+    }
+
+    #[test]
+    fn reading_a_name_declares_nothing() {
+        assert_eq!(EventType::named("custom_tests.invented"), Ok(EventType::Unknown));
+        assert!(declared("custom_tests.invented").is_none());
+    }
+}
