@@ -1,0 +1,48 @@
+//! [`Subscription`]: a handler's place at a bus.
+
+use std::fmt;
+
+/// Keeps a handler subscribed; dropping it unsubscribes.
+///
+/// When the drop returns, the handler is not called again and the bus keeps no reference to it; a call that is
+/// already running finishes.
+#[must_use = "a dropped subscription is unsubscribed; `detach` leaves it for the life of the bus"]
+pub struct Subscription {
+    on_drop: Option<Box<dyn FnOnce() + Send + Sync>>,
+}
+
+impl Subscription {
+    /// A subscription that runs `on_drop` once, when it is dropped; for implementors of `EventBus`.
+    pub fn new(on_drop: impl FnOnce() + Send + Sync + 'static) -> Self {
+        Self { on_drop: Some(Box::new(on_drop)) }
+    }
+
+    /// A subscription to nothing: there is nobody to unsubscribe.
+    pub fn none() -> Self {
+        Self { on_drop: None }
+    }
+
+    /// Leaves the handler subscribed for the life of the bus.
+    pub fn detach(mut self) {
+        self.on_drop = None;
+    }
+
+    /// Unsubscribes. A second time does nothing.
+    pub fn unsubscribe(&mut self) {
+        if let Some(on_drop) = self.on_drop.take() {
+            on_drop();
+        }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.unsubscribe();
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription").field("active", &self.on_drop.is_some()).finish()
+    }
+}

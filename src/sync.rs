@@ -1,0 +1,27 @@
+//! The locks of the live side: those of `std`, or those of shuttle when its models drive them.
+//!
+//! A poisoned lock is taken all the same: what is guarded here is changed in single steps, and a panic of foreign
+//! code never happens while one is held.
+
+#[cfg(not(shuttle))]
+pub(crate) use std::{
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering},
+    },
+    thread_local,
+};
+
+#[cfg(shuttle)]
+pub(crate) use shuttle::{
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering},
+    },
+    thread_local,
+};
+
+/// Takes the lock, poisoned or not.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
