@@ -28,10 +28,45 @@ use crate::event::{DomainEvent, EventId, EventType, Seq};
 use crate::filter::Filter;
 use crate::stream::EventStream;
 
+mod channel;
+mod close;
+mod core;
+mod desk;
+mod dispatch;
+mod ext;
+mod fanout;
+mod flush;
 mod handler;
+mod lane;
+mod ledger;
+mod logging;
+mod member;
+mod null;
+mod reactive;
+mod recorder;
+mod report;
+mod ring;
+mod route;
+mod seat;
+mod slab;
+mod spawn;
+mod stats;
 mod subscription;
+mod within;
 
-pub use handler::EventHandler;
+pub use close::CloseReport;
+#[doc(hidden)]
+pub use desk::Desk;
+pub use ext::EventBusExt;
+pub use fanout::FanoutEventBus;
+pub use handler::{EventHandler, HandlerCounts};
+pub use ledger::{Ledger, LedgerRow, SubscriberKind};
+pub use logging::LoggingEventBus;
+pub use null::NullEventBus;
+pub use reactive::{ReactiveEventBus, ReactiveEventBusBuilder};
+pub use recorder::{RecordError, Recorder};
+pub use spawn::{SpawnError, SpawnOptions};
+pub use stats::Stats;
 pub use subscription::Subscription;
 
 /// Where events go.

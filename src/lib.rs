@@ -4,12 +4,17 @@ pub mod bus;
 pub mod emitter;
 pub mod event;
 pub mod filter;
+pub mod redact;
 pub mod stream;
 mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use bus::{EventBus, EventHandler, FlushError, Receipt, Subscription};
+pub use bus::{
+    CloseReport, EventBus, EventBusExt, EventHandler, FanoutEventBus, FlushError, HandlerCounts, Ledger,
+    LedgerRow, LoggingEventBus, NullEventBus, ReactiveEventBus, Receipt, RecordError, Recorder, SpawnError,
+    SpawnOptions, Stats, Subscription,
+};
 pub use emitter::{Changes, Emitter, Outbox};
 pub use event::{Category, Details, DomainEvent, EventType, Payload, Scope, Severity};
 pub use filter::{Filter, FilterError};

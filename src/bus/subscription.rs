@@ -22,6 +22,17 @@ impl Subscription {
         Self { on_drop: None }
     }
 
+    /// The same subscription; when it ends, `also` is run too.
+    pub(super) fn and_then(mut self, also: impl FnOnce() + Send + Sync + 'static) -> Self {
+        match self.on_drop.take() {
+            Some(first) => Self::new(move || {
+                first();
+                also();
+            }),
+            None => Self::new(also),
+        }
+    }
+
     /// Leaves the handler subscribed for the life of the bus.
     pub fn detach(mut self) {
         self.on_drop = None;

@@ -1,0 +1,394 @@
+//! The [`Core`] that the buses of this crate share: the order section, the handlers, the routes.
+//!
+//! The order section is one lock. Inside it an event gets its turn, is recorded, and is put on every route and desk it
+//! belongs to; so streams, async handlers and the recorder see one order. Wakers, dropped events, handlers and log
+//! subscribers are foreign code and run outside.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use tokio::sync::Notify;
+
+use super::channel::Aftermath;
+use super::desk::Desk;
+use super::dispatch::Dispatch;
+use super::handler::EventHandler;
+use super::ledger::{Ledger, LedgerRow};
+use super::member::{Member, Members};
+use super::recorder::Recorder;
+use super::route::{Capacities, RouteKey, Routes};
+use super::seat::Seat;
+use super::stats::Counters;
+use super::{Receipt, report, within};
+use crate::event::{DomainEvent, EventId, EventType, Origin, Turn};
+use crate::filter::{Filter, TypeSet};
+use crate::redact::Redactor;
+use crate::sync::{AtomicU64, Mutex, Ordering, lock};
+
+crate::sync::thread_local! {
+    /// Kept between emissions for its memory. Taken out while in use: a waker may emit.
+    static AFTERMATH: RefCell<Aftermath> = RefCell::default();
+}
+
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) origin: Origin,
+    pub(super) redactor: Redactor,
+    pub(super) stats: Counters,
+    pub(super) recorder: Option<Arc<dyn Recorder>>,
+    /// A bit for each number of a kind that somebody observes; written in the order section.
+    observed: AtomicU64,
+    /// Told whenever a dispatch is over.
+    landings: Notify,
+    order: Mutex<Order>,
+}
+
+/// What the order section guards. Locks of channels, desks and members are taken inside it.
+#[derive(Debug)]
+struct Order {
+    phase: Phase,
+    /// The number of the last turn.
+    turn: u64,
+    routes: Routes,
+    /// Handlers that are called on the emitting thread.
+    members: Members,
+    /// Handlers that have a desk.
+    at_desks: Vec<Arc<Member>>,
+    flights: Vec<Flight>,
+    /// Places of flights that are over, to be used again.
+    spare: Vec<Arc<AtomicUsize>>,
+    observers: [u32; EventType::NUMBERS],
+    departed: LedgerRow,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Open,
+    /// What handlers emit is still taken.
+    Closing,
+    Closed,
+}
+
+/// A dispatch that is not over.
+#[derive(Debug)]
+struct Flight {
+    turn: u64,
+    members: Members,
+    reached: Arc<AtomicUsize>,
+}
+
+impl Core {
+    pub(super) fn new(
+        capacities: Capacities,
+        redactor: Redactor,
+        recorder: Option<Arc<dyn Recorder>>,
+    ) -> Self {
+        let origin = Origin::from_bytes(*crate::event::source::stamp().1.as_bytes());
+        let observers = [u32::from(recorder.is_some()); EventType::NUMBERS];
+        let order = Order {
+            phase: Phase::Open,
+            turn: 0,
+            routes: Routes::new(origin, capacities),
+            members: Arc::new([]),
+            at_desks: Vec::new(),
+            flights: Vec::new(),
+            spare: Vec::new(),
+            observers,
+            departed: LedgerRow::default(),
+        };
+        Self {
+            origin,
+            redactor,
+            stats: Counters::default(),
+            recorder,
+            observed: AtomicU64::new(mask(&observers)),
+            landings: Notify::new(),
+            order: Mutex::new(order),
+        }
+    }
+
+    pub(super) fn is_observed(&self, event_type: EventType) -> bool {
+        self.observed.load(Ordering::Relaxed) & (1 << event_type.number()) != 0
+    }
+
+    /// Takes an event in; `announce` hears of it before the handlers do, outside of locks.
+    pub(super) fn emit(self: &Arc<Self>, event: DomainEvent, announce: impl FnOnce(&DomainEvent)) -> Receipt {
+        let id = event.id();
+        let mut event = Arc::new(event);
+        let mut aftermath = AFTERMATH.try_with(RefCell::take).unwrap_or_default();
+        let Some((dispatch, receivers)) = self.order(&mut event, &mut aftermath) else {
+            return self.late(id);
+        };
+        let seq = event.seq();
+        aftermath.settle();
+        // Gone with the thread, the memory need not be kept.
+        drop(AFTERMATH.try_with(|kept| kept.replace(aftermath)));
+        if let Some(recorder) = &self.recorder {
+            self.guard_recorder(&event, || recorder.relieve());
+        }
+        announce(&event);
+        if let Some(dispatch) = dispatch {
+            dispatch.start();
+        }
+        Receipt::new(id, seq, receivers)
+    }
+
+    /// The order section: gives the event its turn and puts it wherever it belongs. None if the bus is closed.
+    fn order(
+        self: &Arc<Self>,
+        event: &mut Arc<DomainEvent>,
+        aftermath: &mut Aftermath,
+    ) -> Option<(Option<Dispatch>, usize)> {
+        let mut order = lock(&self.order);
+        if order.phase != Phase::Open && !(order.phase == Phase::Closing && self.is_within(&order)) {
+            return None;
+        }
+        order.turn += 1;
+        let turn = Turn::new(order.turn).expect("counted from 1");
+        Arc::get_mut(event).expect("nobody else has it yet").place_at(self.origin, turn);
+        if let Some(recorder) = &self.recorder {
+            self.guard_recorder(event, || recorder.record(event));
+        }
+        let mut receivers = order.routes.send(turn, event, aftermath);
+        receivers += order.put_on_desks(turn, event, aftermath);
+        receivers += order.members.len();
+        Some((self.take_off(&mut order, event), receivers))
+    }
+
+    /// Begins the dispatch of an event, if there is anybody to call.
+    fn take_off(self: &Arc<Self>, order: &mut Order, event: &Arc<DomainEvent>) -> Option<Dispatch> {
+        if order.members.is_empty() {
+            return None;
+        }
+        let (turn, members) = (order.turn, Arc::clone(&order.members));
+        let reached = order.spare.pop().unwrap_or_default();
+        reached.store(0, Ordering::Relaxed);
+        order.flights.push(Flight { turn, members: Arc::clone(&members), reached: Arc::clone(&reached) });
+        Some(Dispatch::new(Arc::clone(self), Arc::clone(event), turn, members, reached))
+    }
+
+    /// Ends the dispatch of that turn.
+    pub(super) fn landed(&self, turn: u64) {
+        let mut order = lock(&self.order);
+        let place = order.flights.iter().position(|flight| flight.turn == turn);
+        let flight = place.map(|place| order.flights.swap_remove(place));
+        if let Some(flight) = &flight {
+            order.spare.push(Arc::clone(&flight.reached));
+        }
+        drop(order);
+        self.landings.notify_waiters();
+        // Its members may hold the last reference to a handler, which is foreign: dropped outside the lock.
+        drop(flight);
+    }
+
+    fn late(&self, id: EventId) -> Receipt {
+        self.stats.late.fetch_add(1, Ordering::Relaxed);
+        Receipt::new(id, None, 0)
+    }
+
+    fn guard_recorder(&self, event: &DomainEvent, call: impl FnOnce()) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
+            drop(report::panic_message(panic));
+            self.stats.recorder_panics.fetch_add(1, Ordering::Relaxed);
+            report::recorder_panicked(event.type_name());
+        }
+    }
+
+    /// Adds a handler.
+    pub(super) fn add(&self, filter: Filter, handler: Arc<dyn EventHandler>) -> Option<Arc<Member>> {
+        let mut order = lock(&self.order);
+        if order.phase == Phase::Closed {
+            return None;
+        }
+        let types = filter.type_set();
+        let member = Arc::new(Member::new(filter, handler, order.turn));
+        if member.handler.desk().is_some() {
+            order.at_desks.push(Arc::clone(&member));
+        } else {
+            order.members = order.members.iter().chain([&member]).cloned().collect();
+        }
+        self.observe(&mut order, types, 1);
+        Some(member)
+    }
+
+    /// Removes a handler; when this returns it is not called again.
+    pub(super) fn remove(&self, member: &Arc<Member>) {
+        let mut order = lock(&self.order);
+        let before = Arc::clone(&order.members);
+        let is_other = |other: &&Arc<Member>| !Arc::ptr_eq(other, member);
+        order.members = before.iter().filter(is_other).cloned().collect();
+        let desks = order.at_desks.len();
+        order.at_desks.retain(|other| !Arc::ptr_eq(other, member));
+        if order.members.len() == before.len() && order.at_desks.len() == desks {
+            return;
+        }
+        let mut aftermath = Aftermath::default();
+        if let Some(desk) = member.handler.desk() {
+            desk.abandon_within(&mut aftermath);
+        }
+        let row = member.depart(order.turn, || order.pending_at(member));
+        order.departed.fold(&row);
+        self.observe(&mut order, member.filter.type_set(), -1);
+        drop(order);
+        aftermath.settle();
+    }
+
+    /// Takes a seat for a stream; none if the bus is closed.
+    pub(super) fn join(&self, filter: Filter) -> Option<Seat> {
+        let mut order = lock(&self.order);
+        if order.phase == Phase::Closed {
+            return None;
+        }
+        let key = RouteKey::of(&filter);
+        let types = filter.type_set();
+        let (channel, slot) = order.routes.join(&key, filter);
+        self.observe(&mut order, types, 1);
+        Some(Seat { key, types, channel, slot })
+    }
+
+    /// Gives up the seat of a stream.
+    pub(super) fn leave(&self, seat: &Seat) {
+        let mut aftermath = Aftermath::default();
+        let mut order = lock(&self.order);
+        let (row, is_last) = seat.channel.leave(seat.slot, &mut aftermath);
+        order.departed.fold(&row);
+        if is_last {
+            order.routes.remove(&seat.key);
+        }
+        self.observe(&mut order, seat.types, -1);
+        drop(order);
+        aftermath.settle();
+    }
+
+    fn observe(&self, order: &mut Order, types: TypeSet, change: i32) {
+        for (number, count) in order.observers.iter_mut().enumerate() {
+            if types.bits() & (1 << number) != 0 {
+                *count = count.saturating_add_signed(change);
+            }
+        }
+        self.observed.store(mask(&order.observers), Ordering::Relaxed);
+    }
+
+    /// Where each event that was offered to anybody went.
+    pub(super) fn ledger(&self) -> Ledger {
+        let order = lock(&self.order);
+        let mut rows = order.routes.rows();
+        let members: Vec<_> = order.members.iter().chain(&order.at_desks).cloned().collect();
+        rows.extend(members.iter().map(|member| member.row(order.turn, || order.pending_at(member))));
+        let first_member = rows.len() - members.len();
+        let departed = order.departed.clone();
+        drop(order);
+        // Names are foreign code.
+        for (row, member) in rows.iter_mut().skip(first_member).zip(&members) {
+            row.name = member.name();
+        }
+        Ledger { rows, departed }
+    }
+
+    /// How many streams and handlers there are.
+    pub(super) fn subscribers(&self) -> (usize, usize) {
+        let order = lock(&self.order);
+        (order.routes.rows().len(), order.members.len() + order.at_desks.len())
+    }
+
+    pub(super) fn turn(&self) -> Option<Turn> {
+        Turn::new(lock(&self.order).turn)
+    }
+
+    /// All handlers, for waiting until they are idle.
+    pub(super) fn members(&self) -> Vec<Arc<Member>> {
+        let order = lock(&self.order);
+        order.members.iter().chain(&order.at_desks).cloned().collect()
+    }
+
+    /// Whether this code runs inside a handler of this bus.
+    pub(super) fn is_within_handler(&self) -> bool {
+        self.is_within(&lock(&self.order))
+    }
+
+    fn is_within(&self, order: &Order) -> bool {
+        within::is_dispatching(self.origin)
+            || within::current_desk().is_some_and(|desk| {
+                order.at_desks.iter().any(|member| member.handler.desk().is_some_and(|other| other.is(&desk)))
+            })
+    }
+
+    /// Whether any dispatch is under way.
+    pub(super) fn has_flights(&self) -> bool {
+        !lock(&self.order).flights.is_empty()
+    }
+
+    /// Waits until no dispatch at or before `through` is under way.
+    pub(super) async fn landed_through(&self, through: Turn) {
+        loop {
+            let mut landing = std::pin::pin!(self.landings.notified());
+            landing.as_mut().enable();
+            if lock(&self.order).flights.iter().all(|flight| flight.turn > through.get()) {
+                return;
+            }
+            landing.await;
+        }
+    }
+
+    /// Enters a later phase.
+    pub(super) fn enter(&self, phase: Phase) -> Phase {
+        let mut order = lock(&self.order);
+        let before = order.phase;
+        if before != Phase::Closed {
+            order.phase = phase;
+        }
+        before
+    }
+
+    /// Ends the streams after what is on them and lets go of the handlers; their accounts are folded.
+    pub(super) fn hang_up(&self) {
+        let mut aftermath = Aftermath::default();
+        let mut order = lock(&self.order);
+        order.phase = Phase::Closed;
+        order.routes.close(&mut aftermath);
+        let mut departed = order.departed.clone();
+        let gone = (std::mem::replace(&mut order.members, Arc::new([])), std::mem::take(&mut order.at_desks));
+        for member in gone.0.iter().chain(&gone.1) {
+            departed.fold(&member.depart(order.turn, || order.pending_at(member)));
+        }
+        order.departed = departed;
+        order.observers = [0; EventType::NUMBERS];
+        self.observed.store(0, Ordering::Relaxed);
+        drop(order);
+        aftermath.settle();
+        // What waits at the desks is still worked off.
+        gone.1.iter().filter_map(|member| member.handler.desk()).for_each(Desk::close);
+    }
+}
+
+impl Order {
+    /// Puts an event on the desks of the async handlers that want it; returns how many there are.
+    fn put_on_desks(&self, turn: Turn, event: &Arc<DomainEvent>, aftermath: &mut Aftermath) -> usize {
+        for member in &self.at_desks {
+            if let Some(desk) = member.handler.desk()
+                && member.takes_on_desk(event)
+            {
+                desk.put(turn, event, aftermath);
+            }
+        }
+        self.at_desks.len()
+    }
+
+    /// How many dispatches are on their way to `member`.
+    fn pending_at(&self, member: &Arc<Member>) -> u64 {
+        let waits = |flight: &&Flight| {
+            let place = flight.members.iter().position(|other| Arc::ptr_eq(other, member));
+            place.is_some_and(|place| flight.reached.load(Ordering::Relaxed) <= place)
+        };
+        self.flights.iter().filter(waits).count() as u64
+    }
+}
+
+/// The bits of the kinds that have observers.
+fn mask(observers: &[u32; EventType::NUMBERS]) -> u64 {
+    let bits =
+        observers.iter().enumerate().filter(|(_, count)| **count > 0).map(|(number, _)| 1_u64 << number);
+    bits.fold(0, |mask, bit| mask | bit)
+}

@@ -1,0 +1,159 @@
+//! How sync handlers are called: one event at a time on each thread, effects behind their causes.
+//!
+//! An event that a handler emits waits in a queue of this thread until all handlers of the current event have
+//! returned. So nobody sees an effect before its cause, and a chain of handlers needs no stack. A chain of more
+//! than [`MAX_GENERATIONS`], or a queue of more than [`MAX_WAITING`], is cut: those events are passed over.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use super::core::Core;
+use super::member::{Member, Members};
+use super::{report, within};
+use crate::event::{DomainEvent, scope};
+
+/// How long a chain of events may be of which each was emitted by a handler of the one before.
+pub(super) const MAX_GENERATIONS: u32 = 1_000;
+
+/// How many events emitted by handlers may wait on one thread.
+pub(super) const MAX_WAITING: usize = 65_536;
+
+/// How long one call of a handler may take before it is counted and logged.
+const SLOW: Duration = Duration::from_millis(10);
+
+crate::sync::thread_local! {
+    static QUEUE: RefCell<Queue> = RefCell::new(Queue::new());
+}
+
+/// The events that wait on one thread for the handlers of the current one.
+struct Queue {
+    /// The generation of the event whose handlers run.
+    running: Option<u32>,
+    waiting: VecDeque<Dispatch>,
+}
+
+impl Queue {
+    const fn new() -> Self {
+        Self { running: None, waiting: VecDeque::new() }
+    }
+
+    /// Lets a dispatch run at once if nothing runs; else it waits, or is given back to be cut.
+    fn admit(&mut self, mut dispatch: Dispatch) -> Admission {
+        let Some(generation) = self.running else {
+            self.running = Some(dispatch.generation);
+            return Admission::Runs(dispatch);
+        };
+        dispatch.generation = generation + 1;
+        if dispatch.generation > MAX_GENERATIONS || self.waiting.len() >= MAX_WAITING {
+            return Admission::Cut(dispatch);
+        }
+        self.waiting.push_back(dispatch);
+        Admission::Waits
+    }
+
+    fn next(&mut self) -> Option<Dispatch> {
+        let next = self.waiting.pop_front();
+        self.running = next.as_ref().map(|dispatch| dispatch.generation);
+        next
+    }
+}
+
+enum Admission {
+    Runs(Dispatch),
+    Waits,
+    Cut(Dispatch),
+}
+
+/// One event on its way to the handlers there were when it was emitted.
+pub(super) struct Dispatch {
+    core: Arc<Core>,
+    event: Arc<DomainEvent>,
+    turn: u64,
+    members: Members,
+    /// How many handlers it has reached.
+    reached: Arc<AtomicUsize>,
+    /// How many events emitted by handlers led to it.
+    generation: u32,
+}
+
+impl Dispatch {
+    pub(super) fn new(
+        core: Arc<Core>,
+        event: Arc<DomainEvent>,
+        turn: u64,
+        members: Members,
+        reached: Arc<AtomicUsize>,
+    ) -> Self {
+        Self { core, event, turn, members, reached, generation: 0 }
+    }
+
+    /// Calls the handlers, now or when those of the current event have returned.
+    pub(super) fn start(self) {
+        // Without a queue, on a thread that is ending, the dispatch is dropped, which passes it over.
+        let admitted = QUEUE.try_with(|queue| queue.borrow_mut().admit(self));
+        match admitted {
+            Ok(Admission::Runs(dispatch)) => {
+                let mut running = Some(dispatch);
+                while let Some(dispatch) = running {
+                    dispatch.run();
+                    running = QUEUE.try_with(|queue| queue.borrow_mut().next()).ok().flatten();
+                }
+            }
+            Ok(Admission::Cut(dispatch)) => {
+                report::chain_cut(dispatch.event.type_name(), dispatch.generation);
+                dispatch.core.stats.cut.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(Admission::Waits) | Err(_) => {}
+        }
+    }
+
+    /// Calls each handler in turn. Never panics.
+    fn run(self) {
+        let _dispatching = within::Dispatching::mark(self.core.origin);
+        scope::handling(&self.event, || {
+            let mut clock = None;
+            for (place, member) in self.members.iter().enumerate() {
+                if member.takes(&self.event, &self.reached, place) {
+                    let started = clock.unwrap_or_else(Instant::now);
+                    self.call(member);
+                    let ended = Instant::now();
+                    self.check_time(member, ended - started);
+                    clock = Some(ended);
+                }
+            }
+        });
+    }
+
+    fn call(&self, member: &Member) {
+        let call = || member.handler.handle(&self.event);
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
+            member.failed();
+            self.core.stats.failed.fetch_add(1, Ordering::Relaxed);
+            let error = report::panic_message(panic);
+            let name = member.name();
+            report::handler_failed_by(&self.core.redactor, self.event.type_name(), &name, &error);
+        }
+    }
+
+    fn check_time(&self, member: &Member, took: Duration) {
+        if took > SLOW {
+            self.core.stats.slow.fetch_add(1, Ordering::Relaxed);
+            report::handler_slow(self.event.type_name(), &member.name(), took);
+        }
+    }
+}
+
+impl Drop for Dispatch {
+    /// However it ends, what it did not reach is passed over and it is no longer waited for.
+    fn drop(&mut self) {
+        let reached = self.reached.load(Ordering::Relaxed);
+        for (place, member) in self.members.iter().enumerate().skip(reached) {
+            member.skip(&self.reached, place);
+        }
+        self.core.landed(self.turn);
+    }
+}

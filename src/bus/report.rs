@@ -1,0 +1,92 @@
+//! What the bus itself has to say, to the log. Texts of others are redacted.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use super::handler::EventHandler;
+use crate::redact::Redactor;
+
+const UNNAMED: &str = "(a handler whose name panics)";
+
+/// A handler's name, whatever its `name` does.
+pub(super) fn name_of(handler: &dyn EventHandler) -> String {
+    let name = || handler.name().into_owned();
+    catch_unwind(AssertUnwindSafe(name)).unwrap_or_else(|panic| {
+        drop(panic_message(panic));
+        UNNAMED.to_owned()
+    })
+}
+
+/// What a panic says.
+pub(super) fn panic_message(panic: Box<dyn Any + Send>) -> String {
+    let message = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a text".to_owned());
+    // Dropping what was thrown may itself panic; what is thrown then is let go of.
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        std::mem::forget(again);
+    }
+    message
+}
+
+/// Logs, and lets no panic of a log subscriber through: emitting never panics.
+pub(super) fn quietly(log: impl FnOnce()) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(log)) {
+        drop(panic_message(panic));
+    }
+}
+
+fn redacted(redactor: &Redactor, text: &str) -> String {
+    match redactor.redact_text(text) {
+        Cow::Borrowed(clean) => clean.to_owned(),
+        Cow::Owned(masked) => masked,
+    }
+}
+
+pub(super) fn handler_failed(event_type: &str, handler: &str, error: &str) {
+    handler_failed_by(&Redactor::default(), event_type, handler, error);
+}
+
+pub(super) fn handler_failed_by(redactor: &Redactor, event_type: &str, handler: &str, error: &str) {
+    let error = redacted(redactor, error);
+    quietly(|| {
+        tracing::error!(target: "agentbus::bus", event_type, handler, error, "event_handler_failed");
+    });
+}
+
+pub(super) fn handler_suspended(handler: &str, failures: u32) {
+    quietly(|| {
+        tracing::error!(target: "agentbus::bus", handler, failures, "event_handler_suspended");
+    });
+}
+
+pub(super) fn handler_slow(event_type: &str, handler: &str, took: Duration) {
+    let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    quietly(|| {
+        tracing::warn!(target: "agentbus::bus", event_type, handler, took_ms, "event_handler_slow");
+    });
+}
+
+pub(super) fn chain_cut(event_type: &str, generations: u32) {
+    quietly(|| {
+        tracing::error!(target: "agentbus::bus", event_type, generations, "event_chain_cut");
+    });
+}
+
+pub(super) fn recorder_panicked(event_type: &str) {
+    quietly(|| tracing::error!(target: "agentbus::bus", event_type, "event_recorder_panicked"));
+}
+
+pub(super) fn needs_history(filter: &str) {
+    quietly(|| {
+        tracing::error!(
+            target: "agentbus::bus",
+            filter,
+            "event_filter_needs_history: a live bus cannot tell what an event caused; its stream is at its end"
+        );
+    });
+}

@@ -1,0 +1,86 @@
+//! The reading end of a route: a [`SeatStream`] is what an `EventStream` of this crate's buses reads from.
+
+use std::num::NonZeroUsize;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+
+use tokio_stream::Stream;
+
+use super::channel::{Channel, Read};
+use super::core::Core;
+use super::route::RouteKey;
+use super::slab::Slot;
+use crate::filter::TypeSet;
+use crate::stream::{Delivery, Source};
+
+/// A place on a route.
+#[derive(Debug)]
+pub(super) struct Seat {
+    pub(super) key: RouteKey,
+    pub(super) types: TypeSet,
+    pub(super) channel: Arc<Channel>,
+    pub(super) slot: Slot,
+}
+
+/// Reads from a seat until the bus is closed or gone; dropping it gives the seat up.
+pub(super) struct SeatStream {
+    seat: Seat,
+    core: Weak<Core>,
+}
+
+impl SeatStream {
+    pub(super) fn new(seat: Seat, core: Weak<Core>) -> Self {
+        Self { seat, core }
+    }
+}
+
+impl Drop for SeatStream {
+    fn drop(&mut self) {
+        if let Some(core) = self.core.upgrade() {
+            core.leave(&self.seat);
+        }
+    }
+}
+
+impl From<Read> for Delivery {
+    fn from(read: Read) -> Self {
+        match read {
+            Read::Entry(entry) => Self::Event(entry.event),
+            Read::Lagged(lag) => Self::Lagged(lag),
+        }
+    }
+}
+
+impl Stream for SeatStream {
+    type Item = Delivery;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
+        let polled = self.seat.channel.poll(self.seat.slot, cx.waker());
+        polled.map(|read| read.map(Delivery::from))
+    }
+}
+
+impl Source for SeatStream {
+    fn poll_many(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        at_most: NonZeroUsize,
+        into: &mut Vec<Delivery>,
+    ) -> Poll<usize> {
+        let Seat { channel, slot, .. } = &self.seat;
+        let taken = channel.read_many(*slot, at_most.get(), |read| into.push(read.into()));
+        if taken > 0 {
+            return Poll::Ready(taken);
+        }
+        // Nothing was there a moment ago: wait for one.
+        match channel.poll(*slot, cx.waker()) {
+            Poll::Ready(Some(read)) => {
+                into.push(read.into());
+                Poll::Ready(1)
+            }
+            Poll::Ready(None) => Poll::Ready(0),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
