@@ -1,7 +1,19 @@
 //! What a test of an embedder needs.
 //!
-//! [`RecordingEventBus`] keeps what was emitted, and an assertion that fails prints it.
+//! - [`RecordingEventBus`] keeps what was emitted, and an assertion that fails prints it.
+//! - [`MockEventBus`] expects calls, by `mockall`.
+//! - [`MemoryRecorder`] records in memory, and can hold and fail.
+//! - [`check_event_bus`] is the contract that every [`EventBus`](crate::EventBus) keeps; run it on your own.
+//! - [`FixedClock`] fixes time and ids on a thread.
 
+mod clock;
+mod contract;
+mod mock;
+mod recorder;
 mod recording;
 
+pub use clock::FixedClock;
+pub use contract::{Abilities, check_event_bus};
+pub use mock::MockEventBus;
+pub use recorder::MemoryRecorder;
 pub use recording::RecordingEventBus;

@@ -1,35 +1,44 @@
 //! [`RecordingEventBus`]: a bus that keeps what was emitted.
 
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::bus::{EventBus, EventHandler, FlushError, Receipt, Subscription};
+use super::MemoryRecorder;
+use crate::bus::{EventBus, EventHandler, FlushError, ReactiveEventBus, Receipt, Subscription};
 use crate::event::{Details, DomainEvent, EventType};
 use crate::filter::Filter;
 use crate::stream::{EventStream, Typed};
 
-/// A bus that keeps every event, for assertions. Cheap to clone; clones share what they keep.
-#[derive(Clone, Debug, Default)]
+/// A [`ReactiveEventBus`] that keeps every event, for assertions. Cheap to clone; clones share what they keep.
+#[derive(Clone, Debug)]
 pub struct RecordingEventBus {
-    events: Arc<Mutex<Vec<Arc<DomainEvent>>>>,
+    bus: ReactiveEventBus,
+    recorder: MemoryRecorder,
+}
+
+impl Default for RecordingEventBus {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl RecordingEventBus {
     /// A bus that has kept nothing yet.
     pub fn new() -> Self {
-        Self::default()
+        let recorder = MemoryRecorder::new();
+        Self { bus: ReactiveEventBus::builder().journal(recorder.clone()).build(), recorder }
     }
 
     /// What was emitted, in order.
     pub fn events(&self) -> Vec<Arc<DomainEvent>> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.recorder.events()
     }
 
     /// What was emitted since the last call, in order.
     pub fn take(&self) -> Vec<Arc<DomainEvent>> {
-        std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner))
+        self.recorder.take()
     }
 
     /// The kinds of what was emitted, in order.
@@ -96,24 +105,22 @@ impl RecordingEventBus {
 #[async_trait]
 impl EventBus for RecordingEventBus {
     fn emit(&self, event: DomainEvent) -> Receipt {
-        let receipt = Receipt::new(event.id(), event.seq(), 0);
-        self.events.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::new(event));
-        receipt
+        self.bus.emit(event)
     }
 
-    fn subscribe(&self, _filter: Filter, _handler: Arc<dyn EventHandler>) -> Subscription {
-        Subscription::none()
+    fn subscribe(&self, filter: Filter, handler: Arc<dyn EventHandler>) -> Subscription {
+        self.bus.subscribe(filter, handler)
     }
 
-    fn stream(&self, _filter: Filter) -> EventStream {
-        EventStream::ended()
+    fn stream(&self, filter: Filter) -> EventStream {
+        self.bus.stream(filter)
     }
 
-    fn is_observed(&self, _event_type: EventType) -> bool {
-        true
+    fn is_observed(&self, event_type: EventType) -> bool {
+        self.bus.is_observed(event_type)
     }
 
     async fn flush(&self) -> Result<(), FlushError> {
-        Ok(())
+        self.bus.flush().await
     }
 }

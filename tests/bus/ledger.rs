@@ -1,0 +1,270 @@
+//! The ledger's columns, each against an independent count.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use agentbus::event::{SessionCreated, ToolErrorKind, ToolErrored};
+use agentbus::{
+    Delivery, DomainEvent, EventBus, EventBusExt, EventStream, EventType, Filter, Ledger, ReactiveEventBus,
+    Subscription,
+};
+use proptest::prelude::*;
+
+/// What a random run does, one after the other.
+#[derive(Clone, Debug)]
+enum Step {
+    Emit { critical: bool, plan: u8 },
+    OpenStream { filter: u8 },
+    Read { stream: usize, at_most: usize },
+    DropStream { stream: usize },
+    Subscribe { filter: u8, panics: bool },
+    Unsubscribe { handler: usize },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => (any::<bool>(), 0..3_u8).prop_map(|(critical, plan)| Step::Emit { critical, plan }),
+        1 => (0..5_u8).prop_map(|filter| Step::OpenStream { filter }),
+        3 => (0..8_usize, 1..9_usize).prop_map(|(stream, at_most)| Step::Read { stream, at_most }),
+        1 => (0..8_usize).prop_map(|stream| Step::DropStream { stream }),
+        1 => (0..5_u8, any::<bool>()).prop_map(|(filter, panics)| Step::Subscribe { filter, panics }),
+        1 => (0..8_usize).prop_map(|handler| Step::Unsubscribe { handler }),
+    ]
+}
+
+/// The filters of a run, and the route that each is on as a predicate of its own.
+fn filter(number: u8) -> Filter {
+    match number {
+        0 => Filter::all(),
+        1 => Filter::from(EventType::ToolErrored),
+        2 => "plan=1".parse().unwrap(),
+        3 => "session.created plan=2".parse().unwrap(),
+        _ => "tool.errored -plan=0".parse().unwrap(),
+    }
+}
+
+fn is_on_route(number: u8, critical: bool, plan: u8) -> bool {
+    match number {
+        0 => true,
+        1 | 4 => critical,
+        2 => plan == 1,
+        _ => plan == 2,
+    }
+}
+
+fn passes(number: u8, critical: bool, plan: u8) -> bool {
+    match number {
+        0 => true,
+        1 => critical,
+        2 => plan == 1,
+        3 => !critical && plan == 2,
+        _ => critical && plan != 0,
+    }
+}
+
+/// Counted by the test, not by the bus.
+#[derive(Default)]
+struct Count {
+    offered: u64,
+    passing: u64,
+    delivered: u64,
+    lagged: u64,
+}
+
+struct Reader {
+    stream: EventStream,
+    filter: u8,
+    count: Count,
+}
+
+struct Handler {
+    /// Dropped to unsubscribe.
+    _subscription: Subscription,
+    filter: u8,
+    panics: bool,
+    calls: Arc<AtomicU64>,
+    count: Count,
+}
+
+struct Run {
+    bus: ReactiveEventBus,
+    readers: Vec<Reader>,
+    handlers: Vec<Handler>,
+    /// Offered to those who are gone.
+    departed: u64,
+}
+
+impl Run {
+    fn new() -> Self {
+        let bus = ReactiveEventBus::builder().capacity(4).id_capacity(4).build();
+        Self { bus, readers: Vec::new(), handlers: Vec::new(), departed: 0 }
+    }
+
+    fn emit(&mut self, critical: bool, plan: u8) {
+        let event = if critical {
+            DomainEvent::new(ToolErrored::new("t", "c", "e", ToolErrorKind::Failed, 1, 0))
+        } else {
+            DomainEvent::new(SessionCreated::new(false))
+        };
+        self.bus.emit(event.with_plan_id(plan.to_string()));
+        for reader in &mut self.readers {
+            reader.count.offered += u64::from(is_on_route(reader.filter, critical, plan));
+            reader.count.passing += u64::from(passes(reader.filter, critical, plan));
+        }
+        for handler in &mut self.handlers {
+            handler.count.offered += 1;
+            handler.count.passing += u64::from(passes(handler.filter, critical, plan));
+        }
+    }
+
+    fn subscribe(&mut self, number: u8, panics: bool) {
+        let calls = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&calls);
+        let subscription = self.bus.on(filter(number), move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+            if panics {
+                std::panic::resume_unwind(Box::new("by design"));
+            }
+        });
+        self.handlers.push(Handler {
+            _subscription: subscription,
+            filter: number,
+            panics,
+            calls,
+            count: Count::default(),
+        });
+    }
+
+    fn read(&mut self, place: usize, at_most: usize) {
+        let Some(reader) = self.readers.get_mut(place) else { return };
+        let waker = std::task::Waker::noop();
+        let next = std::pin::pin!(reader.stream.next_many(at_most));
+        let poll = std::future::Future::poll(next, &mut std::task::Context::from_waker(waker));
+        if let std::task::Poll::Ready(deliveries) = poll {
+            for delivery in deliveries {
+                match delivery {
+                    Delivery::Event(_) => reader.count.delivered += 1,
+                    Delivery::Lagged(lag) => reader.count.lagged += lag.missed,
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Emit { critical, plan } => self.emit(critical, plan),
+            Step::OpenStream { filter: number } => {
+                let stream = self.bus.stream(filter(number));
+                self.readers.push(Reader { stream, filter: number, count: Count::default() });
+            }
+            Step::Read { stream, at_most } => self.read(stream, at_most),
+            Step::DropStream { stream } if stream < self.readers.len() => {
+                self.departed += self.readers.remove(stream).count.offered;
+            }
+            Step::Subscribe { filter, panics } => self.subscribe(filter, panics),
+            Step::Unsubscribe { handler } if handler < self.handlers.len() => {
+                self.departed += self.handlers.remove(handler).count.offered;
+            }
+            Step::DropStream { .. } | Step::Unsubscribe { .. } => {}
+        }
+    }
+
+    /// Compares the ledger with the counts of the test; rows come in no particular order.
+    fn check(&self) {
+        let ledger: Ledger = self.bus.ledger();
+        assert!(ledger.is_balanced(), "{ledger:#?}");
+        assert_eq!(ledger.departed.offered, self.departed);
+        let mut streams: Vec<_> =
+            self.readers.iter().map(|reader| (reader.count.offered, reader.count.delivered)).collect();
+        let mut handlers: Vec<_> = self
+            .handlers
+            .iter()
+            .map(|handler| {
+                let calls = handler.calls.load(Ordering::Relaxed);
+                assert_eq!(calls, handler.count.passing);
+                let failed = if handler.panics { calls } else { 0 };
+                (handler.count.offered, calls, failed, handler.count.offered - handler.count.passing)
+            })
+            .collect();
+        let (mut stream_rows, mut handler_rows) = (Vec::new(), Vec::new());
+        for row in &ledger.rows {
+            if row.kind == agentbus::bus::SubscriberKind::Stream {
+                stream_rows.push((row.offered, row.delivered));
+            } else {
+                handler_rows.push((row.offered, row.delivered, row.failed, row.filtered));
+            }
+        }
+        for list in [&mut streams, &mut stream_rows] {
+            list.sort_unstable();
+        }
+        for list in [&mut handlers, &mut handler_rows] {
+            list.sort_unstable();
+        }
+        assert_eq!(stream_rows, streams);
+        assert_eq!(handler_rows, handlers);
+        let lagged: u64 = self.readers.iter().map(|reader| reader.count.lagged).sum();
+        let overrun: u64 = ledger.rows.iter().map(|row| row.overrun).sum();
+        assert!(lagged <= overrun, "every loss told is in the ledger");
+    }
+
+    /// Reads everything, after which each event is delivered, filtered or told as missed.
+    fn settle(&mut self) {
+        for place in 0..self.readers.len() {
+            self.read(place, 1_000);
+            self.read(place, 1_000);
+        }
+        let rows = self.bus.ledger().rows;
+        assert!(rows.iter().all(|row| row.pending == 0), "{rows:#?}");
+        let told: u64 = self.readers.iter().map(|reader| reader.count.lagged).sum();
+        assert_eq!(rows.iter().map(|row| row.overrun).sum::<u64>(), told);
+        for reader in &self.readers {
+            let Count { passing, delivered, lagged, .. } = reader.count;
+            assert!(delivered <= passing && passing <= delivered + lagged, "nothing is lost in silence");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_ledger_agrees_with_independent_counts(steps in prop::collection::vec(step(), 1..120)) {
+        let mut run = Run::new();
+        for step in steps {
+            run.take(step);
+            run.check();
+        }
+        run.settle();
+        run.check();
+    }
+}
+
+#[test]
+fn the_ledger_balances_while_many_threads_emit_read_come_and_go() {
+    let bus = ReactiveEventBus::builder().capacity(16).build();
+    let seen = Arc::new(AtomicU64::new(0));
+    let threads: Vec<_> = (0..4)
+        .map(|number| {
+            let (bus, seen) = (bus.clone(), Arc::clone(&seen));
+            std::thread::spawn(move || {
+                for round in 0..200 {
+                    let seen = Arc::clone(&seen);
+                    let handler = bus.on(filter(number), move |_| {
+                        seen.fetch_add(1, Ordering::Relaxed);
+                    });
+                    let stream = bus.stream(filter(round % 5));
+                    for plan in 0..5 {
+                        bus.emit(DomainEvent::new(SessionCreated::new(false)).with_plan_id(plan.to_string()));
+                    }
+                    drop((handler, stream));
+                }
+            })
+        })
+        .collect();
+    for _ in 0..200 {
+        let ledger = bus.ledger();
+        assert!(ledger.is_balanced(), "{ledger:#?}");
+    }
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    let ledger = bus.ledger();
+    assert!(ledger.rows.is_empty() && ledger.is_balanced(), "{ledger:#?}");
+    assert!(ledger.departed.delivered >= seen.load(Ordering::Relaxed));
+}

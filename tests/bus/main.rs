@@ -1,0 +1,22 @@
+//! The bus from outside: the contract over every implementation, order, loss, the ledger, nesting, shutdown.
+
+mod contract;
+mod handlers;
+mod ledger;
+mod logging;
+mod order;
+mod shutdown;
+mod streams;
+
+use agentbus::DomainEvent;
+use agentbus::event::{SessionCreated, ToolErrorKind, ToolErrored};
+
+/// An event that travels among the chatter.
+fn chatter() -> DomainEvent {
+    DomainEvent::new(SessionCreated::new(false))
+}
+
+/// An event that is critical.
+fn critical() -> DomainEvent {
+    DomainEvent::new(ToolErrored::new("tool", "call", "failed", ToolErrorKind::Failed, 1, 0))
+}
