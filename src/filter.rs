@@ -57,15 +57,10 @@ mod tests;
 mod types;
 
 pub use error::FilterError;
+pub use parse::{MAX_FILTER_BYTES, MAX_FILTER_VALUES};
 use term::{IsUnder, Term, Test, is_plainly_under};
 pub(crate) use types::TypeSet;
 use types::{Pattern, Reach};
-
-/// The longest text of a filter, in bytes.
-pub const MAX_FILTER_BYTES: usize = 8 * 1024;
-
-/// How many values the terms of a text may have together; a type is a value.
-pub const MAX_FILTER_VALUES: usize = 256;
 
 /// Which events. Cheap to clone; equal to every filter of the same canonical text.
 #[derive(Clone)]

@@ -4,8 +4,7 @@ use std::borrow::Cow;
 
 use crate::event::Text;
 
-use super::parse::Key;
-use super::{MAX_FILTER_BYTES, MAX_FILTER_VALUES};
+use super::parse::{Key, MAX_FILTER_BYTES, MAX_FILTER_VALUES};
 
 /// Why a filter was refused. Positions are bytes from the start of its text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

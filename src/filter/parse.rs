@@ -9,7 +9,12 @@ use crate::event::{Severity, Text};
 use super::error::FilterError;
 use super::term::{Term, Test};
 use super::types::Pattern;
-use super::{MAX_FILTER_BYTES, MAX_FILTER_VALUES};
+
+/// The longest text of a filter, in bytes.
+pub const MAX_FILTER_BYTES: usize = 8 * 1024;
+
+/// How many values the terms of a text may have together; a type is a value.
+pub const MAX_FILTER_VALUES: usize = 256;
 
 /// What stands before an operator.
 #[derive(Clone, Copy, PartialEq, Eq)]
