@@ -5,6 +5,10 @@ pub mod emitter;
 pub mod event;
 pub mod filter;
 pub mod redact;
+pub mod stream;
+mod sync;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use bus::{
     CloseReport, EventBus, EventBusExt, EventHandler, FanoutEventBus, FlushError, HandlerCounts, Ledger,
@@ -15,3 +19,4 @@ pub use emitter::{Changes, Emitter, Outbox};
 pub use event::{Category, Details, DomainEvent, EventType, Payload, Scope, Severity};
 pub use filter::{Filter, FilterError};
 pub use redact::Redactor;
+pub use stream::{Delivery, EventStream, Lag, Typed};

@@ -2,7 +2,8 @@
 //!
 //! An event that a handler emits waits in a queue of this thread until all handlers of the current event have
 //! returned. So nobody sees an effect before its cause, and a chain of handlers needs no stack. A chain of more
-//! than [`MAX_GENERATIONS`], or a queue of more than [`MAX_WAITING`], is cut: those events are passed over.
+//! than [`MAX_GENERATIONS`] is cut, and so is a fan of more than [`MAX_WAITING`]: handlers do not hear of what is
+//! emitted in it any more until it has come to rest.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -20,7 +21,7 @@ use crate::event::{DomainEvent, scope};
 pub(super) const MAX_GENERATIONS: u32 = 1_000;
 
 /// How many events emitted by handlers may wait on one thread.
-pub(super) const MAX_WAITING: usize = 65_536;
+pub(super) const MAX_WAITING: usize = 16_384;
 
 /// How long one call of a handler may take before it is counted and logged.
 const SLOW: Duration = Duration::from_millis(10);
@@ -34,11 +35,13 @@ struct Queue {
     /// The generation of the event whose handlers run.
     running: Option<u32>,
     waiting: VecDeque<Dispatch>,
+    /// Whether more waited than may: then nothing is added until the queue is empty.
+    overflowed: bool,
 }
 
 impl Queue {
     const fn new() -> Self {
-        Self { running: None, waiting: VecDeque::new() }
+        Self { running: None, waiting: VecDeque::new(), overflowed: false }
     }
 
     /// Lets a dispatch run at once if nothing runs; else it waits, or is given back to be cut.
@@ -48,8 +51,10 @@ impl Queue {
             return Admission::Runs(dispatch);
         };
         dispatch.generation = generation + 1;
-        if dispatch.generation > MAX_GENERATIONS || self.waiting.len() >= MAX_WAITING {
-            return Admission::Cut(dispatch);
+        let is_first_cut = !self.overflowed;
+        self.overflowed |= self.waiting.len() >= MAX_WAITING;
+        if self.overflowed || dispatch.generation > MAX_GENERATIONS {
+            return Admission::Cut { dispatch, is_first_cut };
         }
         self.waiting.push_back(dispatch);
         Admission::Waits
@@ -58,6 +63,7 @@ impl Queue {
     fn next(&mut self) -> Option<Dispatch> {
         let next = self.waiting.pop_front();
         self.running = next.as_ref().map(|dispatch| dispatch.generation);
+        self.overflowed &= next.is_some();
         next
     }
 }
@@ -65,7 +71,7 @@ impl Queue {
 enum Admission {
     Runs(Dispatch),
     Waits,
-    Cut(Dispatch),
+    Cut { dispatch: Dispatch, is_first_cut: bool },
 }
 
 /// One event on its way to the handlers there were when it was emitted.
@@ -103,8 +109,10 @@ impl Dispatch {
                     running = QUEUE.try_with(|queue| queue.borrow_mut().next()).ok().flatten();
                 }
             }
-            Ok(Admission::Cut(dispatch)) => {
-                report::chain_cut(dispatch.event.type_name(), dispatch.generation);
+            Ok(Admission::Cut { dispatch, is_first_cut }) => {
+                if is_first_cut {
+                    report::chain_cut(dispatch.event.type_name(), dispatch.generation);
+                }
                 dispatch.core.stats.cut.fetch_add(1, Ordering::Relaxed);
             }
             Ok(Admission::Waits) | Err(_) => {}

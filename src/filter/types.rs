@@ -41,6 +41,11 @@ impl TypeSet {
         self.0 & Self::of(event_type).0 != 0
     }
 
+    /// A bit for each number of a kind.
+    pub(crate) const fn bits(self) -> u64 {
+        self.0
+    }
+
     /// Whether all of it is in `other`.
     pub(crate) const fn is_subset(self, other: Self) -> bool {
         self.0 & !other.0 == 0

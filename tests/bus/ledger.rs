@@ -139,7 +139,7 @@ impl Run {
         let Some(reader) = self.readers.get_mut(place) else { return };
         let waker = std::task::Waker::noop();
         let next = std::pin::pin!(reader.stream.next_many(at_most));
-        let poll = std::future::Future::poll(next, &mut std::task::Context::from_waker(waker));
+        let poll = Future::poll(next, &mut std::task::Context::from_waker(waker));
         if let std::task::Poll::Ready(deliveries) = poll {
             for delivery in deliveries {
                 match delivery {

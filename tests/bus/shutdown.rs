@@ -85,7 +85,7 @@ async fn closing_ends_streams_after_what_handlers_emitted() {
     let report = bus.close(SECOND).await;
     assert!(report.is_complete(), "{report:?}");
     let types: Vec<_> =
-        stream.by_ref().filter_map(Delivery::into_event).map(|event| event.event_type()).collect().await;
+        (&mut stream).filter_map(Delivery::into_event).map(|event| event.event_type()).collect().await;
     assert_eq!(types, [EventType::SessionCreated, EventType::ToolErrored]);
     bus.emit(chatter());
     assert_eq!(bus.stats().late, 1);
