@@ -19,4 +19,4 @@ pub use emitter::{Changes, Emitter, Outbox};
 pub use event::{Category, Details, DomainEvent, EventType, Payload, Scope, Severity};
 pub use filter::{Filter, FilterError};
 pub use redact::Redactor;
-pub use stream::{Delivery, EventStream, Lag, Typed};
+pub use stream::{Delivery, EventStream, Lag, Rx, StreamRx, Typed};

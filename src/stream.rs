@@ -31,9 +31,11 @@ use std::task::{Context, Poll};
 use tokio_stream::Stream;
 
 mod delivery;
+pub mod rx;
 mod views;
 
 pub use delivery::{Delivery, Lag, Typed};
+pub use rx::{Correlated, Rx, StreamRx};
 pub use views::{Events, EventsOr, Of};
 
 /// A stream of what a bus delivers to one subscriber.

@@ -5,9 +5,11 @@
 //! - [`MemoryRecorder`] records in memory, and can hold and fail.
 //! - [`check_event_bus`] is the contract that every [`EventBus`](crate::EventBus) keeps; run it on your own.
 //! - [`FixedClock`] fixes time and ids on a thread.
+//! - [`marbles`] writes streams over time as text.
 
 mod clock;
 mod contract;
+pub mod marbles;
 mod mock;
 mod recorder;
 mod recording;

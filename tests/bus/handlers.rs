@@ -111,10 +111,11 @@ fn two_buses_that_answer_each_other_come_to_an_end() {
         to_right.emit(chatter());
     })
     .detach();
-    right.on(Filter::all(), move |_| {
-        to_left.emit(chatter());
-    })
-    .detach();
+    right
+        .on(Filter::all(), move |_| {
+            to_left.emit(chatter());
+        })
+        .detach();
     left.emit(chatter());
     assert_eq!(left.stats().cut + right.stats().cut, 1);
 }
