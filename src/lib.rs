@@ -4,7 +4,11 @@ pub mod bus;
 pub mod emitter;
 pub mod event;
 pub mod filter;
+#[cfg(feature = "agent")]
+pub mod gate;
 pub mod redact;
+#[cfg(feature = "agent")]
+pub mod service;
 pub mod stream;
 mod sync;
 #[cfg(feature = "testing")]

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use super::{Emitter, send};
-use crate::event::{Details, DomainEvent, Scope};
+use crate::event::{Details, DomainEvent, Scope, Timestamp};
 use crate::sync::{Mutex, lock};
 
 /// State whose changes are told.
@@ -130,8 +130,30 @@ impl Changes<'_> {
 
     /// Tells an opening event in `scope` and returns the scope of what happens inside; see [`Emitter::open`].
     pub fn open<D: Details>(&mut self, scope: &Scope, details: impl FnOnce() -> D) -> Scope {
+        self.open_timed(scope, details).0
+    }
+
+    /// Does what [`Changes::emit_in`] does and says when it happened: the time of the event, or now if nobody
+    /// observes the kind. So a state that keeps the time keeps that of its event.
+    pub fn emit_timed<D: Details>(&mut self, scope: &Scope, details: impl FnOnce() -> D) -> Timestamp {
+        if !self.emitter.is_observed::<D>() {
+            return Timestamp::now();
+        }
+        let event = DomainEvent::new_in(scope, details());
+        let at = event.timestamp();
+        self.events.push(event);
+        at
+    }
+
+    /// Does what [`Changes::open`] does and says when it happened, as [`Changes::emit_timed`].
+    pub fn open_timed<D: Details>(
+        &mut self,
+        scope: &Scope,
+        details: impl FnOnce() -> D,
+    ) -> (Scope, Timestamp) {
         let (inside, event) = self.emitter.opening(scope, details);
+        let at = event.as_ref().map_or_else(Timestamp::now, DomainEvent::timestamp);
         self.events.extend(event);
-        inside
+        (inside, at)
     }
 }

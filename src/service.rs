@@ -1,0 +1,17 @@
+//! The services of the domain: each does its work and tells of it.
+//!
+//! A service is a cheap clone of a handle, safe to call from many tasks. It tells by the bus that it was given, or
+//! tells nobody: it does its work the same, and never fails, waits or panics because of the bus. An event is told
+//! after the change that it tells of, and the events of one entity in the order of its changes. What a service
+//! refuses is a typed error that names the state it found and what was asked of it; nothing has changed then, and
+//! nothing is told unless the refusal is itself the fact.
+
+pub mod budget;
+pub mod decision;
+pub mod plan;
+pub mod session;
+
+pub use budget::BudgetService;
+pub use decision::DecisionService;
+pub use plan::PlanService;
+pub use session::SessionService;

@@ -1,0 +1,147 @@
+//! The JSON form of a session: format, schema version, checksum, session.
+//!
+//! `{"format":"agentbus.session","schema_version":1,"checksum":"<64 hex>","session":{..}}`. The checksum is the
+//! BLAKE3 hash of the session written compactly with its keys in the order of [`Exported`]. No unknown key is
+//! allowed, so that there is nothing in a file that the checksum does not guard.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::{ImportError, MessageFault};
+use super::state::{Conversation, Message, Session};
+use crate::event::{Brief, CallId, Hash, MessageId, MessageRole, PlanId, SessionId, Text, Timestamp};
+
+/// What an export calls itself.
+pub const EXPORT_FORMAT: &str = "agentbus.session";
+
+/// The version of the schema that is written and read.
+pub const EXPORT_VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Export<'a> {
+    #[serde(borrow)]
+    format: Cow<'a, str>,
+    schema_version: u32,
+    checksum: Hash,
+    session: Exported,
+}
+
+/// What has to be known before the rest can be read.
+#[derive(Deserialize)]
+struct Header<'a> {
+    #[serde(borrow)]
+    format: Cow<'a, str>,
+    schema_version: u64,
+}
+
+/// The order of these fields is part of the schema.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Exported {
+    id: SessionId,
+    actor: Text,
+    title: Option<Brief>,
+    plan_ids: Vec<PlanId>,
+    created_at: Timestamp,
+    closed_at: Option<Timestamp>,
+    messages: Vec<ExportedMessage>,
+}
+
+/// The order of these fields is part of the schema.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExportedMessage {
+    id: MessageId,
+    sequence: u64,
+    role: MessageRole,
+    content: Arc<str>,
+    tool_call_id: Option<CallId>,
+    sent_at: Timestamp,
+}
+
+impl Exported {
+    fn checksum(&self) -> Hash {
+        Hash::of(json(self))
+    }
+}
+
+/// Writes a session with its messages.
+pub(super) fn write(session: Session, messages: Vec<Message>) -> String {
+    let messages = messages.into_iter().map(|message| ExportedMessage {
+        id: message.id,
+        sequence: message.sequence,
+        role: message.role,
+        content: message.content,
+        tool_call_id: message.tool_call_id,
+        sent_at: message.sent_at,
+    });
+    let session = Exported {
+        id: session.id,
+        actor: session.actor,
+        title: session.title,
+        plan_ids: session.plan_ids,
+        created_at: session.created_at,
+        closed_at: session.closed_at,
+        messages: messages.collect(),
+    };
+    let checksum = session.checksum();
+    json(&Export { format: EXPORT_FORMAT.into(), schema_version: EXPORT_VERSION, checksum, session })
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("texts, numbers and lists of them always have a JSON form")
+}
+
+/// Reads a session with its messages, and verifies it.
+pub(super) fn read(text: &str, max_content_bytes: usize) -> Result<Conversation, ImportError> {
+    let header: Header<'_> = parse(text)?;
+    if header.format != EXPORT_FORMAT {
+        return Err(ImportError::Format { expected: EXPORT_FORMAT });
+    }
+    if header.schema_version != u64::from(EXPORT_VERSION) {
+        return Err(ImportError::Version { expected: EXPORT_VERSION, actual: header.schema_version });
+    }
+    let export: Export<'_> = parse(text)?;
+    let actual = export.session.checksum();
+    if actual != export.checksum {
+        return Err(ImportError::Checksum { expected: export.checksum, actual });
+    }
+    conversation(export.session, max_content_bytes)
+}
+
+/// The text of a JSON error may quote what it read, so that only its place is told.
+fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ImportError> {
+    serde_json::from_str(text)
+        .map_err(|error| ImportError::Malformed { line: error.line(), column: error.column() })
+}
+
+fn conversation(exported: Exported, max_content_bytes: usize) -> Result<Conversation, ImportError> {
+    let mut session = Session::new(exported.id, exported.actor, exported.title);
+    session.imported = true;
+    session.plan_ids = exported.plan_ids;
+    session.created_at = exported.created_at;
+    session.closed_at = exported.closed_at;
+    let mut conversation = Conversation::new(session);
+    let mut ids = HashSet::new();
+    for (sequence, read) in (1..).zip(exported.messages) {
+        let fault = if read.sequence != sequence {
+            Some(MessageFault::Sequence { actual: read.sequence })
+        } else if read.content.len() > max_content_bytes {
+            Some(MessageFault::TooLarge { actual: read.content.len(), max: max_content_bytes })
+        } else {
+            (!ids.insert(read.id.clone())).then_some(MessageFault::Duplicate)
+        };
+        if let Some(fault) = fault {
+            return Err(ImportError::Message { sequence, fault });
+        }
+        let mut message = Message::new(read.id, read.role, read.content, read.tool_call_id);
+        message.sequence = sequence;
+        message.sent_at = read.sent_at;
+        conversation.push(message);
+    }
+    Ok(conversation)
+}

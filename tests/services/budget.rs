@@ -1,0 +1,344 @@
+//! Budgets: accounts kept a second time in wide integers, and many tasks at once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use agentbus::event::{BudgetExceeded, BudgetWarning, EventType, Text, Usd};
+use agentbus::service::budget::{BudgetError, BudgetService, BudgetTier, Reservation};
+use agentbus::testing::RecordingEventBus;
+use proptest::prelude::*;
+use tokio::sync::Barrier;
+
+#[derive(Debug, Clone)]
+enum Op {
+    SetLimit(usize, i64),
+    RemoveLimit(usize),
+    /// In the tiers whose bits are set.
+    Reserve(u8, i64),
+    Settle(usize, i64),
+    Drop(usize),
+    Record(u8, i64),
+}
+
+fn tier(number: usize) -> BudgetTier {
+    match number {
+        0 => BudgetTier::Plan("p".into()),
+        1 => BudgetTier::Plan("root".into()),
+        2 => BudgetTier::Session("s".into()),
+        _ => BudgetTier::Organisation,
+    }
+}
+
+/// The tiers whose bits are set, and always the last.
+fn tiers(bits: u8) -> impl Iterator<Item = usize> + Clone {
+    (0..4).filter(move |number| *number == 3 || bits & (1 << number) != 0)
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let amount = prop_oneof![20 => 0..100_i64, 1 => -5..0_i64, 1 => (i64::MAX - 50)..=i64::MAX];
+    let limit = prop_oneof![10 => 0..300_i64, 1 => -5..0_i64];
+    prop_oneof![
+        3 => (0..4_usize, limit).prop_map(|(tier, limit)| Op::SetLimit(tier, limit)),
+        1 => (0..4_usize).prop_map(Op::RemoveLimit),
+        6 => (0..8_u8, amount.clone()).prop_map(|(tiers, amount)| Op::Reserve(tiers, amount)),
+        4 => (0..100_usize, amount.clone()).prop_map(|(which, amount)| Op::Settle(which, amount)),
+        2 => (0..100_usize).prop_map(Op::Drop),
+        3 => (0..8_u8, amount).prop_map(|(tiers, amount)| Op::Record(tiers, amount)),
+    ]
+}
+
+#[derive(Debug, Default, Clone, PartialEq)]
+struct Account {
+    spent: i128,
+    reserved: i128,
+    limit: Option<i128>,
+    warned: bool,
+}
+
+impl Account {
+    fn held(&self) -> i128 {
+        self.spent + self.reserved
+    }
+
+    fn is_over_with(&self, amount: i128) -> bool {
+        self.limit.is_some_and(|limit| self.held() + amount > limit)
+    }
+
+    /// Whether it comes to four fifths of the limit now.
+    fn warns(&mut self) -> bool {
+        let crossed = self.limit.is_some_and(|limit| self.held() > 0 && self.held() * 5 >= limit * 4);
+        let warns = crossed && !self.warned;
+        self.warned |= warns;
+        warns
+    }
+}
+
+type Told = (EventType, Text, i128);
+
+#[derive(Debug, Default)]
+struct World {
+    accounts: [Account; 4],
+    /// The tiers and the estimate of each open reservation.
+    open: Vec<(u8, i64)>,
+    told: Vec<Told>,
+}
+
+impl World {
+    fn fits(&self, bits: u8, freed: i64, amount: i64) -> bool {
+        let sum = |at: usize| self.accounts[at].held() - i128::from(freed) + i128::from(amount);
+        amount >= 0 && tiers(bits).all(|at| i64::try_from(sum(at)).is_ok())
+    }
+
+    fn warn(&mut self, at: usize) {
+        if self.accounts[at].warns() {
+            self.told.push((EventType::BudgetWarning, tier(at).scope_id(), self.accounts[at].held()));
+        }
+    }
+
+    fn exceed(&mut self, at: usize, held: i128) {
+        self.told.push((EventType::BudgetExceeded, tier(at).scope_id(), held));
+    }
+
+    fn reserve(&mut self, bits: u8, amount: i64) -> bool {
+        if !self.fits(bits, 0, amount) {
+            return false;
+        }
+        let wide = i128::from(amount);
+        let over: Vec<_> = tiers(bits).filter(|at| self.accounts[*at].is_over_with(wide)).collect();
+        over.iter().for_each(|at| self.exceed(*at, self.accounts[*at].held()));
+        if !over.is_empty() {
+            return false;
+        }
+        for at in tiers(bits) {
+            self.accounts[at].reserved += wide;
+            self.warn(at);
+        }
+        true
+    }
+
+    fn charge(&mut self, bits: u8, freed: i64, cost: i64) -> bool {
+        if !self.fits(bits, freed, cost) {
+            return false;
+        }
+        for at in tiers(bits) {
+            let account = &mut self.accounts[at];
+            account.reserved -= i128::from(freed);
+            let (held, over) = (account.held(), cost > 0 && account.is_over_with(i128::from(cost)));
+            account.spent += i128::from(cost);
+            self.warn(at);
+            if over {
+                self.exceed(at, held);
+            }
+        }
+        true
+    }
+
+    fn set_limit(&mut self, at: usize, limit: Option<i128>) {
+        let account = &mut self.accounts[at];
+        let raised = account.limit.is_some_and(|was| limit.is_none_or(|limit| limit > was));
+        (account.limit, account.warned) = (limit, account.warned && !raised);
+        self.warn(at);
+    }
+}
+
+/// Does `op` to both; whether each did it.
+fn act(budgets: &BudgetService, held: &mut Vec<Reservation>, world: &mut World, op: &Op) -> (bool, bool) {
+    let named = |bits: u8| tiers(bits).map(tier).collect::<Vec<_>>();
+    match *op {
+        Op::SetLimit(at, limit) => {
+            let done = budgets.set_limit(&tier(at), Usd::from_micros(limit)).is_ok();
+            if limit >= 0 {
+                world.set_limit(at, Some(limit.into()));
+            }
+            (done, limit >= 0)
+        }
+        Op::RemoveLimit(at) => {
+            budgets.remove_limit(&tier(at));
+            world.set_limit(at, None);
+            (true, true)
+        }
+        Op::Reserve(bits, amount) => {
+            let done = budgets.reserve(named(bits), Usd::from_micros(amount));
+            let expected = world.reserve(bits, amount);
+            let was = done.is_ok();
+            if let Ok(reservation) = done {
+                held.push(reservation);
+                world.open.push((bits, amount));
+            }
+            (was, expected)
+        }
+        Op::Settle(which, cost) => {
+            if held.is_empty() {
+                return (true, true);
+            }
+            let at = which % held.len();
+            let (bits, estimate) = world.open[at];
+            let expected = world.charge(bits, estimate, cost);
+            match held.remove(at).settle(Usd::from_micros(cost)) {
+                Ok(()) => {
+                    world.open.remove(at);
+                    (true, expected)
+                }
+                Err(refused) => {
+                    held.insert(at, refused.reservation);
+                    (false, expected)
+                }
+            }
+        }
+        Op::Drop(which) => {
+            if !held.is_empty() {
+                let at = which % held.len();
+                drop(held.remove(at));
+                let (bits, estimate) = world.open.remove(at);
+                tiers(bits).for_each(|at| world.accounts[at].reserved -= i128::from(estimate));
+            }
+            (true, true)
+        }
+        Op::Record(bits, cost) => {
+            let done = budgets.record(named(bits), Usd::from_micros(cost)).is_ok();
+            (done, world.charge(bits, 0, cost))
+        }
+    }
+}
+
+fn told(bus: &RecordingEventBus) -> Vec<Told> {
+    let events = bus.events().into_iter().map(|event| {
+        let (scope_id, held) = match (event.details::<BudgetWarning>(), event.details::<BudgetExceeded>()) {
+            (Some(told), _) => (told.scope_id.clone(), told.spent_usd),
+            (_, Some(told)) => (told.scope_id.clone(), told.spent_usd),
+            _ => panic!("{event:?}"),
+        };
+        (event.event_type(), scope_id, i128::from(held.as_micros()))
+    });
+    events.collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn budgets_add_up_and_tell_exactly_what_does_not_fit(ops in prop::collection::vec(op(), 1..80)) {
+        let bus = RecordingEventBus::new();
+        let budgets = BudgetService::new(Some(Arc::new(bus.clone())));
+        let (mut held, mut world) = (Vec::new(), World::default());
+        for op in ops {
+            bus.take();
+            world.told.clear();
+            let (done, expected) = act(&budgets, &mut held, &mut world, &op);
+            prop_assert_eq!(done, expected, "{:?}", op);
+            prop_assert_eq!(told(&bus), world.told.clone(), "{:?}", op);
+            for (at, account) in world.accounts.iter().enumerate() {
+                let status = budgets.status(&tier(at));
+                prop_assert_eq!(i128::from(status.spent.as_micros()), account.spent);
+                prop_assert_eq!(i128::from(status.reserved.as_micros()), account.reserved);
+                prop_assert_eq!(status.limit.map(|limit| i128::from(limit.as_micros())), account.limit);
+            }
+        }
+    }
+}
+
+/// Numbers that look random, the same in each run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, bound: i64) -> i64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        i64::try_from(self.0 >> 33).unwrap() % bound
+    }
+}
+
+const TASKS: u64 = 64;
+const ROUNDS: usize = 200;
+const LIMIT: i64 = 400_000;
+
+/// One task: reserves, looks whether a limit is kept, and settles, drops or records. What it spent.
+async fn spend(budgets: BudgetService, seed: u64, spent: Arc<HashMap<BudgetTier, AtomicI64>>) {
+    let mut numbers = Numbers(seed);
+    for _ in 0..ROUNDS {
+        let mine = tier(usize::try_from(numbers.below(3)).unwrap());
+        let estimate = numbers.below(200);
+        match budgets.reserve(&mine, Usd::from_micros(estimate)) {
+            Ok(reservation) => {
+                let status = budgets.status(&BudgetTier::Organisation);
+                assert!(status.spent.as_micros() + status.reserved.as_micros() <= LIMIT);
+                tokio::task::yield_now().await;
+                if numbers.below(4) == 0 {
+                    drop(reservation);
+                    continue;
+                }
+                let cost = numbers.below(estimate + 1);
+                reservation.settle(Usd::from_micros(cost)).unwrap();
+                for tier in [&mine, &BudgetTier::Organisation] {
+                    spent[tier].fetch_add(cost, Ordering::Relaxed);
+                }
+            }
+            Err(BudgetError::Exceeded { spent, reserved, requested, limit, .. }) => {
+                assert!(spent.as_micros() + reserved.as_micros() + requested.as_micros() > limit.as_micros());
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn sixty_four_tasks_never_overrun_a_limit_and_add_up_exactly() {
+    let bus = RecordingEventBus::new();
+    let budgets = BudgetService::new(Some(Arc::new(bus.clone())));
+    budgets.set_limit(&BudgetTier::Organisation, Usd::from_micros(LIMIT)).unwrap();
+    budgets.set_limit(&tier(0), Usd::from_micros(LIMIT / 4)).unwrap();
+    let spent: Arc<HashMap<_, _>> = Arc::new((0..4).map(|at| (tier(at), AtomicI64::new(0))).collect());
+    let start = Arc::new(Barrier::new(TASKS as usize));
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|seed| {
+            let (budgets, spent, start) = (budgets.clone(), spent.clone(), start.clone());
+            tokio::spawn(async move {
+                start.wait().await;
+                spend(budgets, seed, spent).await;
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    for (tier, spent) in &*spent {
+        let status = budgets.status(tier);
+        assert_eq!((status.spent.as_micros(), status.reserved), (spent.load(Ordering::Relaxed), Usd::ZERO));
+    }
+    // The limits were tight enough to be met, and each threshold was told once.
+    assert!(bus.types().contains(&EventType::BudgetExceeded), "{:?}", budgets.status(&tier(0)));
+    let mut warned: Vec<_> = bus.all::<BudgetWarning>().iter().map(|told| told.scope_id.clone()).collect();
+    warned.sort();
+    warned.dedup();
+    assert_eq!(warned.len(), bus.all::<BudgetWarning>().len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn costs_of_many_tasks_above_their_estimates_add_up_exactly() {
+    let budgets = BudgetService::new(None);
+    budgets.set_limit(&BudgetTier::Organisation, Usd::from_micros(10)).unwrap();
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|seed| {
+            let budgets = budgets.clone();
+            tokio::spawn(async move {
+                let mut numbers = Numbers(seed);
+                let mut spent = 0;
+                for _ in 0..ROUNDS {
+                    let cost = numbers.below(1_000);
+                    match budgets.reserve(tier(0), Usd::from_micros(1)) {
+                        Ok(reservation) => reservation.settle(Usd::from_micros(cost)).unwrap(),
+                        Err(_exceeded) => budgets.record(tier(0), Usd::from_micros(cost)).unwrap(),
+                    }
+                    spent += cost;
+                }
+                spent
+            })
+        })
+        .collect();
+    let mut sum = 0;
+    for task in tasks {
+        sum += task.await.unwrap();
+    }
+    assert_eq!(budgets.status(&BudgetTier::Organisation).spent.as_micros(), sum);
+    assert_eq!(budgets.status(&tier(0)).spent.as_micros(), sum);
+}
