@@ -95,6 +95,8 @@ pub(super) fn next_tick(last: Instant, period: Duration) -> Instant {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);
@@ -112,5 +114,21 @@ mod tests {
     async fn a_delay_that_no_clock_can_hold_is_very_far() {
         let now = Instant::now();
         assert!(later(now, Duration::MAX) > now + Duration::from_secs(1_000_000));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_alarm_rings_at_the_moment_it_was_last_set_to_be_it_nearer_or_farther() {
+        let start = Instant::now();
+        let mut alarm = Alarm::unset();
+        for (first, then) in [(50, 3), (3, 50)] {
+            let begun = Instant::now();
+            alarm.set(begun + first * MS);
+            assert_eq!(poll_fn(|cx| Poll::Ready(alarm.poll(cx, Lull::Idle))).await, Poll::Pending);
+            alarm.set(begun + then * MS);
+            poll_fn(|cx| alarm.poll(cx, Lull::Idle)).await;
+            assert_eq!(begun.elapsed(), then * MS);
+            assert!(!alarm.is_set());
+        }
+        assert_eq!(start.elapsed(), 53 * MS);
     }
 }

@@ -215,3 +215,24 @@ impl<K: Clone + Eq + Hash, T> Openings<K, T> {
         Some(oldest.item)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_out_leaves_nothing_behind() {
+        let now = Instant::now();
+        let mut openings = Openings::new();
+        assert_eq!(openings.insert('a', 1, now), None);
+        assert_eq!(openings.insert('a', 2, now), Some(1));
+        assert_eq!(openings.insert('b', 3, now), None);
+        assert_eq!((openings.by_age.len(), openings.numbers.len()), (2, 2));
+        assert_eq!(openings.remove_oldest(), Some(2));
+        assert_eq!((openings.by_age.len(), openings.numbers.len()), (1, 1));
+        assert_eq!(openings.remove(&'a'), None);
+        assert_eq!(openings.remove(&'b'), Some(3));
+        assert_eq!(openings.remove_oldest(), None);
+        assert_eq!((openings.by_age.len(), openings.numbers.len()), (0, 0));
+    }
+}
