@@ -58,7 +58,7 @@ mod types;
 
 pub use error::FilterError;
 pub use parse::{MAX_FILTER_BYTES, MAX_FILTER_VALUES};
-use term::{IsUnder, Term, Test, is_plainly_under};
+use term::{Term, Test};
 pub(crate) use types::TypeSet;
 use types::{Pattern, Reach};
 
@@ -96,20 +96,7 @@ impl Filter {
         if !self.reach.may.contains(kind) {
             return false;
         }
-        self.reach.sure.contains(kind) || self.holds(event, &mut is_plainly_under)
-    }
-
-    /// Whether it holds for `event`, where `is_under` answers for `under`.
-    pub(crate) fn matches_with(
-        &self,
-        event: &DomainEvent,
-        mut is_under: impl FnMut(&PlanId, &DomainEvent) -> bool,
-    ) -> bool {
-        self.reach.may.contains(event.event_type()) && self.holds(event, &mut is_under)
-    }
-
-    fn holds(&self, event: &DomainEvent, is_under: &mut IsUnder<'_>) -> bool {
-        self.terms.iter().all(|term| term.holds(event, is_under))
+        self.reach.sure.contains(kind) || self.terms.iter().all(|term| term.holds(event))
     }
 
     /// Whether one event does not tell enough: with `under`, what caused it and that in turn must be known.
@@ -117,15 +104,7 @@ impl Filter {
     /// A journal has that history. Live subscriptions have not and refuse such a filter; for the tree of a root
     /// plan they take [`Filter::root`].
     pub fn needs_history(&self) -> bool {
-        self.under_ids().next().is_some()
-    }
-
-    /// The ids that `under` asks for.
-    pub(crate) fn under_ids(&self) -> impl Iterator<Item = &PlanId> {
-        self.terms.iter().flat_map(|term| match &term.test {
-            Test::Under(ids) => ids.as_slice(),
-            _ => &[],
-        })
+        self.terms.iter().any(|term| matches!(term.test, Test::Under(_)))
     }
 
     /// The kinds of which an event could match, as far as types, categories and levels tell.

@@ -29,9 +29,6 @@ pub(super) enum Test {
     Under(Vec<PlanId>),
 }
 
-/// Answers whether an event lies under the plan or event of that id.
-pub(super) type IsUnder<'a> = dyn FnMut(&PlanId, &DomainEvent) -> bool + 'a;
-
 fn sorted<T: Ord>(values: &mut Vec<T>) {
     values.sort_unstable();
     values.dedup();
@@ -94,8 +91,8 @@ impl Term {
         if self.excluded { reach.not() } else { reach }
     }
 
-    pub(super) fn holds(&self, event: &DomainEvent, is_under: &mut IsUnder<'_>) -> bool {
-        self.test.holds(event, is_under) != self.excluded
+    pub(super) fn holds(&self, event: &DomainEvent) -> bool {
+        self.test.holds(event) != self.excluded
     }
 }
 
@@ -117,7 +114,7 @@ impl Test {
         }
     }
 
-    fn holds(&self, event: &DomainEvent, is_under: &mut IsUnder<'_>) -> bool {
+    fn holds(&self, event: &DomainEvent) -> bool {
         fn has<T: PartialEq>(values: &[T], actual: Option<&T>) -> bool {
             actual.is_some_and(|actual| values.contains(actual))
         }
@@ -136,7 +133,7 @@ impl Test {
             Self::Project(names) => has(names, event.project_name()),
             Self::User(names) => has(names, event.user_identity()),
             Self::Correlation(ids) => ids.contains(event.correlation_id()),
-            Self::Under(ids) => ids.iter().any(|id| is_under(id, event)),
+            Self::Under(ids) => ids.iter().any(|id| is_plainly_under(id, event)),
         }
     }
 }
@@ -149,7 +146,7 @@ fn reach_of_traits(known: TypeSet, asked: usize, are: usize) -> Reach {
 
 /// What one event tells by itself of lying under `id`: it is about that plan or its tree, or that event is its
 /// cause.
-pub(super) fn is_plainly_under(id: &PlanId, event: &DomainEvent) -> bool {
+fn is_plainly_under(id: &PlanId, event: &DomainEvent) -> bool {
     event.root_plan_id() == Some(id)
         || event.plan_id() == Some(id)
         || event.causation_id().is_some_and(|cause| PlanId::from(cause) == *id)

@@ -1,0 +1,4 @@
+//! What holds of the house itself: its floors, and documents that are made from code.
+
+mod docs;
+mod layering;
