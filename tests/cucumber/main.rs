@@ -1,3 +1,22 @@
 //! Runs the features: each area has its own world and steps; skipped and undefined steps fail.
 
-fn main() {}
+#![expect(
+    clippy::needless_pass_by_value,
+    clippy::panic,
+    reason = "cucumber hands parameters over by value, and a step fails by a panic"
+)]
+
+mod budget;
+mod decision;
+mod plan;
+mod session;
+mod told;
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    // One after the other, so that their output does not mix.
+    let passed = [plan::run().await, decision::run().await, session::run().await, budget::run().await];
+    if passed.contains(&false) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}

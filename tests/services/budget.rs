@@ -106,7 +106,9 @@ impl World {
         }
         let wide = i128::from(amount);
         let over: Vec<_> = tiers(bits).filter(|at| self.accounts[*at].is_over_with(wide)).collect();
-        over.iter().for_each(|at| self.exceed(*at, self.accounts[*at].held()));
+        for at in &over {
+            self.exceed(*at, self.accounts[*at].held());
+        }
         if !over.is_empty() {
             return false;
         }
@@ -248,7 +250,7 @@ impl Numbers {
     }
 }
 
-const TASKS: u64 = 64;
+const TASKS: u32 = 64;
 const ROUNDS: usize = 200;
 const LIMIT: i64 = 400_000;
 
@@ -288,13 +290,13 @@ async fn sixty_four_tasks_never_overrun_a_limit_and_add_up_exactly() {
     budgets.set_limit(&BudgetTier::Organisation, Usd::from_micros(LIMIT)).unwrap();
     budgets.set_limit(&tier(0), Usd::from_micros(LIMIT / 4)).unwrap();
     let spent: Arc<HashMap<_, _>> = Arc::new((0..4).map(|at| (tier(at), AtomicI64::new(0))).collect());
-    let start = Arc::new(Barrier::new(TASKS as usize));
+    let start = Arc::new(Barrier::new(usize::try_from(TASKS).unwrap()));
     let tasks: Vec<_> = (0..TASKS)
         .map(|seed| {
             let (budgets, spent, start) = (budgets.clone(), spent.clone(), start.clone());
             tokio::spawn(async move {
                 start.wait().await;
-                spend(budgets, seed, spent).await;
+                spend(budgets, seed.into(), spent).await;
             })
         })
         .collect();
@@ -321,7 +323,7 @@ async fn costs_of_many_tasks_above_their_estimates_add_up_exactly() {
         .map(|seed| {
             let budgets = budgets.clone();
             tokio::spawn(async move {
-                let mut numbers = Numbers(seed);
+                let mut numbers = Numbers(seed.into());
                 let mut spent = 0;
                 for _ in 0..ROUNDS {
                     let cost = numbers.below(1_000);

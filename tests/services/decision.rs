@@ -6,7 +6,7 @@ use agentbus::event::{
     CorrectionMode, DecisionApproved, DecisionCorrected, DecisionCreated, DecisionId, DecisionSuperseded,
     DecisionType, EventType,
 };
-use agentbus::service::decision::{DecisionService, NewDecision};
+use agentbus::service::decision::{DecisionError, DecisionService, NewDecision};
 use agentbus::testing::RecordingEventBus;
 use agentbus::{DomainEvent, Payload};
 use proptest::prelude::*;
@@ -100,14 +100,14 @@ impl World {
                 let at = self.pick(at)?;
                 standing(self, at).then(Vec::new)?
             }
-            Op::Correct(at, mode) => {
+            Op::Correct(at, how) => {
                 let at = self.pick(at)?;
                 let (plan, parent) = (self.all[at].plan, self.all[at].parent);
-                if !standing(self, at) || (mode == CorrectionMode::Revert && parent.is_none()) {
+                if !standing(self, at) || (how == CorrectionMode::Revert && parent.is_none()) {
                     return None;
                 }
-                let fallen = if mode == CorrectionMode::Revert { self.falling(at) } else { Vec::new() };
-                let below = if mode == CorrectionMode::Revert { parent } else { Some(at) };
+                let fallen = if how == CorrectionMode::Revert { self.falling(at) } else { Vec::new() };
+                let below = if how == CorrectionMode::Revert { parent } else { Some(at) };
                 self.add(made.expect("a correction was recorded"), plan, below);
                 fallen
             }
@@ -121,30 +121,32 @@ impl World {
                 (fits && standing(self, at) && self.all[at].parent.is_some()).then(|| self.falling(at))?
             }
         };
-        fallen.iter().for_each(|at| self.all[*at].superseded = true);
+        for at in &fallen {
+            self.all[*at].superseded = true;
+        }
         Some(fallen)
     }
 }
 
-/// Whether the service did it, and the decision that it recorded.
-fn act(decisions: &DecisionService, world: &World, op: &Op) -> Option<Option<DecisionId>> {
+/// What the service did: nothing, if it refused; else with the decision that it recorded, if it did.
+fn act(decisions: &DecisionService, world: &World, op: &Op) -> Result<Option<DecisionId>, DecisionError> {
     let at =
         |number: usize| world.pick(number).map_or_else(|| "nobody".into(), |at| world.all[at].id.clone());
     let kind = DecisionType::ToolChoice;
     match *op {
         Op::Root(plan) => {
-            decisions.record(NewDecision::root(PLANS[plan], "?", "!")).ok().map(|made| Some(made.id))
+            decisions.record(NewDecision::root(PLANS[plan], "?", "!")).map(|made| Some(made.id))
         }
         Op::Orphan(plan) => {
-            decisions.record(NewDecision::new(PLANS[plan], kind, "?", "!")).ok().map(|made| Some(made.id))
+            decisions.record(NewDecision::new(PLANS[plan], kind, "?", "!")).map(|made| Some(made.id))
         }
         Op::Under(plan, parent) => {
             let new = NewDecision::new(PLANS[plan], kind, "?", "!").with_parent(at(parent));
-            decisions.record(new).ok().map(|made| Some(made.id))
+            decisions.record(new).map(|made| Some(made.id))
         }
-        Op::Approve(this) => decisions.approve(&at(this), "me").ok().map(|_| None),
-        Op::Correct(this, mode) => decisions.correct(&at(this), mode, "so").ok().map(|made| Some(made.id)),
-        Op::Supersede(this, by) => decisions.supersede(&at(this), by.map(at).as_ref()).ok().map(|_| None),
+        Op::Approve(this) => decisions.approve(&at(this), "me").map(|_| None),
+        Op::Correct(this, mode) => decisions.correct(&at(this), mode, "so").map(|made| Some(made.id)),
+        Op::Supersede(this, by) => decisions.supersede(&at(this), by.map(at).as_ref()).map(|_| None),
     }
 }
 
@@ -185,8 +187,8 @@ proptest! {
             bus.take();
             let before = PLANS.map(|plan| decisions.list(&plan.into()));
             let done = act(&decisions, &world, &op);
-            let fallen = world.act(&op, done.clone().flatten());
-            prop_assert_eq!(done.is_some(), fallen.is_some(), "{:?} in {:?}", op, world);
+            let fallen = world.act(&op, done.clone().ok().flatten());
+            prop_assert_eq!(done.is_ok(), fallen.is_some(), "{:?} in {:?}", op, world);
             let after = PLANS.map(|plan| decisions.list(&plan.into()));
             let Some(fallen) = fallen else {
                 prop_assert!(bus.events().is_empty(), "{}", bus.transcript());

@@ -1,6 +1,13 @@
 //! The services against small models of them: random operations, of which those refused change nothing and tell
 //! nothing, and the others tell exactly what they must.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the helpers of a test fail as it does, by a panic"
+)]
+
 mod budget;
 mod decision;
 mod plan;

@@ -6,7 +6,7 @@ use agentbus::event::{
     EventType, PlanCancelled, PlanErrorKind, PlanErrored, PlanId, PlanPhase, PlanPhaseChanged, PlanState,
     PlanStateChanged,
 };
-use agentbus::service::plan::{ApplySummary, NewPlan, Plan, PlanError, PlanService};
+use agentbus::service::plan::{ApplySummary, NewPlan, Plan, PlanError, PlanFilter, PlanService};
 use agentbus::testing::RecordingEventBus;
 use proptest::prelude::*;
 
@@ -44,6 +44,16 @@ fn op() -> impl Strategy<Value = Op> {
         3 => (plan.clone(), phase).prop_map(|(plan, phase)| Op::RevertTo(plan, phase)),
         1 => plan.prop_map(Op::Cancel),
     ]
+}
+
+/// Phases, counted from action.
+fn number(phase: PlanPhase) -> u8 {
+    match phase {
+        PlanPhase::Action => 0,
+        PlanPhase::Strategize => 1,
+        PlanPhase::Execute => 2,
+        PlanPhase::Apply => 3,
+    }
 }
 
 /// A plan as the model sees it.
@@ -91,7 +101,9 @@ impl World {
     fn set(&mut self, at: usize, state: PlanState, special: Option<EventType>) -> bool {
         self.plans[at].state = state;
         self.tell(at, &[EventType::PlanStateChanged]);
-        special.into_iter().for_each(|special| self.tell(at, &[special]));
+        if let Some(special) = special {
+            self.tell(at, &[special]);
+        }
         true
     }
 
@@ -156,7 +168,7 @@ impl World {
             },
             Op::RevertTo(at, to) => {
                 let (from, state) = state(self, at);
-                let to = PlanPhase::ALL.iter().position(|phase| *phase == to).unwrap() as u8;
+                let to = number(to);
                 let stands = matches!(state, Processing | Complete | Errored | Constrained);
                 if !stands || to == 0 || to >= from || self.plans[at].reversions == MAX_REVERSIONS {
                     return false;
@@ -194,7 +206,7 @@ fn seen(plan: &Plan, ids: &[PlanId]) -> Model {
     Model {
         id: plan.id.clone(),
         parent: plan.parent_id.as_ref().map(|parent| ids.iter().position(|id| id == parent).unwrap()),
-        phase: PlanPhase::ALL.iter().position(|phase| *phase == plan.phase).unwrap() as u8,
+        phase: number(plan.phase),
         state: plan.state,
         revision: plan.revision,
         reversions: plan.reversion_count,
@@ -243,7 +255,7 @@ proptest! {
         let mut world = World::default();
         for op in [Op::Create, Op::SpawnChild(0), Op::Create].into_iter().chain(ops) {
             let ids: Vec<_> = world.plans.iter().map(|plan| plan.id.clone()).collect();
-            let before = plans.list(&Default::default());
+            let before = plans.list(&PlanFilter::all());
             bus.take();
             world.told.clear();
             let done = runtime.block_on(act(&plans, &ids, &op));
@@ -258,7 +270,7 @@ proptest! {
                 .collect();
             prop_assert_eq!(&told, &world.told, "{:?}", op);
             let ids: Vec<_> = world.plans.iter().map(|plan| plan.id.clone()).collect();
-            let after = plans.list(&Default::default());
+            let after = plans.list(&PlanFilter::all());
             prop_assert_eq!(&after.iter().map(|plan| seen(plan, &ids)).collect::<Vec<_>>(), &world.plans);
             if allowed {
                 check_details(&bus, &before, &plans);

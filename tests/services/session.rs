@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use agentbus::event::{EventType, Hash, MessageRole, SessionId, SessionMessageSent};
-use agentbus::service::session::{ImportError, Page, SessionService};
+use agentbus::service::session::{ImportError, Message, Page, SessionService};
 use agentbus::testing::RecordingEventBus;
 use proptest::prelude::*;
 
@@ -66,7 +66,7 @@ fn seen(sessions: &SessionService) -> Vec<Model> {
             assert_eq!((message.sequence, message.content_hash), (sequence, Hash::of(&*message.content)));
         }
         assert_eq!(session.messages, messages.len() as u64);
-        assert_eq!(session.bytes, messages.iter().map(|message| message.bytes()).sum::<u64>());
+        assert_eq!(session.bytes, messages.iter().map(Message::bytes).sum::<u64>());
         assert_eq!(session.tokens, messages.iter().map(|message| message.tokens).sum::<u64>());
         Model {
             closed: session.is_closed(),

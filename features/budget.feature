@@ -1,0 +1,128 @@
+Feature: Budgets
+  Money in three tiers that hold all at once. A reservation never overruns a limit; a cost is always recorded.
+
+  Scenario: A reservation holds its estimate until it is settled
+    Given plan "mend" may spend 10
+    When 4 is reserved for plan "mend"
+    Then it is done
+    And nothing is told
+    And plan "mend" has spent 0 and reserved 4
+    And the organisation has spent 0 and reserved 4
+    When the reservation is settled at 2.5
+    Then nothing is told
+    And plan "mend" has spent 2.5 and reserved 0
+    And the organisation has spent 2.5 and reserved 0
+
+  Scenario: A reservation that is dropped gives back what it held
+    Given plan "mend" may spend 10
+    And 4 was reserved for plan "mend"
+    When the reservation is dropped
+    Then nothing is told
+    And plan "mend" has spent 0 and reserved 0
+
+  Scenario: A reservation that does not fit is refused, and that is told
+    Given plan "mend" may spend 10
+    And 7.5 was reserved for plan "mend"
+    When 3 is reserved for plan "mend"
+    Then it is refused: "cannot reserve 3 USD for plan mend: of its limit of 10 USD 0 are spent and 7.5 reserved"
+    And exactly this is told
+      | event           | cause | plan_id |
+      | budget.exceeded | -     | mend    |
+    And budget.exceeded says
+      | tier          | plan |
+      | scope_id      | mend |
+      | spent_usd     | 7.5  |
+      | requested_usd | 3    |
+      | limit_usd     | 10   |
+    And the organisation has spent 0 and reserved 7.5
+
+  Scenario: All tiers hold at once
+    Given session "s-1" may spend 10
+    And the organisation may spend 2
+    When 3 is reserved for plan "mend" and session "s-1"
+    Then it is refused: "cannot reserve 3 USD for the organisation"
+    And exactly this is told
+      | event           | tier         | scope_id     | session_id |
+      | budget.exceeded | organisation | organisation | -          |
+    And session "s-1" has spent 0 and reserved 0
+    And plan "mend" has spent 0 and reserved 0
+
+  Scenario: A cost above the limit is recorded and told
+    Given session "s-1" may spend 1
+    When 1.5 is recorded for session "s-1"
+    Then it is done
+    And exactly this is told
+      | event           | cause | session_id | tier    | scope_id | spent_usd | limit_usd |
+      | budget.warning  | -     | s-1        | session | s-1      | 1.5       | 1         |
+      | budget.exceeded | -     | s-1        | session | s-1      | 0         | 1         |
+    And session "s-1" has spent 1.5 and reserved 0
+
+  Scenario: A call that cost more than was reserved is recorded and told
+    Given plan "mend" may spend 10
+    And 1 was reserved for plan "mend"
+    When the reservation is settled at 12
+    Then exactly this is told
+      | event           | spent_usd | requested_usd |
+      | budget.warning  | 12        | -             |
+      | budget.exceeded | 0         | 12            |
+
+  Scenario: A threshold is warned of once, and again after the limit was raised
+    Given plan "mend" may spend 10
+    When 7.999999 is recorded for plan "mend"
+    Then nothing is told
+    When 0.000001 is recorded for plan "mend"
+    Then exactly this is told
+      | event          | cause | plan_id |
+      | budget.warning | -     | mend    |
+    And budget.warning says
+      | tier      | plan |
+      | scope_id  | mend |
+      | spent_usd | 8    |
+      | limit_usd | 10   |
+      | threshold | 0.8  |
+    When 1 is recorded for plan "mend"
+    Then nothing is told
+    When plan "mend" may spend 20 from now on
+    Then nothing is told
+    When 7 is recorded for plan "mend"
+    Then exactly this is told
+      | event          | spent_usd | limit_usd |
+      | budget.warning | 16        | 20        |
+
+  Scenario: Events are caused by what runs now
+    Given plan "mend" may spend 0
+    And a session was created
+    When 1 is recorded for plan "mend" inside the session
+    Then exactly this is told
+      | event           | cause           | plan_id | session_id |
+      | budget.warning  | session.created | mend    | s-1        |
+      | budget.exceeded | session.created | mend    | s-1        |
+
+  Scenario: Zero is a limit
+    Given the organisation may spend 0
+    When 0.000001 is reserved for plan "mend"
+    Then it is refused: "of its limit of 0 USD"
+    And exactly this is told
+      | event           | tier         | requested_usd | limit_usd |
+      | budget.exceeded | organisation | 0.000001      | 0         |
+
+  Scenario Outline: A negative amount is refused
+    Given plan "mend" may spend 10
+    When <act>
+    Then it is refused: "cannot take a negative amount: -1 USD"
+    And nothing is told
+    And plan "mend" has spent 0 and reserved 0
+
+    Examples:
+      | act                                  |
+      | -1 is reserved for plan "mend"       |
+      | -1 is recorded for plan "mend"       |
+      | plan "mend" may spend -1 from now on |
+
+  Scenario: A negative cost leaves the reservation as it is
+    Given plan "mend" may spend 10
+    And 4 was reserved for plan "mend"
+    When the reservation is settled at -1
+    Then it is refused: "cannot settle a reservation of 4 USD"
+    And nothing is told
+    And plan "mend" has spent 0 and reserved 4

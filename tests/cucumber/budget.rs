@@ -1,0 +1,140 @@
+//! Steps of `features/budget.feature`.
+
+use std::convert::Infallible;
+use std::str::FromStr;
+
+use agentbus::event::{Scope, SessionCreated, Usd};
+use agentbus::service::budget::{BudgetService, BudgetTier, Reservation};
+use agentbus::{DomainEvent, EventBus as _};
+use cucumber::{Parameter, World, given, then, when};
+
+use crate::told::{Told, told_steps};
+
+pub(crate) async fn run() -> bool {
+    crate::told::run::<Budgets>("budget.feature").await
+}
+
+#[derive(Debug, World)]
+#[world(init = Self::new)]
+struct Budgets {
+    told: Told,
+    service: BudgetService,
+    reservation: Option<Reservation>,
+    /// What runs now.
+    scope: Scope,
+}
+
+told_steps!(Budgets);
+
+impl Budgets {
+    fn new() -> Self {
+        let told = Told::default();
+        Self { service: BudgetService::new(Some(told.bus())), told, reservation: None, scope: Scope::new() }
+    }
+
+    fn reserve(&mut self, tiers: Vec<BudgetTier>, amount: Usd) {
+        self.told.listen();
+        let result = self.service.reserve(tiers, amount);
+        if let Some(reservation) = self.told.outcome(result) {
+            self.reservation = Some(reservation);
+        }
+    }
+
+    fn reservation(&mut self) -> Reservation {
+        self.told.listen();
+        self.reservation.take().expect("the scenario reserved something")
+    }
+}
+
+/// An amount, as the scenarios write it.
+#[derive(Debug, Clone, Copy, Parameter)]
+#[param(name = "usd", regex = r"-?\d+(?:\.\d+)?")]
+struct Amount(Usd);
+
+impl FromStr for Amount {
+    type Err = agentbus::event::ParseUsdError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+/// A tier, as the scenarios write it.
+#[derive(Debug, Clone, Parameter)]
+#[param(name = "tier", regex = r#"plan "[^"]*"|session "[^"]*"|the organisation"#)]
+struct Tier(BudgetTier);
+
+impl FromStr for Tier {
+    type Err = Infallible;
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        let quoted = |rest: &str| rest.trim_matches('"').to_owned();
+        Ok(Self(match (text.strip_prefix("plan "), text.strip_prefix("session ")) {
+            (Some(plan), _) => BudgetTier::Plan(quoted(plan).into()),
+            (_, Some(session)) => BudgetTier::Session(quoted(session).into()),
+            (None, None) => BudgetTier::Organisation,
+        }))
+    }
+}
+
+#[given(expr = "{tier} may spend {usd}")]
+fn may_spend(world: &mut Budgets, tier: Tier, limit: Amount) {
+    world.service.set_limit(&tier.0, limit.0).expect("the limit is not negative");
+}
+
+#[given(expr = "{usd} was reserved for {tier}")]
+fn was_reserved(world: &mut Budgets, amount: Amount, tier: Tier) {
+    world.reserve(vec![tier.0], amount.0);
+    world.told.expect_done();
+}
+
+#[given("a session was created")]
+fn a_session_was_created(world: &mut Budgets) {
+    let event = DomainEvent::new(SessionCreated::new(false)).with_session_id("s-1");
+    world.scope = event.scope();
+    world.told.bus().emit(event);
+}
+
+#[when(expr = "{tier} may spend {usd} from now on")]
+fn may_spend_from_now_on(world: &mut Budgets, tier: Tier, limit: Amount) {
+    world.told.listen();
+    let result = world.service.set_limit(&tier.0, limit.0);
+    world.told.outcome(result);
+}
+
+#[when(expr = "{usd} is reserved for {tier}")]
+fn reserved(world: &mut Budgets, amount: Amount, tier: Tier) {
+    world.reserve(vec![tier.0], amount.0);
+}
+
+#[when(expr = "{usd} is reserved for {tier} and {tier}")]
+fn reserved_for_two(world: &mut Budgets, amount: Amount, tier: Tier, other: Tier) {
+    world.reserve(vec![tier.0, other.0], amount.0);
+}
+
+#[when(expr = "{usd} is recorded for {tier}")]
+#[when(expr = "{usd} is recorded for {tier} inside the session")]
+fn recorded(world: &mut Budgets, amount: Amount, tier: Tier) {
+    world.told.listen();
+    let result = world.scope.clone().enter(|| world.service.record(tier.0, amount.0));
+    world.told.outcome(result);
+}
+
+#[when(expr = "the reservation is settled at {usd}")]
+fn settled(world: &mut Budgets, actual: Amount) {
+    let result = world.reservation().settle(actual.0).map_err(|refused| {
+        let text = refused.to_string();
+        world.reservation = Some(refused.reservation);
+        std::io::Error::other(text)
+    });
+    world.told.outcome(result);
+}
+
+#[when("the reservation is dropped")]
+fn dropped(world: &mut Budgets) {
+    drop(world.reservation());
+}
+
+#[then(expr = "{tier} has spent {usd} and reserved {usd}")]
+fn has_spent(world: &mut Budgets, tier: Tier, spent: Amount, reserved: Amount) {
+    let status = world.service.status(&tier.0);
+    assert_eq!((status.spent, status.reserved), (spent.0, reserved.0));
+}

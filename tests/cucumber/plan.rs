@@ -1,0 +1,266 @@
+//! Steps of `features/plan.feature`.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use agentbus::event::{PlanErrorKind, PlanId, PlanPhase, PlanState};
+use agentbus::gate::{Gate, GateAnswer, GateOperation, GateQuestion};
+use agentbus::service::plan::{ApplySummary, NewPlan, Plan, PlanError, PlanService};
+use async_trait::async_trait;
+use cucumber::{World, given, then, when};
+
+use crate::told::{Told, told_steps};
+
+pub(crate) async fn run() -> bool {
+    crate::told::run::<Plans>("plan.feature").await
+}
+
+#[derive(Debug, World)]
+#[world(init = Self::new)]
+struct Plans {
+    told: Told,
+    service: PlanService,
+}
+
+told_steps!(Plans);
+
+impl Plans {
+    fn new() -> Self {
+        let told = Told::default();
+        Self { service: PlanService::new(Some(told.bus())), told }
+    }
+
+    fn settle(&mut self, result: Result<Plan, PlanError>) {
+        self.told.outcome(result);
+    }
+}
+
+#[derive(Debug)]
+struct RefusesApply(String);
+
+#[async_trait]
+impl Gate for RefusesApply {
+    async fn ask(&self, question: &GateQuestion) -> GateAnswer {
+        match question.operation {
+            GateOperation::EnterPhase { to: PlanPhase::Apply, .. } => GateAnswer::refused([self.0.as_str()]),
+            _ => GateAnswer::Allowed,
+        }
+    }
+}
+
+/// Cancels the plan it is asked about, and allows what was asked.
+#[derive(Debug, Default)]
+struct Cancels(OnceLock<PlanService>);
+
+#[async_trait]
+impl Gate for Cancels {
+    async fn ask(&self, question: &GateQuestion) -> GateAnswer {
+        let plans = self.0.get().expect("the scenario sets it");
+        plans.cancel(&question.plan_id, "meanwhile").expect("the plan is not finished");
+        GateAnswer::Allowed
+    }
+}
+
+#[given(expr = "a gate that refuses apply because {string}")]
+fn a_gate_that_refuses(world: &mut Plans, reason: String) {
+    world.service = world.service.clone().with_gate(Arc::new(RefusesApply(reason)));
+}
+
+#[given("a gate that cancels the plan while it is asked about strategize")]
+#[expect(clippy::unwrap_used, reason = "the lock was made here and is set once")]
+fn a_gate_that_cancels(world: &mut Plans) {
+    let gate = Arc::new(Cancels::default());
+    gate.0.set(world.service.clone()).unwrap();
+    world.service = world.service.clone().with_gate(gate);
+}
+
+#[given(expr = "plan {string} {word} in {word}")]
+async fn a_plan(world: &mut Plans, plan: PlanId, state: PlanState, phase: PlanPhase) {
+    lead(&world.service, &plan, phase, state).await.expect("a way leads there");
+}
+
+#[given(expr = "plan {string} processing in execute, reverted {int} times")]
+async fn a_plan_reverted(world: &mut Plans, plan: PlanId, times: u32) {
+    revert(&world.service, &plan, times).await.expect("it may go back that often");
+}
+
+async fn revert(plans: &PlanService, plan: &PlanId, times: u32) -> Result<(), PlanError> {
+    lead(plans, plan, PlanPhase::Execute, PlanState::Processing).await?;
+    for _ in 0..times {
+        plans.revert_to(plan, PlanPhase::Strategize, "once again")?;
+        plans.start(plan)?;
+        plans.complete(plan)?;
+        plans.advance(plan).await?;
+        plans.start(plan)?;
+    }
+    Ok(())
+}
+
+/// Creates a plan and leads it straight to a state.
+async fn lead(
+    plans: &PlanService,
+    plan: &PlanId,
+    phase: PlanPhase,
+    state: PlanState,
+) -> Result<(), PlanError> {
+    let mut at = plans.create(NewPlan::new(plan.to_string()).with_id(plan))?;
+    while at.phase != phase {
+        if at.phase != PlanPhase::Action {
+            plans.start(plan)?;
+            plans.complete(plan)?;
+        }
+        at = plans.advance(plan).await?;
+    }
+    if !matches!(state, PlanState::Queued | PlanState::Cancelled) {
+        plans.start(plan)?;
+    }
+    match state {
+        PlanState::Queued | PlanState::Processing => return Ok(()),
+        PlanState::Complete => plans.complete(plan)?,
+        PlanState::Errored => plans.fail(plan, "no luck", PlanErrorKind::Permanent)?,
+        PlanState::Applied => plans.apply(plan, ApplySummary::default())?,
+        PlanState::Constrained => plans.constrain(plan, "no")?,
+        PlanState::Cancelled => plans.cancel(plan, "enough")?,
+    };
+    Ok(())
+}
+
+#[given(expr = "{string} has the child {string}")]
+fn a_child(world: &mut Plans, parent: PlanId, child: PlanId) {
+    let new = NewPlan::new(child.to_string()).with_id(child);
+    world.service.spawn_child(&parent, new).expect("the parent is not finished");
+}
+
+#[given(expr = "{string} has the child {string}, already cancelled")]
+fn a_cancelled_child(world: &mut Plans, parent: PlanId, child: PlanId) {
+    a_child(world, parent, child.clone());
+    world.service.cancel(&child, "enough").expect("the child is not finished");
+}
+
+#[when(expr = "plan {string} is created by {string} for project {string} in session {string}")]
+fn created_by(world: &mut Plans, plan: String, actor: String, project: String, session: String) {
+    world.told.listen();
+    let new = NewPlan::new(&plan)
+        .with_id(plan)
+        .with_actor(actor)
+        .with_project_names([project])
+        .with_session_id(session);
+    let result = world.service.create(new);
+    world.settle(result);
+}
+
+#[when(expr = "plan {string} is created")]
+fn created(world: &mut Plans, plan: String) {
+    world.told.listen();
+    let new = NewPlan::new(&plan).with_id(plan);
+    let result = world.service.create(new);
+    world.settle(result);
+}
+
+#[when(expr = "{string} spawns plan {string}")]
+fn spawns(world: &mut Plans, parent: PlanId, child: PlanId) {
+    world.told.listen();
+    let new = NewPlan::new(child.to_string()).with_id(child);
+    let result = world.service.spawn_child(&parent, new);
+    world.settle(result);
+}
+
+#[when(expr = "{string} advances")]
+async fn advances(world: &mut Plans, plan: PlanId) {
+    world.told.listen();
+    let result = world.service.advance(&plan).await;
+    world.settle(result);
+}
+
+#[when(expr = "{string} starts")]
+fn starts(world: &mut Plans, plan: PlanId) {
+    world.told.listen();
+    let result = world.service.start(&plan);
+    world.settle(result);
+}
+
+#[when(expr = "{string} starts inside the scope of {string}")]
+fn starts_inside(world: &mut Plans, plan: PlanId, of: PlanId) {
+    world.told.listen();
+    let scope = world.service.scope(&of).expect("there is such a plan");
+    let result = scope.enter(|| world.service.start(&plan));
+    world.settle(result);
+}
+
+#[when(expr = "{string} completes")]
+fn completes(world: &mut Plans, plan: PlanId) {
+    world.told.listen();
+    let result = world.service.complete(&plan);
+    world.settle(result);
+}
+
+#[when(expr = "{string} fails")]
+fn fails(world: &mut Plans, plan: PlanId) {
+    world.told.listen();
+    let result = world.service.fail(&plan, "the disk is full", PlanErrorKind::Transient);
+    world.settle(result);
+}
+
+#[when(expr = "{string} retries")]
+fn retries(world: &mut Plans, plan: PlanId) {
+    world.told.listen();
+    let result = world.service.retry(&plan);
+    world.settle(result);
+}
+
+#[when(expr = "{string} is applied")]
+fn applied(world: &mut Plans, plan: PlanId) {
+    world.told.listen();
+    let result = world.service.apply(&plan, ApplySummary::default());
+    world.settle(result);
+}
+
+#[when(
+    regex = r#"^"(\w+)" is applied with (\d+) files, (\d+) lines added, (\d+) removed, (\d+) validations passed in (\d+) ms$"#
+)]
+fn applied_with(world: &mut Plans, plan: PlanId, files: u64, added: u64, removed: u64, passed: u64, ms: u64) {
+    world.told.listen();
+    let summary = ApplySummary {
+        files_changed: files,
+        lines_added: added,
+        lines_removed: removed,
+        validations_passed: passed,
+        duration: Duration::from_millis(ms),
+    };
+    let result = world.service.apply(&plan, summary);
+    world.settle(result);
+}
+
+#[when(expr = "{string} is constrained")]
+fn constrained(world: &mut Plans, plan: PlanId) {
+    world.told.listen();
+    let result = world.service.constrain(&plan, "tests are gone");
+    world.settle(result);
+}
+
+#[when(expr = "{string} reverts to {word}")]
+fn reverts(world: &mut Plans, plan: PlanId, phase: PlanPhase) {
+    world.told.listen();
+    let result = world.service.revert_to(&plan, phase, "once again");
+    world.settle(result);
+}
+
+#[when(expr = "{string} is cancelled")]
+fn cancelled(world: &mut Plans, plan: PlanId) {
+    world.told.listen();
+    let result = world.service.cancel(&plan, "not worth it");
+    world.settle(result);
+}
+
+#[then(expr = "plan {string} is {word} in {word}")]
+fn stands(world: &mut Plans, plan: PlanId, state: PlanState, phase: PlanPhase) {
+    let plan = world.service.get(&plan).expect("there is such a plan");
+    assert_eq!((plan.state, plan.phase), (state, phase));
+}
+
+#[then(expr = "the tree of {string} is {string}")]
+fn tree_is(world: &mut Plans, plan: PlanId, expected: String) {
+    let tree = world.service.tree(&plan).expect("there is such a plan");
+    let names: Vec<_> = tree.iter().map(|plan| plan.id.to_string()).collect();
+    assert_eq!(names.join(", "), expected);
+}
