@@ -6,12 +6,22 @@
 //! refuses is a typed error that names the state it found and what was asked of it; nothing has changed then, and
 //! nothing is told unless the refusal is itself the fact.
 
+pub mod actor;
+mod blocking;
 pub mod budget;
 pub mod decision;
 pub mod plan;
+mod process;
+pub mod sandbox;
 pub mod session;
+pub mod tool;
+pub mod validation;
 
+pub use actor::ActorRuntime;
 pub use budget::BudgetService;
 pub use decision::DecisionService;
 pub use plan::PlanService;
+pub use sandbox::SandboxService;
 pub use session::SessionService;
+pub use tool::ToolRuntime;
+pub use validation::ValidationPipeline;

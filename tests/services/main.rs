@@ -1,5 +1,5 @@
-//! The services against small models of them: random operations, of which those refused change nothing and tell
-//! nothing, and the others tell exactly what they must.
+//! The services, through their public interface and a bus that records; some against small models of them: random
+//! operations, of which those refused change nothing and tell nothing, and the others tell exactly what they must.
 
 #![expect(
     clippy::indexing_slicing,
@@ -8,7 +8,12 @@
     reason = "the helpers of a test fail as it does, by a panic"
 )]
 
+mod actor;
 mod budget;
 mod decision;
 mod plan;
+mod sandbox;
 mod session;
+mod support;
+mod tool;
+mod validation;

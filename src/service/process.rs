@@ -1,0 +1,247 @@
+//! Running a command as a process group of its own, which never outlives the one who waits for it.
+//!
+//! The child has no input, the environment it is given and nothing else, and a group of its own. Its two outputs are
+//! drained to the end, of which a bounded part is kept. When the leader of the group has ended, or when the future is
+//! dropped, the whole group is killed; what has left the group may hold the outputs open, but not for long.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{ChildStderr, ChildStdout};
+
+use super::blocking::blocking;
+
+/// How long the outputs may stay open after the group was killed.
+const DRAIN_AT_MOST: Duration = Duration::from_secs(1);
+
+/// What a command may see of the environment of this process, unless told otherwise.
+pub(super) const DEFAULT_ENVIRONMENT: [&str; 5] =
+    ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
+
+/// A command to run.
+#[derive(Clone, Debug)]
+pub(super) struct Invocation {
+    pub(super) program: String,
+    pub(super) arguments: Vec<String>,
+    pub(super) directory: PathBuf,
+    /// The names of the variables that are passed on.
+    pub(super) inherited: Vec<String>,
+    /// Where builds of cargo go.
+    pub(super) target: PathBuf,
+    /// How much of each output is kept, in bytes.
+    pub(super) capture: usize,
+}
+
+/// What became of a command.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) status: ExitStatus,
+    pub(super) stdout: Captured,
+    pub(super) stderr: Captured,
+}
+
+impl Finished {
+    /// How it ended and what it said, for a reader.
+    pub(super) fn text(&self) -> String {
+        let mut text = format!("{}\n", self.status);
+        for (name, captured) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
+            if captured.total > 0 {
+                text.push_str(&format!("--- {name}\n{}", captured.text()));
+                if !text.ends_with('\n') {
+                    text.push('\n');
+                }
+            }
+        }
+        text
+    }
+
+    /// Whether a part of its output was left out.
+    pub(super) fn is_cut(&self) -> bool {
+        self.stdout.left_out() > 0 || self.stderr.left_out() > 0
+    }
+}
+
+/// Runs the command to its end.
+///
+/// # Cancel safety
+/// Dropped, it kills the whole group.
+pub(super) async fn run(invocation: &Invocation) -> io::Result<Finished> {
+    let (mut stdout, mut stderr) = (Captured::new(invocation.capture), Captured::new(invocation.capture));
+    let mut child = start(invocation)?;
+    let pipes = (child.stdout.take(), child.stderr.take());
+    let group = Group::of(&child);
+    let status = {
+        let (out, err) = match pipes {
+            (Some(out), Some(err)) => (ChildStdout::from_std(out)?, ChildStderr::from_std(err)?),
+            _ => return Err(io::Error::other("the outputs of the command are not piped")),
+        };
+        let drained = async { tokio::join!(stdout.drain(out), stderr.drain(err)) };
+        tokio::pin!(drained);
+        let ended = group.reap(child);
+        tokio::pin!(ended);
+        tokio::select! {
+            status = &mut ended => {
+                // Whoever has left the group may hold the outputs open; nobody waits for them longer than this.
+                drop(tokio::time::timeout(DRAIN_AT_MOST, drained).await);
+                status?
+            }
+            ((), ()) = &mut drained => ended.await?,
+        }
+    };
+    Ok(Finished { status, stdout, stderr })
+}
+
+fn start(invocation: &Invocation) -> io::Result<Child> {
+    let mut command = Command::new(&invocation.program);
+    command.args(&invocation.arguments).current_dir(&invocation.directory).process_group(0);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.env_clear();
+    for name in &invocation.inherited {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    command.env("CARGO_TARGET_DIR", &invocation.target);
+    command.spawn()
+}
+
+/// A process group, until its leader is reaped. Dropping kills it.
+struct Group {
+    leader: Arc<Leader>,
+}
+
+struct Leader {
+    pid: Pid,
+    /// Whether the leader was reaped: its id may be another's from then on. Guards the moves of killing and reaping.
+    is_reaped: Mutex<bool>,
+}
+
+impl Group {
+    fn of(child: &Child) -> Self {
+        Self { leader: Arc::new(Leader { pid: Pid::from_child(child), is_reaped: Mutex::new(false) }) }
+    }
+
+    /// Waits for the end of the leader, kills what is left of the group, and reaps the leader.
+    async fn reap(&self, mut child: Child) -> io::Result<ExitStatus> {
+        let leader = Arc::clone(&self.leader);
+        blocking(move |_stop| {
+            // The leader stays a zombie here, so that its id still names this group and no other.
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+            while let Err(error) = waitid(WaitId::Pid(leader.pid), options) {
+                if error != rustix::io::Errno::INTR {
+                    return Err(error.into());
+                }
+            }
+            leader.kill(|| child.wait())
+        })
+        .await
+    }
+}
+
+impl Leader {
+    /// Kills the group, unless its leader was reaped; `reap` runs before anybody else may kill.
+    fn kill<R>(&self, reap: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+        let mut is_reaped = self.is_reaped.lock().unwrap_or_else(PoisonError::into_inner);
+        self.signal(*is_reaped);
+        *is_reaped = true;
+        reap()
+    }
+
+    fn signal(&self, is_reaped: bool) {
+        if !is_reaped {
+            // It fails only if nobody is left in the group, which is what is wanted.
+            let _nobody_is_left = kill_process_group(self.pid, Signal::KILL);
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let is_reaped = self.leader.is_reaped.lock().unwrap_or_else(PoisonError::into_inner);
+        self.leader.signal(*is_reaped);
+    }
+}
+
+/// The beginning and the end of an output.
+#[derive(Debug)]
+pub(super) struct Captured {
+    head: Vec<u8>,
+    tail: VecDeque<u8>,
+    /// How much of each is kept.
+    half: usize,
+    total: u64,
+}
+
+impl Captured {
+    fn new(limit: usize) -> Self {
+        Self { head: Vec::new(), tail: VecDeque::new(), half: limit / 2, total: 0 }
+    }
+
+    /// Reads `output` to its end. An output that cannot be read any more has ended.
+    async fn drain(&mut self, mut output: impl AsyncRead + Unpin) {
+        let mut buffer = [0; 8192];
+        while let Ok(read @ 1..) = output.read(&mut buffer).await {
+            self.take(buffer.get(..read).unwrap_or_default());
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.total = self.total.saturating_add(bytes.len() as u64);
+        let (first, rest) = bytes.split_at(bytes.len().min(self.half - self.head.len()));
+        self.head.extend_from_slice(first);
+        self.tail.extend(rest);
+        self.tail.drain(..self.tail.len().saturating_sub(self.half));
+    }
+
+    /// How many bytes between the beginning and the end are not kept.
+    fn left_out(&self) -> u64 {
+        self.total - (self.head.len() + self.tail.len()) as u64
+    }
+
+    fn text(&self) -> String {
+        let left_out = self.left_out();
+        if left_out == 0 {
+            // One text, since a character may lie across the middle.
+            let whole: Vec<u8> = self.head.iter().chain(&self.tail).copied().collect();
+            return String::from_utf8_lossy(&whole).into_owned();
+        }
+        let tail: Vec<u8> = self.tail.iter().copied().collect();
+        let (head, tail) = (String::from_utf8_lossy(&self.head), String::from_utf8_lossy(&tail));
+        format!("{head}\n[{left_out} bytes left out]\n{tail}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_beginning_and_the_end_of_an_output_are_kept() {
+        let mut captured = Captured::new(8);
+        for byte in b'a'..=b'z' {
+            captured.take(&[byte]);
+        }
+        assert_eq!(captured.text(), "abcd\n[18 bytes left out]\nwxyz");
+    }
+
+    #[test]
+    fn an_output_that_fits_is_whole() {
+        let mut captured = Captured::new(8);
+        captured.take("ab\u{e9}\u{e9}".as_bytes());
+        assert_eq!((captured.text().as_str(), captured.left_out()), ("abéé", 0));
+    }
+
+    #[test]
+    fn an_output_of_one_piece_larger_than_the_limit_is_cut_the_same() {
+        let mut captured = Captured::new(4);
+        captured.take(b"0123456789");
+        assert_eq!(captured.text(), "01\n[6 bytes left out]\n89");
+    }
+}

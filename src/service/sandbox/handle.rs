@@ -1,0 +1,301 @@
+//! [`Sandbox`]: the handle of one sandbox, its state, and who may do what in it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use cap_std::fs::Dir;
+
+use super::checkpoint::Checkpoint;
+use super::error::SandboxError;
+use super::store::Store;
+use super::tree::Manifest;
+use crate::emitter::{Changes, Outbox};
+use crate::event::{PlanId, SandboxId, Scope};
+
+/// Where a sandbox is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SandboxState {
+    /// It was made; nothing was written in it yet.
+    Created,
+    /// Something was written in it.
+    Active,
+    /// What was written in it is in the project.
+    Committed,
+    /// What was written in it was undone.
+    RolledBack,
+    /// It is gone.
+    Closed,
+}
+
+impl fmt::Display for SandboxState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Created => "created",
+            Self::Active => "active",
+            Self::Committed => "committed",
+            Self::RolledBack => "rolled back",
+            Self::Closed => "closed",
+        })
+    }
+}
+
+/// What can be done to a sandbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Operation {
+    /// Its making.
+    Create,
+    /// A write in it, or a command that may write.
+    Write,
+    /// The comparison with what it was made from.
+    Diff,
+    /// A checkpoint of it.
+    Checkpoint,
+    /// Going back to a checkpoint.
+    Restore,
+    /// The removal of old checkpoints.
+    Prune,
+    /// The commit to the project.
+    Commit,
+    /// The undoing of what was written.
+    RollBack,
+    /// Its end.
+    Close,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Create => "create",
+            Self::Write => "write in",
+            Self::Diff => "diff",
+            Self::Checkpoint => "checkpoint",
+            Self::Restore => "restore",
+            Self::Prune => "prune",
+            Self::Commit => "commit",
+            Self::RollBack => "roll back",
+            Self::Close => "close",
+        })
+    }
+}
+
+impl Operation {
+    /// What can be done instead in that state; none if the operation is allowed.
+    fn refusal(self, state: SandboxState) -> Option<&'static str> {
+        match (state, self) {
+            (SandboxState::Closed, _) => Some("create another"),
+            (_, Self::Prune) => None,
+            (SandboxState::Committed, Self::Close) => None,
+            (SandboxState::Committed, _) => Some("close it and create another"),
+            (SandboxState::Active, Self::Close) => Some("commit it or roll it back first"),
+            _ => None,
+        }
+    }
+}
+
+/// A sandbox: a folder where a plan may write. Cheap to clone; clones are the same sandbox.
+#[derive(Clone, Debug)]
+pub struct Sandbox {
+    pub(super) shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) id: SandboxId,
+    pub(super) plan: PlanId,
+    /// The project that it was made from and that it is committed to.
+    pub(super) project: PathBuf,
+    pub(super) project_dir: Dir,
+    /// The folder with everything of this sandbox.
+    pub(super) folder: PathBuf,
+    pub(super) tree: Dir,
+    pub(super) store: Store,
+    /// What the project was when the sandbox was made; the store has every content of it.
+    pub(super) base: Manifest,
+    pub(super) status: Outbox<Status>,
+}
+
+#[derive(Debug)]
+pub(super) struct Status {
+    pub(super) state: SandboxState,
+    activity: Activity,
+    /// Oldest first.
+    pub(super) checkpoints: Vec<Checkpoint>,
+    /// What its events are told in.
+    pub(super) scope: Scope,
+}
+
+impl Status {
+    pub(super) fn new() -> Self {
+        Self {
+            state: SandboxState::Created,
+            activity: Activity::Idle,
+            checkpoints: Vec::new(),
+            scope: Scope::new(),
+        }
+    }
+}
+
+/// What is being done in a sandbox.
+#[derive(Clone, Copy, Debug)]
+enum Activity {
+    Idle,
+    /// So many writers, at least one.
+    Writing(usize),
+    /// One operation that nothing else may run beside.
+    Exclusive(Operation),
+}
+
+impl Sandbox {
+    /// Its id.
+    pub fn id(&self) -> &SandboxId {
+        &self.shared.id
+    }
+
+    /// The plan that it was made for.
+    pub fn plan_id(&self) -> &PlanId {
+        &self.shared.plan
+    }
+
+    /// The project that it was made from.
+    pub fn project(&self) -> &Path {
+        &self.shared.project
+    }
+
+    /// The folder that holds the files.
+    pub fn tree(&self) -> PathBuf {
+        self.shared.folder.join(super::TREE)
+    }
+
+    /// The folder beside the tree for what builds make; it is neither compared nor committed.
+    pub fn target(&self) -> PathBuf {
+        self.shared.folder.join(super::TARGET)
+    }
+
+    /// The handle of the folder that holds the files; what is opened relative to it cannot lie outside.
+    pub fn dir(&self) -> &Dir {
+        &self.shared.tree
+    }
+
+    /// Where it is in its life.
+    pub fn state(&self) -> SandboxState {
+        self.shared.status.read(|status| status.state)
+    }
+
+    /// The scope of what happens in it: caused by its `sandbox.created`.
+    pub fn scope(&self) -> Scope {
+        self.shared.status.read(|status| status.scope.clone())
+    }
+
+    /// Asks to write in it. From then on it is active; while any access is held, nothing else can be done to it.
+    ///
+    /// # Errors
+    /// [`SandboxError::State`] if it is committed or closed, [`SandboxError::Busy`] while another operation runs.
+    pub fn write_access(&self) -> Result<WriteAccess, SandboxError> {
+        self.shared.status.change(|status, _silent| {
+            self.check(status, Operation::Write)?;
+            status.activity = match status.activity {
+                Activity::Idle => Activity::Writing(1),
+                Activity::Writing(writers) => Activity::Writing(writers + 1),
+                Activity::Exclusive(running) => return Err(self.busy(Operation::Write, running)),
+            };
+            status.state = SandboxState::Active;
+            Ok(WriteAccess { sandbox: self.clone() })
+        })
+    }
+
+    /// Begins an operation that nothing else may run beside.
+    pub(super) fn begin(&self, operation: Operation) -> Result<Turn, SandboxError> {
+        self.shared.status.change(|status, _silent| {
+            self.check(status, operation)?;
+            match status.activity {
+                Activity::Idle => status.activity = Activity::Exclusive(operation),
+                Activity::Writing(_) => return Err(self.busy(operation, Operation::Write)),
+                Activity::Exclusive(running) => return Err(self.busy(operation, running)),
+            }
+            Ok(Turn { sandbox: self.clone(), operation, is_over: false })
+        })
+    }
+
+    fn check(&self, status: &Status, operation: Operation) -> Result<(), SandboxError> {
+        match operation.refusal(status.state) {
+            None => Ok(()),
+            Some(way_out) => Err(self.refused(status.state, operation, way_out)),
+        }
+    }
+
+    fn refused(&self, state: SandboxState, operation: Operation, way_out: &'static str) -> SandboxError {
+        SandboxError::State { sandbox_id: self.id().clone(), state, operation, way_out }
+    }
+
+    fn busy(&self, operation: Operation, running: Operation) -> SandboxError {
+        SandboxError::Busy { sandbox_id: self.id().clone(), operation, running }
+    }
+}
+
+/// The right to write in a sandbox, until it is dropped.
+#[derive(Debug)]
+#[must_use = "it ends when it is dropped"]
+pub struct WriteAccess {
+    sandbox: Sandbox,
+}
+
+impl WriteAccess {
+    /// The sandbox.
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+}
+
+impl Drop for WriteAccess {
+    fn drop(&mut self) {
+        self.sandbox.shared.status.change(|status, _silent| {
+            status.activity = match status.activity {
+                Activity::Writing(writers @ 2..) => Activity::Writing(writers - 1),
+                Activity::Writing(_) | Activity::Idle => Activity::Idle,
+                exclusive @ Activity::Exclusive(_) => exclusive,
+            };
+        });
+    }
+}
+
+/// One exclusive operation, until it is finished or dropped.
+pub(super) struct Turn {
+    pub(super) sandbox: Sandbox,
+    pub(super) operation: Operation,
+    is_over: bool,
+}
+
+impl Turn {
+    /// Ends the operation with the change that it made.
+    pub(super) fn finish<R>(mut self, change: impl FnOnce(&mut Status, &mut Changes<'_>) -> R) -> R {
+        self.is_over = true;
+        self.sandbox.shared.status.change(|status, changes| {
+            status.activity = Activity::Idle;
+            change(status, changes)
+        })
+    }
+
+    /// Refuses to undo or commit nothing. What somebody wrote without asking for access is noticed here.
+    pub(super) fn require_change(&self, is_changed: bool) -> Result<(), SandboxError> {
+        let state = self.sandbox.state();
+        if is_changed || state == SandboxState::Active {
+            return Ok(());
+        }
+        Err(self.sandbox.refused(state, self.operation, "nothing was written in it since, so close it"))
+    }
+
+    /// The error of a walk that failed during this operation.
+    pub(super) fn walk_error(&self) -> impl FnOnce(super::tree::WalkError) -> SandboxError {
+        SandboxError::walk(self.sandbox.id(), self.operation)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.sandbox.shared.status.change(|status, _silent| status.activity = Activity::Idle);
+        }
+    }
+}

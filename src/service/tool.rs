@@ -1,0 +1,326 @@
+//! Calls of tools: what a model asks for, checked, bounded and told.
+//!
+//! A [`ToolRuntime`] has a registry of [`Tool`]s. Around each call it looks the tool up, checks the input against the
+//! schema, asks the [`SafetyProfile`], runs the tool in a task of its own with a timeout, tries again what the tool
+//! calls transient, and cuts the output.
+//!
+//! # Promises
+//! - A call ends in exactly one of `tool.completed` and `tool.errored`, however it ends: also when the tool panics,
+//!   when the call is cancelled, and when its future is dropped. A call that is not allowed emits `tool.errored` alone.
+//! - What a tool emits is caused by the `tool.invoked` of its call.
+//! - The built-in file tools open relative to the sandbox's folder and follow no link out of it.
+//!
+//! # When it goes wrong
+//! A failed call is a [`ToolFailure`] with its kind, never a panic. An attempt that timed out or was cancelled is
+//! aborted and waited for, for at most a second; a tool that blocks its thread goes on behind the caller's back.
+//! [`RunCommand`] is *not* confined: what it runs can do whatever this process can. It only has a group, an
+//! environment and a folder of its own.
+//!
+//! ```
+//! use agentbus::event::ToolErrorKind;
+//! use agentbus::service::tool::{ToolCall, ToolContext, ToolRuntime, built_in};
+//! use serde_json::json;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let tools = ToolRuntime::new(None);
+//! for tool in built_in() {
+//!     tools.register(tool)?;
+//! }
+//! let call = ToolCall::new("read_file", json!({"pth": "a.txt"}));
+//! let failure = tools.call(call, &ToolContext::new()).await.unwrap_err();
+//! assert_eq!(failure.kind, ToolErrorKind::Schema);
+//! assert_eq!(failure.to_string(), "cannot call read_file: the input lacks `path`");
+//! # Ok(())
+//! # }
+//! ```
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::bus::EventBus;
+use crate::emitter::Emitter;
+use crate::event::{CallId, Hash, PlanId, ToolErrorKind};
+
+mod call;
+mod command;
+mod files;
+mod profile;
+mod schema;
+mod search;
+mod spec;
+
+pub(super) use call::panic_text;
+pub use command::RunCommand;
+pub use files::{DeleteFile, ReadFile, ReplaceInFile, WriteFile};
+pub use profile::{Approval, ApprovalDecision, ApprovalQuestion, PatternError, SafetyProfile};
+pub use search::{ListFiles, SearchFiles};
+pub use spec::{Tool, ToolCall, ToolContext, ToolError, ToolOutput, ToolSpec};
+
+/// The tools that come with this crate: `read_file`, `write_file`, `replace_in_file`, `list_files`, `search_files`,
+/// `delete_file` and `run_command`.
+pub fn built_in() -> Vec<Arc<dyn Tool>> {
+    vec![
+        Arc::new(ReadFile),
+        Arc::new(WriteFile),
+        Arc::new(ReplaceInFile),
+        Arc::new(ListFiles),
+        Arc::new(SearchFiles),
+        Arc::new(DeleteFile),
+        Arc::new(RunCommand::new()),
+    ]
+}
+
+/// What holds for every call of a [`ToolRuntime`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ToolOptions {
+    /// Which calls are allowed; every one.
+    pub profile: SafetyProfile,
+    /// How long one attempt may take, unless the tool says otherwise: 30 s.
+    pub timeout: Duration,
+    /// How often a call is tried again at most: 2.
+    pub max_retries: u32,
+    /// How long the first wait between two attempts is at most, of which the later ones are multiples: 200 ms.
+    pub backoff: Duration,
+    /// How many bytes of an output are passed on: 64 KiB.
+    pub output_limit: usize,
+}
+
+impl Default for ToolOptions {
+    fn default() -> Self {
+        Self {
+            profile: SafetyProfile::new(),
+            timeout: Duration::from_secs(30),
+            max_retries: 2,
+            backoff: Duration::from_millis(200),
+            output_limit: 64 << 10,
+        }
+    }
+}
+
+impl ToolOptions {
+    /// The same with another profile.
+    #[must_use]
+    pub fn with_profile(mut self, profile: SafetyProfile) -> Self {
+        self.profile = profile;
+        self
+    }
+
+    /// The same with another timeout.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The same with another number of retries.
+    #[must_use]
+    pub fn with_max_retries(mut self, max_retries: u32) -> Self {
+        self.max_retries = max_retries;
+        self
+    }
+
+    /// The same with another first wait.
+    #[must_use]
+    pub fn with_backoff(mut self, backoff: Duration) -> Self {
+        self.backoff = backoff;
+        self
+    }
+
+    /// The same with another limit of outputs, in bytes.
+    #[must_use]
+    pub fn with_output_limit(mut self, bytes: usize) -> Self {
+        self.output_limit = bytes;
+        self
+    }
+}
+
+/// Calls tools. Cheap to clone; clones share the registry.
+#[derive(Clone, Debug)]
+pub struct ToolRuntime {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    emitter: Emitter,
+    options: ToolOptions,
+    /// Guards the registry; held for single moves.
+    tools: Mutex<BTreeMap<String, Registered>>,
+    /// Guards what is known of plans; held for single moves.
+    plans: Mutex<Plans>,
+}
+
+#[derive(Clone, Debug)]
+struct Registered {
+    tool: Arc<dyn Tool>,
+    spec: ToolSpec,
+}
+
+#[derive(Debug, Default)]
+struct Plans {
+    read_only: HashSet<PlanId>,
+    /// Counted only where the profile has a limit.
+    calls: HashMap<PlanId, u32>,
+}
+
+/// Why a tool could not be registered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegisterError {
+    /// There is a tool of that name.
+    #[error("cannot register a second tool named {name}")]
+    Duplicate {
+        /// The name.
+        name: String,
+    },
+    /// The name is not one that a model can ask for.
+    #[error(
+        "cannot register a tool named {name:?}: a name has 1 to 64 of the characters a-z, A-Z, 0-9, _, -"
+    )]
+    Name {
+        /// The name.
+        name: String,
+    },
+}
+
+/// What a call of a tool gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ToolResult {
+    /// The call.
+    pub call_id: CallId,
+    /// The output, cut at the limit.
+    pub output: String,
+    /// Whether a part of the output is missing.
+    pub truncated: bool,
+    /// How long the whole output is, in bytes.
+    pub bytes: u64,
+    /// The hash of the whole output.
+    pub hash: Hash,
+    /// How many attempts it took.
+    pub attempts: u32,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+/// Why a call of a tool gave nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot call {tool}: {message}")]
+#[non_exhaustive]
+pub struct ToolFailure {
+    /// The name that was asked for.
+    pub tool: String,
+    /// The call.
+    pub call_id: CallId,
+    /// What kind of failure it is.
+    pub kind: ToolErrorKind,
+    /// What happened.
+    pub message: String,
+    /// How many attempts were made; 0 if it was refused.
+    pub attempts: u32,
+}
+
+impl ToolRuntime {
+    /// A runtime without tools, with the default options.
+    pub fn new(bus: Option<Arc<dyn EventBus>>) -> Self {
+        Self::with_options(ToolOptions::default(), bus)
+    }
+
+    /// A runtime without tools.
+    pub fn with_options(options: ToolOptions, bus: Option<Arc<dyn EventBus>>) -> Self {
+        let (tools, plans) = (Mutex::default(), Mutex::default());
+        Self { inner: Arc::new(Inner { emitter: Emitter::new(bus), options, tools, plans }) }
+    }
+
+    /// Makes a tool known. Its spec is asked for once, here.
+    ///
+    /// # Errors
+    /// [`RegisterError`] if there is one of that name, or the name is none.
+    pub fn register(&self, tool: Arc<dyn Tool>) -> Result<(), RegisterError> {
+        let spec = tool.spec();
+        let name = spec.name.clone();
+        let is_good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        if !(1..=64).contains(&name.len()) || !name.chars().all(is_good) {
+            return Err(RegisterError::Name { name });
+        }
+        match lock(&self.inner.tools).entry(name) {
+            std::collections::btree_map::Entry::Occupied(taken) => {
+                Err(RegisterError::Duplicate { name: taken.key().clone() })
+            }
+            std::collections::btree_map::Entry::Vacant(free) => {
+                free.insert(Registered { tool, spec });
+                Ok(())
+            }
+        }
+    }
+
+    /// What the tools say of themselves that the profile allows, by name.
+    pub fn specs(&self) -> Vec<ToolSpec> {
+        let tools = lock(&self.inner.tools);
+        let allowed = tools.values().filter(|t| self.inner.options.profile.check_name(&t.spec.name).is_ok());
+        allowed.map(|registered| registered.spec.clone()).collect()
+    }
+
+    /// Allows the plan read-only tools alone, until [`ToolRuntime::unrestrict`].
+    pub fn restrict(&self, plan: &PlanId) {
+        lock(&self.inner.plans).read_only.insert(plan.clone());
+    }
+
+    /// Allows the plan every tool again that the profile allows.
+    pub fn unrestrict(&self, plan: &PlanId) {
+        lock(&self.inner.plans).read_only.remove(plan);
+    }
+
+    /// Forgets what is known of a plan that has ended: its calls so far, and whether it was restricted.
+    pub fn forget(&self, plan: &PlanId) {
+        let mut plans = lock(&self.inner.plans);
+        plans.read_only.remove(plan);
+        plans.calls.remove(plan);
+    }
+
+    fn find(&self, name: &str) -> Result<Registered, String> {
+        let tools = lock(&self.inner.tools);
+        tools.get(name).cloned().ok_or_else(|| {
+            let known = tools.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            format!("there is no such tool; there is {known}")
+        })
+    }
+
+    fn check_plan(&self, plan: Option<&PlanId>, spec: &ToolSpec) -> Result<(), String> {
+        let Some(plan) = plan else {
+            return Ok(());
+        };
+        let plans = lock(&self.inner.plans);
+        if !spec.read_only && plans.read_only.contains(plan) {
+            return Err(format!("plan {plan} is read-only, and {} may change something", spec.name));
+        }
+        match self.inner.options.profile.max_calls_per_plan {
+            Some(max) if plans.calls.get(plan).is_some_and(|calls| *calls >= max.get()) => {
+                Err(format!("plan {plan} has used up its {max} calls of tools"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a call of the plan, unless it has used them up. Calls without a plan have no limit.
+    fn count_call(&self, plan: Option<&PlanId>) -> Result<(), String> {
+        let (Some(plan), Some(max)) = (plan, self.inner.options.profile.max_calls_per_plan) else {
+            return Ok(());
+        };
+        let mut plans = lock(&self.inner.plans);
+        let calls = plans.calls.entry(plan.clone()).or_default();
+        if *calls >= max.get() {
+            return Err(format!("plan {plan} has used up its {max} calls of tools"));
+        }
+        *calls += 1;
+        Ok(())
+    }
+}
+
+/// What is guarded is changed in single steps, so a poisoned lock guards something whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

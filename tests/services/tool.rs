@@ -1,0 +1,531 @@
+//! Calls of tools: what surrounds every call, and the built-in tools.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::num::NonZeroU32;
+use std::os::unix::fs::symlink;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use agentbus::EventType;
+use agentbus::event::{
+    Hash, PlanId, SandboxCreated, Scope, ToolCompleted, ToolErrorKind, ToolErrored, ToolInvoked, ToolRetried,
+};
+use agentbus::service::tool::{
+    Approval, ApprovalDecision, ApprovalQuestion, RegisterError, SafetyProfile, Tool, ToolCall, ToolContext,
+    ToolError, ToolFailure, ToolOptions, ToolOutput, ToolRuntime, ToolSpec, built_in,
+};
+use agentbus::testing::RecordingEventBus;
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{World, bus_of, is_running, until};
+
+const INVOKED: EventType = EventType::ToolInvoked;
+const ERRORED: EventType = EventType::ToolErrored;
+const COMPLETED: EventType = EventType::ToolCompleted;
+const RETRIED: EventType = EventType::ToolRetried;
+
+/// A tool that does what it is told, one act a call.
+#[derive(Debug)]
+struct Scripted {
+    acts: Mutex<VecDeque<Act>>,
+    read_only: bool,
+}
+
+#[derive(Debug)]
+enum Act {
+    Say(String),
+    Fail,
+    FailForNow,
+    Panic,
+    Hang,
+}
+
+#[async_trait]
+impl Tool for Scripted {
+    fn spec(&self) -> ToolSpec {
+        let parameters = json!({"properties": {"text": {"type": "string"}}, "additionalProperties": false});
+        let spec = ToolSpec::new("scripted", "Does what it is told.", parameters);
+        if self.read_only { spec.read_only() } else { spec }
+    }
+
+    async fn call(&self, _context: &ToolContext, _input: Value) -> Result<ToolOutput, ToolError> {
+        let act = self.acts.lock().expect("no act panics while it is held").pop_front();
+        match act.expect("a call more than the test has acts for") {
+            Act::Say(text) => Ok(ToolOutput::new(text)),
+            Act::Fail => Err(ToolError::failed("it is broken")),
+            Act::FailForNow => Err(ToolError::transient("not now")),
+            Act::Panic => panic!("at the disco"),
+            Act::Hang => std::future::pending().await,
+        }
+    }
+}
+
+struct Fixture {
+    bus: RecordingEventBus,
+    tools: ToolRuntime,
+}
+
+fn runtime(options: ToolOptions, acts: impl IntoIterator<Item = Act>) -> Fixture {
+    let bus = RecordingEventBus::new();
+    let tools = ToolRuntime::with_options(options, Some(bus_of(&bus)));
+    let acts = Mutex::new(acts.into_iter().collect());
+    tools.register(Arc::new(Scripted { acts, read_only: false })).expect("it is the only one");
+    Fixture { bus, tools }
+}
+
+fn scripted(acts: impl IntoIterator<Item = Act>) -> Fixture {
+    runtime(ToolOptions::default(), acts)
+}
+
+fn call() -> ToolCall {
+    ToolCall::new("scripted", json!({"text": "x"})).with_id("call-1")
+}
+
+impl Fixture {
+    async fn fail(&self, call: ToolCall, context: &ToolContext) -> ToolFailure {
+        self.tools.call(call, context).await.expect_err("the call fails")
+    }
+
+    fn errored(&self) -> (ToolErrorKind, u32) {
+        let errored = self.bus.only::<ToolErrored>();
+        (errored.error_kind, errored.attempts)
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_succeeds_is_told_with_hashes_and_its_cause() {
+    let fixture = scripted([Act::Say("hello".to_owned())]);
+    let context = ToolContext::new().with_plan("plan-7");
+    let result = Scope::new()
+        .with_correlation_id("request-1")
+        .run(fixture.tools.call(call(), &context))
+        .await
+        .unwrap();
+
+    assert_eq!((result.output.as_str(), result.attempts, result.truncated), ("hello", 1, false));
+    fixture.bus.assert_types([INVOKED, COMPLETED]);
+    let invoked = fixture.bus.only::<ToolInvoked>();
+    assert_eq!((invoked.tool.as_str(), invoked.read_only, invoked.input_bytes), ("scripted", false, 12));
+    assert_eq!(invoked.input_hash, Hash::of(r#"{"text":"x"}"#));
+    assert_eq!(invoked.call_id, "call-1");
+    assert_eq!(invoked.event().plan_id().unwrap(), &"plan-7");
+    let completed = fixture.bus.only::<ToolCompleted>();
+    assert_eq!((completed.output_bytes, completed.output_hash), (5, Hash::of("hello")));
+    assert_eq!(completed.event().causation_id(), Some(invoked.event().id()));
+    assert_eq!(completed.event().correlation_id(), &"request-1");
+}
+
+#[tokio::test]
+async fn an_unknown_tool_and_a_bad_input_are_refused_before_anything_is_invoked() {
+    let fixture = scripted([]);
+    let failure = fixture.fail(ToolCall::new("other", json!({})), &ToolContext::new()).await;
+    assert_eq!(failure.to_string(), "cannot call other: there is no such tool; there is scripted");
+    fixture.bus.assert_types([ERRORED]);
+    assert_eq!(fixture.errored(), (ToolErrorKind::Refused, 0));
+    fixture.bus.take();
+
+    let failure = fixture.fail(ToolCall::new("scripted", json!({"text": 1})), &ToolContext::new()).await;
+    assert_eq!(failure.kind, ToolErrorKind::Schema);
+    fixture.bus.assert_types([ERRORED]);
+    assert_eq!(fixture.errored(), (ToolErrorKind::Schema, 0));
+}
+
+#[tokio::test]
+async fn a_tool_that_panics_is_a_failure_like_others() {
+    let fixture = scripted([Act::Panic, Act::Say("fine".to_owned())]);
+    let failure = fixture.fail(call(), &ToolContext::new()).await;
+    assert_eq!((failure.kind, failure.attempts), (ToolErrorKind::Panicked, 1));
+    assert!(failure.message.contains("at the disco"), "{failure}");
+    fixture.bus.assert_types([INVOKED, ERRORED]);
+    assert_eq!(fixture.tools.call(call(), &ToolContext::new()).await.unwrap().output, "fine");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_for_now_is_tried_again_with_growing_waits() {
+    let fixture = scripted([Act::FailForNow, Act::FailForNow, Act::Say("at last".to_owned())]);
+    let result = fixture.tools.call(call(), &ToolContext::new()).await.unwrap();
+    assert_eq!(result.attempts, 3);
+    fixture.bus.assert_types([INVOKED, RETRIED, RETRIED, COMPLETED]);
+    let retried = fixture.bus.all::<ToolRetried>();
+    assert_eq!((retried[0].attempt, retried[1].attempt, retried[0].max_attempts), (2, 3, 3));
+    assert!((100..=200).contains(&retried[0].delay_ms), "{}", retried[0].delay_ms);
+    assert!((200..=400).contains(&retried[1].delay_ms), "{}", retried[1].delay_ms);
+    assert_eq!(retried[0].error, "not now");
+    assert_eq!(retried[0].event().causation_id(), Some(fixture.bus.only::<ToolInvoked>().event().id()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_for_good_or_too_often_is_not_tried_again() {
+    let fixture = scripted([Act::Fail]);
+    assert_eq!(fixture.fail(call(), &ToolContext::new()).await.attempts, 1);
+    let fixture = scripted([Act::FailForNow, Act::FailForNow, Act::FailForNow]);
+    let failure = fixture.fail(call(), &ToolContext::new()).await;
+    assert_eq!((failure.kind, failure.attempts), (ToolErrorKind::Failed, 3));
+    fixture.bus.assert_types([INVOKED, RETRIED, RETRIED, ERRORED]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_takes_too_long_is_ended() {
+    let fixture = scripted([Act::Hang]);
+    let failure = fixture.fail(call(), &ToolContext::new()).await;
+    assert_eq!((failure.kind, failure.attempts), (ToolErrorKind::Timeout, 1));
+    assert_eq!(failure.message, "it took longer than 30 s");
+    assert_eq!(fixture.bus.only::<ToolErrored>().duration_ms, 30_000);
+}
+
+#[tokio::test]
+async fn a_cancelled_call_and_a_dropped_one_are_told_as_cancelled() {
+    let fixture = scripted([Act::Hang, Act::Hang]);
+    let token = CancellationToken::new();
+    let context = ToolContext::new().with_cancellation(token.clone());
+    let (failure, ()) = tokio::join!(fixture.fail(call(), &context), async { token.cancel() });
+    assert_eq!(failure.kind, ToolErrorKind::Cancelled);
+    assert_eq!(fixture.errored().0, ToolErrorKind::Cancelled);
+    fixture.bus.take();
+
+    let context = ToolContext::new();
+    let mut dropped = Box::pin(fixture.tools.call(call(), &context));
+    tokio::select! {
+        biased;
+        _ = &mut dropped => panic!("it hangs"),
+        () = until(|| fixture.bus.types() == [INVOKED]) => {}
+    }
+    drop(dropped);
+    fixture.bus.assert_types([INVOKED, ERRORED]);
+    assert_eq!(fixture.errored(), (ToolErrorKind::Cancelled, 1));
+}
+
+#[tokio::test]
+async fn a_long_output_is_cut_at_a_character_and_hashed_whole() {
+    let whole = "é".repeat(100);
+    let fixture = runtime(ToolOptions::default().with_output_limit(33), [Act::Say(whole.clone())]);
+    let result = fixture.tools.call(call(), &ToolContext::new()).await.unwrap();
+    assert_eq!((result.output, result.truncated, result.bytes), ("é".repeat(16), true, 200));
+    let completed = fixture.bus.only::<ToolCompleted>();
+    assert_eq!((completed.truncated, completed.output_hash), (true, Hash::of(whole)));
+}
+
+#[derive(Debug)]
+struct Never;
+
+#[async_trait]
+impl Approval for Never {
+    async fn decide(&self, question: &ApprovalQuestion) -> ApprovalDecision {
+        assert_ne!(question.call.id, "panic", "asked to");
+        ApprovalDecision::Refused { reason: format!("nobody may {}", question.spec.name) }
+    }
+}
+
+#[tokio::test]
+async fn the_safety_profile_refuses_with_its_reason() {
+    let denied = SafetyProfile::new().deny(["scr*"]).unwrap();
+    let asked = SafetyProfile::new().with_approval(Arc::new(Never));
+    for (profile, id, reason) in [
+        (denied, "c", "denied by the safety profile"),
+        (asked.clone(), "c", "nobody may scripted"),
+        (asked, "panic", "the approval of the call panicked"),
+    ] {
+        let fixture = runtime(ToolOptions::default().with_profile(profile), []);
+        let failure = fixture.fail(call().with_id(id), &ToolContext::new()).await;
+        assert!(failure.message.contains(reason), "{failure}");
+        fixture.bus.assert_types([ERRORED]);
+        assert_eq!(fixture.errored(), (ToolErrorKind::Refused, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_restricted_plan_and_one_that_used_up_its_calls_are_refused() {
+    let profile = SafetyProfile::new().with_max_calls_per_plan(NonZeroU32::new(1).unwrap());
+    let acts = [Act::Say(String::new()), Act::Say(String::new())];
+    let fixture = runtime(ToolOptions::default().with_profile(profile), acts);
+    let (plan, context) = (PlanId::from("p"), ToolContext::new().with_plan("p"));
+    fixture.tools.restrict(&plan);
+    assert!(fixture.fail(call(), &context).await.message.contains("read-only"));
+    fixture.tools.unrestrict(&plan);
+    assert!(fixture.tools.call(call(), &context).await.is_ok());
+    assert!(fixture.fail(call(), &context).await.message.contains("used up its 1 calls"));
+    assert!(fixture.tools.call(call(), &ToolContext::new().with_plan("other")).await.is_ok());
+}
+
+#[test]
+fn a_second_tool_of_a_name_and_a_name_that_is_none_are_not_registered() {
+    let tools = ToolRuntime::new(None);
+    for tool in built_in() {
+        tools.register(tool).unwrap();
+    }
+    for tool in built_in() {
+        assert!(matches!(tools.register(tool), Err(RegisterError::Duplicate { .. })));
+    }
+    assert_eq!(tools.specs().len(), 7);
+}
+
+/// The built-in tools in a sandbox.
+struct InSandbox {
+    world: World,
+    tools: ToolRuntime,
+    context: ToolContext,
+}
+
+async fn in_sandbox() -> InSandbox {
+    let world = World::new();
+    let context = ToolContext::in_sandbox(world.sandbox().await);
+    let tools = ToolRuntime::new(world.bus());
+    for tool in built_in() {
+        tools.register(tool).expect("each has its name");
+    }
+    InSandbox { world, tools, context }
+}
+
+impl InSandbox {
+    async fn call(&self, tool: &str, input: Value) -> Result<String, String> {
+        let called = self.tools.call(ToolCall::new(tool, input), &self.context).await;
+        called.map(|result| result.output).map_err(|failure| failure.message)
+    }
+
+    fn path(&self, path: &str) -> std::path::PathBuf {
+        self.context.sandbox().expect("it has one").tree().join(path)
+    }
+}
+
+#[tokio::test]
+async fn files_are_written_read_changed_listed_found_and_deleted() {
+    let it = in_sandbox().await;
+    it.call("write_file", json!({"path": "new/b.txt", "content": "x = 1\ny = 1\n"})).await.unwrap();
+    assert_eq!(it.call("read_file", json!({"path": "new/b.txt"})).await.unwrap(), "x = 1\ny = 1\n");
+    let some = it.call("read_file", json!({"path": "a.txt", "first_line": 2, "lines": 1})).await;
+    assert_eq!(some.unwrap(), "two\n");
+    let twice = it.call("replace_in_file", json!({"path": "new/b.txt", "old": "= 1", "new": "= 2"})).await;
+    assert!(twice.unwrap_err().contains("occurs 2 times"));
+    let none = it.call("replace_in_file", json!({"path": "new/b.txt", "old": "z", "new": ""})).await;
+    assert!(none.unwrap_err().contains("occurs 0 times"));
+    let all = json!({"path": "new/b.txt", "old": "= 1", "new": "= 2", "all": true});
+    it.call("replace_in_file", all).await.unwrap();
+    let once = json!({"path": "new/b.txt", "old": "x = 2", "new": "x = 3"});
+    it.call("replace_in_file", once).await.unwrap();
+    assert_eq!(fs::read_to_string(it.path("new/b.txt")).unwrap(), "x = 3\ny = 2\n");
+    assert_eq!(it.call("list_files", json!({})).await.unwrap(), "a.txt\nnew/b.txt\nsrc/lib.rs\n");
+    assert_eq!(it.call("list_files", json!({"glob": "**/*.rs"})).await.unwrap(), "src/lib.rs\n");
+    assert_eq!(it.call("list_files", json!({"max": 1})).await.unwrap(), "a.txt\n(there is more)\n");
+    let literal = it.call("search_files", json!({"pattern": "= 2"})).await;
+    assert_eq!(literal.unwrap(), "new/b.txt:2: y = 2\n");
+    let regex = json!({"pattern": "^T(WO|HREE)$", "regex": true, "ignore_case": true, "path": "."});
+    assert_eq!(it.call("search_files", regex).await.unwrap(), "a.txt:2: two\na.txt:3: three\n");
+    let bad = it.call("search_files", json!({"pattern": "(", "regex": true})).await;
+    assert!(bad.unwrap_err().contains("cannot read the pattern"));
+    it.call("delete_file", json!({"path": "new/b.txt"})).await.unwrap();
+    assert_eq!(it.call("list_files", json!({"path": "new"})).await.unwrap(), "no file");
+}
+
+#[tokio::test]
+async fn a_path_that_leaves_the_sandbox_is_refused_and_nothing_outside_is_touched() {
+    let it = in_sandbox().await;
+    let outside = tempfile::tempdir().unwrap();
+    let secret = outside.path().join("secret");
+    fs::write(&secret, "secret\n").unwrap();
+    symlink(&secret, it.path("link")).unwrap();
+    symlink(outside.path(), it.path("folder")).unwrap();
+    symlink("../../..", it.path("up")).unwrap();
+    fs::write(it.path("../store/beside"), "secret\n").unwrap();
+    let absolute = secret.to_str().unwrap().to_owned();
+    let paths =
+        ["../store/beside", &absolute, "link", "folder/secret", "up/x", "src/../../store/beside", "a\0b"];
+    for path in paths {
+        for (tool, input) in [
+            ("read_file", json!({"path": path})),
+            ("write_file", json!({"path": path, "content": "gotcha"})),
+            ("replace_in_file", json!({"path": path, "old": "secret", "new": "gotcha"})),
+            ("list_files", json!({"path": path})),
+            ("search_files", json!({"path": path, "pattern": "secret"})),
+            ("run_command", json!({"directory": path, "command": ["pwd"]})),
+        ] {
+            assert!(it.call(tool, input).await.is_err(), "{tool} {path}");
+        }
+        if path != "link" {
+            assert!(it.call("delete_file", json!({"path": path})).await.is_err(), "{path}");
+        }
+    }
+    it.call("delete_file", json!({"path": "link"})).await.unwrap();
+    assert_eq!(fs::read_to_string(&secret).unwrap(), "secret\n");
+    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
+    assert_eq!(fs::read_to_string(it.path("../store/beside")).unwrap(), "secret\n");
+    assert_eq!(it.call("search_files", json!({"pattern": "secret"})).await.unwrap(), "no match");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_swapped_in_again_and_again_never_lets_a_write_out() {
+    let it = in_sandbox().await;
+    let outside = tempfile::tempdir().unwrap();
+    let (inside, target) = (it.path("dir"), outside.path().to_owned());
+    fs::create_dir(&inside).unwrap();
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    let (aside, swapped) = (it.path("aside"), inside.clone());
+    let swapper = tokio::task::spawn_blocking(move || {
+        while !stopped.is_cancelled() {
+            // A write in the middle may have made the folder anew, so that a step here fails; the next round mends it.
+            let steps = [
+                fs::rename(&swapped, &aside),
+                symlink(&target, &swapped),
+                fs::remove_file(&swapped),
+                fs::rename(&aside, &swapped),
+            ];
+            if steps.iter().any(Result::is_err) {
+                drop(fs::remove_dir_all(&swapped));
+                drop(fs::rename(&aside, &swapped));
+            }
+        }
+    });
+    for nth in 0..300 {
+        // Each write comes before, after or within a swap: it succeeds inside, or fails.
+        drop(it.call("write_file", json!({"path": format!("dir/{nth}"), "content": "x"})).await);
+    }
+    stop.cancel();
+    swapper.await.unwrap();
+    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_pipe_or_binary_or_missing_file_is_refused_and_not_waited_for() {
+    let it = in_sandbox().await;
+    it.call("run_command", json!({"command": ["mkfifo", "pipe"]})).await.unwrap();
+    fs::write(it.path("binary"), [0xff, 0xfe]).unwrap();
+    assert!(it.call("read_file", json!({"path": "pipe"})).await.unwrap_err().contains("not a regular file"));
+    assert!(it.call("write_file", json!({"path": "pipe", "content": ""})).await.is_err());
+    assert!(it.call("read_file", json!({"path": "binary"})).await.unwrap_err().contains("not text"));
+    assert!(it.call("read_file", json!({"path": "missing"})).await.unwrap_err().contains("missing"));
+    assert!(it.call("read_file", json!({"path": "src"})).await.is_err());
+    assert_eq!(it.call("search_files", json!({"pattern": "one"})).await.unwrap(), "a.txt:1: one\n");
+}
+
+#[tokio::test]
+async fn a_command_has_the_folder_and_environment_of_the_sandbox_and_no_input() {
+    let it = in_sandbox().await;
+    let script = "pwd; env | sort; cat; echo oops >&2; exit 3";
+    let output =
+        it.call("run_command", json!({"command": ["sh", "-c", script], "directory": "src"})).await.unwrap();
+    let sandbox = it.context.sandbox().unwrap();
+    assert!(output.starts_with("exit status: 3\n--- stdout\n"), "{output}");
+    assert!(output.contains(&format!("{}\n", it.path("src").display())), "{output}");
+    assert!(output.contains(&format!("CARGO_TARGET_DIR={}\n", sandbox.target().display())), "{output}");
+    assert!(output.ends_with("--- stderr\noops\n"), "{output}");
+    let allowed = [
+        "PATH",
+        "HOME",
+        "CARGO_HOME",
+        "RUSTUP_HOME",
+        "RUSTUP_TOOLCHAIN",
+        "CARGO_TARGET_DIR",
+        "PWD",
+        "OLDPWD",
+        "SHLVL",
+        "_",
+    ];
+    for name in output.lines().filter_map(|line| line.split_once('=').map(|(name, _)| name)) {
+        assert!(allowed.contains(&name), "{name} was passed on");
+    }
+    for command in [json!([]), json!([""]), json!(["no-such-program-anywhere"])] {
+        assert!(it.call("run_command", json!({"command": command})).await.is_err(), "{command}");
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_output_is_drained_and_cut() {
+    let it = in_sandbox().await;
+    let command = json!({"command": ["sh", "-c", "yes | head -c 5000000; echo the end"]});
+    let output = it.call("run_command", command).await.unwrap();
+    assert!(output.len() < 64 << 10 && output.contains("bytes left out]"), "{}", output.len());
+    assert!(output.ends_with("the end\n"));
+    assert!(it.world.bus.only::<ToolCompleted>().truncated);
+}
+
+/// Starts a command that leaves a grandchild, and returns the future of the call.
+fn family(it: &InSandbox, timeout: Duration) -> (ToolRuntime, ToolCall) {
+    let tools = ToolRuntime::with_options(ToolOptions::default().with_timeout(timeout), it.world.bus());
+    for tool in built_in() {
+        tools.register(tool).expect("each has its name");
+    }
+    let script = "sh -c 'echo $$ > child; echo ready > ready; sleep 1000' & echo $$ > leader; wait";
+    (tools, ToolCall::new("run_command", json!({"command": ["sh", "-c", script]})))
+}
+
+fn pid(it: &InSandbox, name: &str) -> String {
+    fs::read_to_string(it.path(name)).expect("it was written").trim().to_owned()
+}
+
+async fn assert_gone(it: &InSandbox) {
+    for name in ["leader", "child"] {
+        let pid = pid(it, name);
+        until(|| !is_running(&pid)).await;
+    }
+}
+
+fn is_ready(it: &InSandbox) -> bool {
+    let written = |name| fs::read_to_string(it.path(name)).is_ok_and(|text| text.ends_with('\n'));
+    written("ready") && written("leader") && written("child")
+}
+
+#[tokio::test]
+async fn a_command_that_hangs_is_killed_with_its_children_at_the_timeout() {
+    let it = in_sandbox().await;
+    let (tools, call) = family(&it, Duration::from_secs(1));
+    let failure = tools.call(call, &it.context).await.unwrap_err();
+    assert_eq!(failure.kind, ToolErrorKind::Timeout);
+    assert_gone(&it).await;
+    // What it held is free again.
+    until(|| it.context.sandbox().unwrap().state() == agentbus::service::sandbox::SandboxState::Active).await;
+    assert!(it.world.sandboxes.diff(it.context.sandbox().unwrap().id()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_cancelled_command_and_a_dropped_one_are_killed_with_their_children() {
+    let it = in_sandbox().await;
+    let (tools, call) = family(&it, Duration::from_secs(600));
+    let token = CancellationToken::new();
+    let context = it.context.clone().with_cancellation(token.clone());
+    let (called, ()) = tokio::join!(tools.call(call.clone(), &context), async {
+        until(|| is_ready(&it)).await;
+        token.cancel();
+    });
+    assert_eq!(called.unwrap_err().kind, ToolErrorKind::Cancelled);
+    assert_gone(&it).await;
+
+    fs::remove_file(it.path("ready")).unwrap();
+    tokio::select! {
+        called = tools.call(call, &it.context) => panic!("{called:?}"),
+        () = until(|| is_ready(&it)) => {}
+    }
+    assert_gone(&it).await;
+}
+
+#[tokio::test]
+async fn a_grandchild_that_keeps_the_output_open_does_not_hold_the_call() {
+    let it = in_sandbox().await;
+    let script = "sleep 1000 & echo $! > child; echo done";
+    let output = it.call("run_command", json!({"command": ["sh", "-c", script]})).await.unwrap();
+    assert!(output.contains("done"));
+    let child = pid(&it, "child");
+    until(|| !is_running(&child)).await;
+    let escaped = "setsid sleep 3 & echo free";
+    let output = it.call("run_command", json!({"command": ["sh", "-c", escaped]})).await.unwrap();
+    assert!(output.contains("free"));
+}
+
+#[tokio::test]
+async fn a_write_makes_the_sandbox_active_and_a_read_does_not() {
+    use agentbus::service::sandbox::SandboxState;
+    let it = in_sandbox().await;
+    let sandbox = it.context.sandbox().unwrap();
+    it.call("read_file", json!({"path": "a.txt"})).await.unwrap();
+    it.call("list_files", json!({})).await.unwrap();
+    assert_eq!(sandbox.state(), SandboxState::Created);
+    it.call("write_file", json!({"path": "a.txt", "content": "x"})).await.unwrap();
+    assert_eq!(sandbox.state(), SandboxState::Active);
+    assert_eq!(it.world.bus.only::<SandboxCreated>().files, 2);
+    it.world.sandboxes.commit(sandbox.id()).await.unwrap();
+    let late = it.call("write_file", json!({"path": "a.txt", "content": "y"})).await;
+    assert!(late.unwrap_err().contains("while it is committed"));
+    assert_eq!(it.world.read("a.txt"), "x");
+}
