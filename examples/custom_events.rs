@@ -1,5 +1,7 @@
 //! Kinds of your own, typed and at run time.
 
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
 use agentbus::event::EventType;
 use agentbus::{DomainEvent, EventBus, EventBusExt, ReactiveEventBus, Severity, custom_kinds};
 use serde::{Deserialize, Serialize};

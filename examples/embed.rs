@@ -1,5 +1,7 @@
 //! A service with a bus, a handler and a stream.
 
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
 use std::sync::Arc;
 
 use agentbus::emitter::{Emitter, Outbox};

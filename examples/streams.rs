@@ -1,5 +1,7 @@
 //! Operators over streams: how long tools take, and which never answer.
 
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
 use std::time::Duration;
 
 use agentbus::event::{Hash, ToolCompleted, ToolInvoked};

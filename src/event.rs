@@ -92,6 +92,9 @@ pub use usd::{Fraction, FractionError, ParseUsdError, Usd};
 pub use validation::{ValidationFailed, ValidationPassed, ValidationStarted};
 pub use wire::UnknownWord;
 
+/// What the embedder attached, by key.
+type Attributes = BTreeMap<String, Value>;
+
 /// Something that happened: who, when, in what, because of what, and the details of its kind.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DomainEvent {
@@ -102,7 +105,7 @@ pub struct DomainEvent {
     scope: EnvelopeScope,
     payload: Payload,
     /// Boxed, since most events have none.
-    attributes: Option<Box<BTreeMap<String, Value>>>,
+    attributes: Option<Box<Attributes>>,
     unknown: Option<Box<wire::Unknown>>,
     replayed: bool,
 }

@@ -60,9 +60,8 @@ pub(crate) trait Source: Stream<Item = Delivery> + Send {
         while into.len() - before < at_most.get() {
             match self.as_mut().poll_next(cx) {
                 Poll::Ready(Some(delivery)) => into.push(delivery),
-                Poll::Ready(None) => break,
                 Poll::Pending if into.len() == before => return Poll::Pending,
-                Poll::Pending => break,
+                Poll::Ready(None) | Poll::Pending => break,
             }
         }
         Poll::Ready(into.len() - before)
@@ -157,7 +156,7 @@ impl Stream for EventStream {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.source.as_ref().map_or((0, Some(0)), |source| source.size_hint())
+        self.source.as_ref().map_or((0, Some(0)), Stream::size_hint)
     }
 }
 

@@ -27,6 +27,7 @@ pub(super) const MAX_WAITING: usize = 16_384;
 const SLOW: Duration = Duration::from_millis(10);
 
 crate::sync::thread_local! {
+    #[allow(clippy::missing_const_for_thread_local, reason = "the models' own macro takes no `const`")]
     static QUEUE: RefCell<Queue> = RefCell::new(Queue::new());
 }
 

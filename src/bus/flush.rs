@@ -30,6 +30,6 @@ pub(super) async fn recorded(core: &Core, through: Turn) -> Result<(), FlushErro
     let Some(recorder) = &core.recorder else {
         return Ok(());
     };
-    let recorded = recorder.recorded(through).await;
-    recorded.map_err(|error| FlushError::NotRecorded { reason: error.to_string() })
+    let outcome = recorder.recorded(through).await;
+    outcome.map_err(|error| FlushError::NotRecorded { reason: error.to_string() })
 }

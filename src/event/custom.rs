@@ -271,13 +271,13 @@ impl CustomPayload {
         }
         let details: &dyn Any = match &self.body {
             Body::Typed(details) => &**details,
-            Body::Read { json, typed } => match typed.get() {
-                Some(details) => &**details,
-                None => {
+            Body::Read { json, typed } => {
+                if typed.get().is_none() {
                     let decoded: T = serde_json::from_str(json.get()).ok()?;
-                    &**typed.get_or_init(|| Arc::new(decoded))
+                    typed.get_or_init(|| Arc::new(decoded));
                 }
-            },
+                &**typed.get()?
+            }
         };
         details.downcast_ref()
     }

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::custom::CustomPayload;
 use super::kind::{EventType, Payload};
 use super::text::read_text;
-use super::wire::{Key, Rest, Unknown, check_raw, read_once};
+use super::wire::{Key, Rest, Unknown, check_raw, read_once, read_optional};
 use super::{CorrelationId, DomainEvent, EnvelopeScope};
 
 impl Serialize for DomainEvent {
@@ -145,20 +145,20 @@ impl<'de> Visitor<'de> for EventVisitor {
 #[derive(Default)]
 struct Fields {
     id: Option<super::EventId>,
-    origin: Option<Option<super::Origin>>,
-    seq: Option<Option<super::Seq>>,
+    origin: Option<super::Origin>,
+    seq: Option<super::Seq>,
     kind: Option<Kind>,
     timestamp: Option<super::Timestamp>,
     correlation_id: Option<CorrelationId>,
-    causation_id: Option<Option<super::EventId>>,
-    plan_id: Option<Option<super::PlanId>>,
-    root_plan_id: Option<Option<super::PlanId>>,
-    session_id: Option<Option<super::SessionId>>,
-    actor_name: Option<Option<super::Text>>,
-    project_name: Option<Option<super::Text>>,
-    user_identity: Option<Option<super::Text>>,
-    trace: Option<Option<super::TraceContext>>,
-    attributes: Option<Option<BTreeMap<String, Value>>>,
+    causation_id: Option<super::EventId>,
+    plan_id: Option<super::PlanId>,
+    root_plan_id: Option<super::PlanId>,
+    session_id: Option<super::SessionId>,
+    actor_name: Option<super::Text>,
+    project_name: Option<super::Text>,
+    user_identity: Option<super::Text>,
+    trace: Option<super::TraceContext>,
+    attributes: Option<BTreeMap<String, Value>>,
     details: Option<Read>,
     unknown: Unknown,
 }
@@ -169,18 +169,18 @@ impl Fields {
             "id" => read_once(&mut self.id, "id", map),
             "event_type" => read_once(&mut self.kind, "event_type", map),
             "timestamp" => read_once(&mut self.timestamp, "timestamp", map),
-            "origin" => read_once(&mut self.origin, "origin", map),
-            "seq" => read_once(&mut self.seq, "seq", map),
+            "origin" => read_optional(&mut self.origin, "origin", map),
+            "seq" => read_optional(&mut self.seq, "seq", map),
             "correlation_id" => read_once(&mut self.correlation_id, "correlation_id", map),
-            "causation_id" => read_once(&mut self.causation_id, "causation_id", map),
-            "plan_id" => read_once(&mut self.plan_id, "plan_id", map),
-            "root_plan_id" => read_once(&mut self.root_plan_id, "root_plan_id", map),
-            "session_id" => read_once(&mut self.session_id, "session_id", map),
-            "actor_name" => read_once(&mut self.actor_name, "actor_name", map),
-            "project_name" => read_once(&mut self.project_name, "project_name", map),
-            "user_identity" => read_once(&mut self.user_identity, "user_identity", map),
-            "traceparent" => read_once(&mut self.trace, "traceparent", map),
-            "attributes" => read_once(&mut self.attributes, "attributes", map),
+            "causation_id" => read_optional(&mut self.causation_id, "causation_id", map),
+            "plan_id" => read_optional(&mut self.plan_id, "plan_id", map),
+            "root_plan_id" => read_optional(&mut self.root_plan_id, "root_plan_id", map),
+            "session_id" => read_optional(&mut self.session_id, "session_id", map),
+            "actor_name" => read_optional(&mut self.actor_name, "actor_name", map),
+            "project_name" => read_optional(&mut self.project_name, "project_name", map),
+            "user_identity" => read_optional(&mut self.user_identity, "user_identity", map),
+            "traceparent" => read_optional(&mut self.trace, "traceparent", map),
+            "attributes" => read_optional(&mut self.attributes, "attributes", map),
             "details" => self.read_details(map),
             _ => self.unknown.envelope.keep(key, map),
         }
@@ -203,7 +203,7 @@ impl Fields {
 
     fn into_event<E: de::Error>(mut self) -> Result<DomainEvent, E> {
         let kind = self.kind.ok_or_else(|| E::missing_field("event_type"))?;
-        let place = match (self.origin.flatten(), self.seq.flatten()) {
+        let place = match (self.origin, self.seq) {
             (Some(origin), Some(seq)) => Some((origin, seq)),
             (None, None) => None,
             _ => return Err(E::custom("`origin` and `seq` stand together or not at all")),
@@ -225,17 +225,17 @@ impl Fields {
             timestamp: self.timestamp.ok_or_else(|| E::missing_field("timestamp"))?,
             scope: EnvelopeScope {
                 correlation_id: self.correlation_id.ok_or_else(|| E::missing_field("correlation_id"))?,
-                causation_id: self.causation_id.flatten(),
-                plan_id: self.plan_id.flatten(),
-                root_plan_id: self.root_plan_id.flatten(),
-                session_id: self.session_id.flatten(),
-                actor_name: self.actor_name.flatten(),
-                project_name: self.project_name.flatten(),
-                user_identity: self.user_identity.flatten(),
-                trace: self.trace.flatten(),
+                causation_id: self.causation_id,
+                plan_id: self.plan_id,
+                root_plan_id: self.root_plan_id,
+                session_id: self.session_id,
+                actor_name: self.actor_name,
+                project_name: self.project_name,
+                user_identity: self.user_identity,
+                trace: self.trace,
             },
             payload,
-            attributes: self.attributes.flatten().filter(|bag| !bag.is_empty()).map(Box::new),
+            attributes: self.attributes.filter(|bag| !bag.is_empty()).map(Box::new),
             unknown: (!self.unknown.is_empty()).then(|| Box::new(self.unknown)),
             replayed: false,
         })

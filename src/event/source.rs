@@ -84,7 +84,7 @@ impl Source {
         (now, ulid(self.millis, self.tail))
     }
 
-    /// SplitMix64: two multiplications, and every 64-bit number once in its period.
+    /// `SplitMix64`: two multiplications, and every 64-bit number once in its period.
     fn next_random(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.random;

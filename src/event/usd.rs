@@ -62,6 +62,7 @@ impl Usd {
     }
 
     /// The sum, or the nearest amount that fits.
+    #[must_use]
     pub const fn saturating_add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
@@ -162,10 +163,11 @@ impl Fraction {
         self.0
     }
 
-    /// The part of `amount`, rounded down to whole micro-dollars.
+    /// The part of `amount`, rounded towards zero to whole micro-dollars.
     pub fn of(self, amount: Usd) -> Usd {
         let micros = i128::from(amount.0) * i128::from(self.0) / i128::from(MICROS);
-        Usd(i64::try_from(micros).expect("a part of an amount is no larger than the amount"))
+        // A part of an amount is no larger than the amount, so it always fits.
+        Usd(i64::try_from(micros).unwrap_or(amount.0))
     }
 }
 

@@ -105,6 +105,18 @@ pub(super) fn read_once<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
     Ok(())
 }
 
+/// Reads the value of `key` into `slot`, once; `null` is no value.
+pub(super) fn read_optional<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
+    slot: &mut Option<T>,
+    key: &'static str,
+    map: &mut A,
+) -> Result<(), A::Error> {
+    let mut read = slot.is_some().then_some(None);
+    read_once(&mut read, key, map)?;
+    *slot = read.flatten();
+    Ok(())
+}
+
 /// An enum of words: `as_str`, `Display`, `FromStr` and serde from one list.
 macro_rules! wire_enum {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)+ }) => {
@@ -213,19 +225,19 @@ macro_rules! details {
                 mut map: A,
                 rest: &mut $crate::event::wire::Rest,
             ) -> Result<Self, A::Error> {
-                use $crate::event::wire::{Key, read_once};
+                use $crate::event::wire;
                 $(let mut $field: Option<$type $(<$of>)?> = None;)*
-                $($(let mut $ofield: Option<Option<$otype>> = None;)+)?
-                while let Some(key) = map.next_key::<Key>()? {
+                $($(let mut $ofield: Option<$otype> = None;)+)?
+                while let Some(key) = map.next_key::<wire::Key>()? {
                     match key.0.as_str() {
-                        $(stringify!($field) => read_once(&mut $field, stringify!($field), &mut map)?,)*
-                        $($(stringify!($ofield) => read_once(&mut $ofield, stringify!($ofield), &mut map)?,)+)?
+                        $(stringify!($field) => wire::read_once(&mut $field, stringify!($field), &mut map)?,)*
+                        $($(stringify!($ofield) => wire::read_optional(&mut $ofield, stringify!($ofield), &mut map)?,)+)?
                         _ => rest.keep(key, &mut map)?,
                     }
                 }
                 Ok(Self {
                     $($field: $field.ok_or_else(|| serde::de::Error::missing_field(stringify!($field)))?,)*
-                    $($($ofield: $ofield.flatten(),)+)?
+                    $($($ofield,)+)?
                 })
             }
         }

@@ -97,6 +97,7 @@ impl<D: Details> Typed<D> {
     }
 
     /// Its details.
+    #[expect(clippy::missing_panics_doc, reason = "it was checked when this was made")]
     pub fn details(&self) -> &D {
         self.event.details().expect("checked when this was made, and events do not change")
     }

@@ -207,7 +207,7 @@ async fn a_handler_that_fails_too_often_is_suspended_and_its_events_skipped() {
             if call == 0 {
                 std::panic::resume_unwind(Box::new("by design"));
             }
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     });
     let _handler = handler.unwrap();

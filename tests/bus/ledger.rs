@@ -150,8 +150,8 @@ impl Run {
         }
     }
 
-    fn take(&mut self, step: Step) {
-        match step {
+    fn take(&mut self, step: &Step) {
+        match *step {
             Step::Emit { critical, plan } => self.emit(critical, plan),
             Step::OpenStream { filter: number } => {
                 let stream = self.bus.stream(filter(number));
@@ -228,7 +228,7 @@ proptest! {
     #[test]
     fn the_ledger_agrees_with_independent_counts(steps in prop::collection::vec(step(), 1..120)) {
         let mut run = Run::new();
-        for step in steps {
+        for step in &steps {
             run.take(step);
             run.check();
         }
@@ -263,7 +263,9 @@ fn the_ledger_balances_while_many_threads_emit_read_come_and_go() {
         let ledger = bus.ledger();
         assert!(ledger.is_balanced(), "{ledger:#?}");
     }
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
     let ledger = bus.ledger();
     assert!(ledger.rows.is_empty() && ledger.is_balanced(), "{ledger:#?}");
     assert!(ledger.departed.delivered >= seen.load(Ordering::Relaxed));

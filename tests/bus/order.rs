@@ -25,7 +25,9 @@ fn flood(bus: &ReactiveEventBus) {
             })
         })
         .collect();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
 }
 
 #[tokio::test]
@@ -35,8 +37,8 @@ async fn every_stream_async_handler_and_the_recorder_see_the_same_order() {
     let mut streams: Vec<_> = (0..3).map(|_| bus.stream(Filter::all())).collect();
     streams.push(bus.watch("plan=even").unwrap());
     streams.push(bus.stream(EventType::ToolErrored.into()));
-    let handled = Arc::new(Mutex::new(Vec::new()));
-    let note = Arc::clone(&handled);
+    let taken = Arc::new(Mutex::new(Vec::new()));
+    let note = Arc::clone(&taken);
     let options = agentbus::SpawnOptions::new().queue(THREADS * EACH);
     let handler = bus.spawn_with(Filter::all(), options, move |event| {
         note.lock().unwrap().push(event.seq().unwrap());
@@ -48,13 +50,13 @@ async fn every_stream_async_handler_and_the_recorder_see_the_same_order() {
     tokio::task::spawn_blocking(move || flood(&flooded)).await.unwrap();
     bus.flush().await.unwrap();
 
-    let recorded: Vec<_> = recorder.events();
-    let seqs: Vec<_> = recorded.iter().map(|event| event.seq().unwrap()).collect();
+    let in_order: Vec<_> = recorder.events();
+    let seqs: Vec<_> = in_order.iter().map(|event| event.seq().unwrap()).collect();
     assert_eq!(
         seqs.iter().map(|seq| seq.get()).collect::<Vec<_>>(),
         (1..=(THREADS * EACH) as u64).collect::<Vec<_>>()
     );
-    assert_eq!(*handled.lock().unwrap(), seqs);
+    assert_eq!(*taken.lock().unwrap(), seqs);
     drop(bus);
     let filters = ["", "", "", "plan=even", "tool.errored"];
     for (stream, filter) in streams.iter_mut().zip(filters) {
@@ -68,7 +70,7 @@ async fn every_stream_async_handler_and_the_recorder_see_the_same_order() {
             seen.extend(batch.into_iter().filter_map(Delivery::into_event).map(|event| event.id()));
         }
         let expected: Vec<_> =
-            recorded.iter().filter(|event| filter.matches(event)).map(|event| event.id()).collect();
+            in_order.iter().filter(|event| filter.matches(event)).map(|event| event.id()).collect();
         assert!(seen == expected, "{filter}: {} seen, {} expected", seen.len(), expected.len());
     }
 }
