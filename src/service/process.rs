@@ -53,7 +53,10 @@ impl Finished {
         let mut text = format!("{}\n", self.status);
         for (name, captured) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
             if captured.total > 0 {
-                text.push_str(&format!("--- {name}\n{}", captured.text()));
+                text.push_str("--- ");
+                text.push_str(name);
+                text.push('\n');
+                text.push_str(&captured.text());
                 if !text.ends_with('\n') {
                     text.push('\n');
                 }
@@ -186,7 +189,8 @@ impl Captured {
 
     /// Reads `output` to its end. An output that cannot be read any more has ended.
     async fn drain(&mut self, mut output: impl AsyncRead + Unpin) {
-        let mut buffer = [0; 8192];
+        // On the heap: the future that holds it is large enough.
+        let mut buffer = vec![0; 8192];
         while let Ok(read @ 1..) = output.read(&mut buffer).await {
             self.take(buffer.get(..read).unwrap_or_default());
         }

@@ -116,7 +116,7 @@ impl SandboxService {
         }
         let (service, plan, project) = (self.clone(), plan.clone(), project.as_ref().to_owned());
         let scope = Scope::current();
-        blocking(move |stop| service.make(plan, project, scope, stop)).await
+        blocking(move |stop| service.make(plan, &project, scope, stop)).await
     }
 
     /// The open sandbox with that id.
@@ -143,7 +143,7 @@ impl SandboxService {
     /// # Cancel safety
     /// Cancel safe.
     pub async fn diff(&self, sandbox: &SandboxId) -> Result<SandboxDiff, SandboxError> {
-        self.run(sandbox, Operation::Diff, compare).await
+        self.run(sandbox, Operation::Diff, |turn, stop| compare(&turn, stop)).await
     }
 
     /// Ends the sandbox and removes everything of it.
@@ -178,7 +178,7 @@ impl SandboxService {
     fn make(
         &self,
         plan: PlanId,
-        project: PathBuf,
+        project: &Path,
         scope: Scope,
         stop: &CancellationToken,
     ) -> Result<Sandbox, SandboxError> {
@@ -186,34 +186,20 @@ impl SandboxService {
         let id = SandboxId::generate();
         let folder = make_folder(&self.inner.root, &id)?;
         let emitter = self.inner.emitter.clone();
-        let made =
-            copy(&id, plan, project, &folder, (emitter, stop)).and_then(|made| match stop.is_cancelled() {
-                true => Err(SandboxError::Cancelled { sandbox_id: id, operation: Operation::Create }),
-                false => Ok(made),
-            });
+        let made = copy(&id, plan, project, &folder, (emitter, stop)).and_then(|made| {
+            if stop.is_cancelled() {
+                return Err(SandboxError::Cancelled { sandbox_id: id, operation: Operation::Create });
+            }
+            Ok(made)
+        });
         let made = made.inspect_err(|_failed| {
             // The error that counts is the one of the copy.
             drop(std::fs::remove_dir_all(&folder));
         });
         let sandbox = Sandbox { shared: Arc::new(made?) };
         self.open().insert(sandbox.id().clone(), sandbox.clone());
-        self.tell_created(&sandbox, scope, started);
+        tell_created(&sandbox, scope, started);
         Ok(sandbox)
-    }
-
-    fn tell_created(&self, sandbox: &Sandbox, scope: Scope, started: Instant) {
-        let shared = &sandbox.shared;
-        let mut scope = scope.with_plan_id(&shared.plan);
-        if let (None, Some(name)) = (scope.project_name(), shared.project.file_name()) {
-            scope = scope.with_project_name(name.to_string_lossy().as_ref());
-        }
-        shared.status.change(|status, changes| {
-            status.scope = changes.open(&scope, || {
-                let (files, bytes) = size_of(&shared.base);
-                let duration = millis(started.elapsed());
-                SandboxCreated::new(sandbox.id(), SandboxStrategy::Copy, files, bytes, duration)
-            });
-        });
     }
 
     fn remove(&self, turn: Turn) -> Result<(), SandboxError> {
@@ -224,6 +210,22 @@ impl SandboxService {
         turn.finish(|status, _silent| status.state = SandboxState::Closed);
         Ok(())
     }
+}
+
+/// Tells that a sandbox was made, and keeps the scope of what happens in it.
+fn tell_created(sandbox: &Sandbox, scope: Scope, started: Instant) {
+    let shared = &sandbox.shared;
+    let mut scope = scope.with_plan_id(&shared.plan);
+    if let (None, Some(name)) = (scope.project_name(), shared.project.file_name()) {
+        scope = scope.with_project_name(name.to_string_lossy().as_ref());
+    }
+    shared.status.change(|status, changes| {
+        status.scope = changes.open(&scope, || {
+            let (files, bytes) = size_of(&shared.base);
+            let duration = millis(started.elapsed());
+            SandboxCreated::new(sandbox.id(), SandboxStrategy::Copy, files, bytes, duration)
+        });
+    });
 }
 
 impl Sandbox {
@@ -252,11 +254,11 @@ fn make_folder(root: &Path, id: &SandboxId) -> Result<PathBuf, SandboxError> {
 fn copy(
     id: &SandboxId,
     plan: PlanId,
-    project: PathBuf,
+    project: &Path,
     folder: &Path,
     (emitter, stop): (Emitter, &CancellationToken),
 ) -> Result<Shared, SandboxError> {
-    let project = project.canonicalize().map_err(SandboxError::io("find", &project))?;
+    let project = project.canonicalize().map_err(SandboxError::io("find", project))?;
     let project_dir = open_root(&project).map_err(SandboxError::io("open", &project))?;
     let store = Store::open_at(&folder.join(STORE)).map_err(SandboxError::io("make", folder))?;
     let tree = open_root(&folder.join(TREE)).map_err(SandboxError::io("open", folder))?;
@@ -271,9 +273,9 @@ fn copy(
     Ok(Shared { id, plan, project, project_dir, folder, tree, store, base, status })
 }
 
-fn compare(turn: Turn, stop: &CancellationToken) -> Result<SandboxDiff, SandboxError> {
+fn compare(turn: &Turn, stop: &CancellationToken) -> Result<SandboxDiff, SandboxError> {
     let shared = &turn.sandbox.shared;
-    let now = checkpoint::scan_tree(&turn, stop)?;
+    let now = checkpoint::scan_tree(turn, stop)?;
     let read = |path: &Path, _hash: &_| {
         let mut content = Vec::new();
         let (dir, name) = parent_of(&shared.tree, path)?;

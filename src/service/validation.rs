@@ -201,13 +201,13 @@ impl ValidationPipeline {
 
 /// Asks the fixer in a task of its own, so that its panic is an error.
 async fn fix(fixer: &Arc<dyn Fixer>, report: &Report, context: &ValidationContext) -> Result<(), FixError> {
-    let (fixer, report) = (Arc::clone(fixer), report.clone());
-    let task = crate::event::Scope::current().spawn(async move { fixer.fix(&report).await });
+    let (asked, report) = (Arc::clone(fixer), report.clone());
+    let task = crate::event::Scope::current().spawn(async move { asked.fix(&report).await });
     tokio::select! {
         biased;
         () = context.cancellation().cancelled() => Err(FixError::new("the fix was cancelled")),
-        fixed = tokio_util::task::AbortOnDropHandle::new(task) => {
-            fixed.unwrap_or_else(|_panicked| Err(FixError::new("the fixer panicked")))
+        ended = tokio_util::task::AbortOnDropHandle::new(task) => {
+            ended.unwrap_or_else(|_panicked| Err(FixError::new("the fixer panicked")))
         }
     }
 }

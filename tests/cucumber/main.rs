@@ -6,17 +6,31 @@
     reason = "cucumber hands parameters over by value, and a step fails by a panic"
 )]
 
+mod actor;
+mod agent;
 mod budget;
 mod decision;
 mod plan;
+mod sandbox;
 mod session;
 mod told;
+mod tool;
+mod validation;
 
 use std::process::ExitCode;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     // One after the other, so that their output does not mix.
-    let passed = [plan::run().await, decision::run().await, session::run().await, budget::run().await];
+    let passed = [
+        plan::run().await,
+        decision::run().await,
+        session::run().await,
+        budget::run().await,
+        sandbox::run().await,
+        tool::run().await,
+        validation::run().await,
+        actor::run().await,
+    ];
     if passed.contains(&false) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

@@ -1,7 +1,5 @@
 //! What the tests of several services share.
 
-#![expect(clippy::unwrap_used, reason = "a fixture that cannot be made ends the test")]
-
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -32,6 +30,8 @@ impl World {
         Self { bus, project, root, sandboxes }
     }
 
+    /// The bus as services take it.
+    #[expect(clippy::unnecessary_wraps, reason = "services take a bus or none")]
     pub(crate) fn bus(&self) -> Option<Arc<dyn EventBus>> {
         Some(bus_of(&self.bus))
     }

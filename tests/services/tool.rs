@@ -363,7 +363,7 @@ async fn a_link_swapped_in_again_and_again_never_lets_a_write_out() {
     let stop = CancellationToken::new();
     let stopped = stop.clone();
     let (aside, swapped) = (it.path("aside"), inside.clone());
-    let swapper = tokio::task::spawn_blocking(move || {
+    let swapping = tokio::task::spawn_blocking(move || {
         while !stopped.is_cancelled() {
             // A write in the middle may have made the folder anew, so that a step here fails; the next round mends it.
             let steps = [
@@ -383,7 +383,7 @@ async fn a_link_swapped_in_again_and_again_never_lets_a_write_out() {
         drop(it.call("write_file", json!({"path": format!("dir/{nth}"), "content": "x"})).await);
     }
     stop.cancel();
-    swapper.await.unwrap();
+    swapping.await.unwrap();
     assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
 }
 
@@ -482,7 +482,7 @@ async fn a_command_that_hangs_is_killed_with_its_children_at_the_timeout() {
 #[tokio::test]
 async fn a_cancelled_command_and_a_dropped_one_are_killed_with_their_children() {
     let it = in_sandbox().await;
-    let (tools, call) = family(&it, Duration::from_secs(600));
+    let (tools, call) = family(&it, Duration::from_mins(10));
     let token = CancellationToken::new();
     let context = it.context.clone().with_cancellation(token.clone());
     let (called, ()) = tokio::join!(tools.call(call.clone(), &context), async {

@@ -212,20 +212,20 @@ impl ActorRuntime {
                 .iter()
                 .map(|request| {
                     run.report.tool_calls += 1;
-                    let (tools, context) = (self.tools.clone(), context.clone());
+                    let (runtime, context) = (self.tools.clone(), context.clone());
                     let call = tool_call(request, &mut run.call_ids);
-                    let task = Scope::current().spawn(async move { tools.call(call, &context).await });
+                    let task = Scope::current().spawn(async move { runtime.call(call, &context).await });
                     AbortOnDropHandle::new(task)
                 })
                 .collect();
             for (request, task) in batch.iter().zip(under_way) {
-                let (content, is_error) = match task.await {
+                let (text, is_error) = match task.await {
                     Ok(Ok(result)) => (shown(result), false),
                     Ok(Err(failure)) => (told(&failure), true),
                     Err(_shutting_down) => return Err(End::cancelled()),
                 };
                 run.failures_in_a_row = if is_error { run.failures_in_a_row.saturating_add(1) } else { 0 };
-                run.say(Message::Tool { id: request.id.clone(), content, is_error }).await;
+                run.say(Message::Tool { id: request.id.clone(), content: text, is_error }).await;
             }
             run.check_policy()?;
         }
@@ -330,10 +330,10 @@ fn tool_call(request: &ToolRequest, used: &mut HashSet<CallId>) -> ToolCall {
 }
 
 fn shown(result: ToolResult) -> String {
-    match result.truncated {
-        true => format!("{}\n[the output was cut; it has {} bytes]", result.output, result.bytes),
-        false => result.output,
+    if result.truncated {
+        return format!("{}\n[the output was cut; it has {} bytes]", result.output, result.bytes);
     }
+    result.output
 }
 
 fn told(failure: &ToolFailure) -> String {

@@ -230,8 +230,11 @@ impl Apply<'_> {
 impl Done {
     fn path(&self) -> &Path {
         match self {
-            Self::Put(path) | Self::Kept(path, _) | Self::MadeDirectory(path) => path,
-            Self::RemovedDirectory(path, _) | Self::SetMode(path, _) => path,
+            Self::Put(path)
+            | Self::Kept(path, _)
+            | Self::MadeDirectory(path)
+            | Self::RemovedDirectory(path, _)
+            | Self::SetMode(path, _) => path,
         }
     }
 }

@@ -237,11 +237,13 @@ pub(super) fn store_contents(sandbox: &Sandbox, changes: &[Change<'_>]) -> Resul
             let put = parent_of(&shared.tree, change.path)
                 .and_then(|(dir, name)| open_file(&dir, &name))
                 .and_then(|mut file| shared.store.put(&mut file))
-                .and_then(|put| match put.hash == *hash {
-                    true => Ok(put),
-                    false => Err(io::Error::other("it was changed by somebody else in the middle")),
+                .and_then(|put| {
+                    if put.hash != *hash {
+                        return Err(io::Error::other("it was changed by somebody else in the middle"));
+                    }
+                    Ok(put.new_bytes)
                 });
-            new_bytes += put.map_err(SandboxError::io("store", change.path))?.new_bytes;
+            new_bytes += put.map_err(SandboxError::io("store", change.path))?;
         }
     }
     Ok(new_bytes)
@@ -255,8 +257,8 @@ fn apply_to_tree(sandbox: &Sandbox, changes: &[Change<'_>]) -> Result<(), Sandbo
 /// What a failed change of the tree at `root` means to the caller.
 pub(super) fn not_applied(error: ApplyError, root: &Path) -> SandboxError {
     let ApplyError { path, source, not_undone, kept_in } = error;
-    match not_undone.is_empty() {
-        true => SandboxError::Io { doing: "change", path: root.join(path), source },
-        false => SandboxError::NotUndone { paths: not_undone, kept_in: root.join(kept_in), source },
+    if not_undone.is_empty() {
+        return SandboxError::Io { doing: "change", path: root.join(path), source };
     }
+    SandboxError::NotUndone { paths: not_undone, kept_in: root.join(kept_in), source }
 }

@@ -132,9 +132,11 @@ fn look(
             Found::Conflict(ConflictKind::Unreachable)
         }
         (now, from) if now.as_ref() == from || both_directories(from) => {
-            match change.is_directory_before() && change.leaf_after().is_some() {
-                true if has_others(project, change.path, gone)? => Found::Conflict(ConflictKind::NotEmpty),
-                _ => Found::AsBefore,
+            let is_replaced = change.is_directory_before() && change.leaf_after().is_some();
+            if is_replaced && has_others(project, change.path, gone)? {
+                Found::Conflict(ConflictKind::NotEmpty)
+            } else {
+                Found::AsBefore
             }
         }
         (Some(_), None) if both_directories(change.to) => Found::AsAfter,

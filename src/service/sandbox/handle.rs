@@ -85,8 +85,7 @@ impl Operation {
     fn refusal(self, state: SandboxState) -> Option<&'static str> {
         match (state, self) {
             (SandboxState::Closed, _) => Some("create another"),
-            (_, Self::Prune) => None,
-            (SandboxState::Committed, Self::Close) => None,
+            (SandboxState::Committed, Self::Close | Self::Prune) => None,
             (SandboxState::Committed, _) => Some("close it and create another"),
             (SandboxState::Active, Self::Close) => Some("commit it or roll it back first"),
             _ => None,

@@ -249,10 +249,10 @@ fn write_text(dir: &Dir, path: &str, text: &str) -> Result<(), ToolError> {
 fn open_regular(dir: &Dir, path: &str, options: &mut OpenOptions) -> Result<std::fs::File, ToolError> {
     options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
     let file = dir.open_with(path, options).map_err(cannot("open", path))?.into_std();
-    match file.metadata().map_err(cannot("open", path))?.is_file() {
-        true => Ok(file),
-        false => Err(ToolError::failed(format!("cannot open {path}: it is not a regular file"))),
+    if !file.metadata().map_err(cannot("open", path))?.is_file() {
+        return Err(ToolError::failed(format!("cannot open {path}: it is not a regular file")));
     }
+    Ok(file)
 }
 
 fn clamped(number: u64) -> usize {

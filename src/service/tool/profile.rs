@@ -120,12 +120,10 @@ fn globs<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<GlobSet, Pat
         move |source| PatternError { pattern, source }
     };
     let mut set = GlobSetBuilder::new();
-    let mut all = String::new();
     for pattern in patterns {
         set.add(Glob::new(pattern).map_err(failed(pattern))?);
-        all = pattern.to_owned();
     }
-    set.build().map_err(failed(&all))
+    set.build().map_err(failed("all of them together"))
 }
 
 #[cfg(test)]
