@@ -239,7 +239,7 @@ impl State {
     }
 
     fn row_of(&self, seat: &Seat) -> LedgerRow {
-        let mut row = LedgerRow::stream(seat.filter.to_string());
+        let mut row = LedgerRow::stream(&seat.filter);
         (row.delivered, row.filtered, row.overrun) = (seat.delivered, seat.filtered, seat.overrun);
         for (ring, reader) in self.rings.each_ref().into_iter().zip(seat.readers.each_ref()) {
             row.offered += ring.end() - reader.joined;

@@ -204,7 +204,8 @@ impl Core {
         }
         let types = filter.type_set();
         let member = Arc::new(Member::new(filter, handler, order.turn));
-        if member.handler.desk().is_some() {
+        if let Some(desk) = member.handler.desk() {
+            desk.redact_by(&self.redactor);
             order.at_desks.push(Arc::clone(&member));
         } else {
             order.members = order.members.iter().chain([&member]).cloned().collect();

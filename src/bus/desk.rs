@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use tokio::sync::Notify;
@@ -15,6 +15,7 @@ use super::ring::Entry;
 use super::slab::Slot;
 use crate::event::{DomainEvent, Origin, Turn};
 use crate::filter::Filter;
+use crate::redact::Redactor;
 use crate::sync::{Mutex, lock};
 
 /// The queue and the account of one async handler; clones are the same desk.
@@ -31,6 +32,8 @@ struct Shared {
     state: Mutex<State>,
     /// Told whenever an event is done with, and at the end.
     progress: Notify,
+    /// That of the bus; set once, when the handler subscribes.
+    redactor: OnceLock<Redactor>,
 }
 
 #[derive(Default)]
@@ -49,8 +52,18 @@ impl Desk {
         let nowhere = Origin::from_bytes([0; 16]);
         let channel = Channel::new(nowhere, Capacity { chatter: queue, critical: queue });
         let slot = channel.join(Filter::all(), true);
-        let (state, progress) = (Mutex::default(), Notify::new());
-        Self { shared: Arc::new(Shared { channel, slot, state, progress }) }
+        let (state, progress, redactor) = (Mutex::default(), Notify::new(), OnceLock::new());
+        Self { shared: Arc::new(Shared { channel, slot, state, progress, redactor }) }
+    }
+
+    /// Masks secrets in what is logged of the handler as its bus does.
+    pub(super) fn redact_by(&self, redactor: &Redactor) {
+        // A handler that is subscribed twice keeps to the first bus.
+        self.shared.redactor.get_or_init(|| redactor.clone());
+    }
+
+    pub(super) fn redactor(&self) -> &Redactor {
+        self.shared.redactor.get_or_init(Redactor::default)
     }
 
     /// Keeps the means to stop the task at a deadline.

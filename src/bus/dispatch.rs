@@ -144,7 +144,7 @@ impl Dispatch {
             self.core.stats.failed.fetch_add(1, Ordering::Relaxed);
             let error = report::panic_message(panic);
             let name = member.name();
-            report::handler_failed_by(&self.core.redactor, self.event.type_name(), &name, &error);
+            report::handler_failed(&self.core.redactor, self.event.type_name(), &name, &error);
         }
     }
 

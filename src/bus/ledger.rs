@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::filter::Filter;
+
 /// What each subscriber was offered and what became of it.
 ///
 /// For each row `offered = delivered + filtered + missed + pending`, each column counted on its own.
@@ -33,7 +35,7 @@ pub enum SubscriberKind {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LedgerRow {
-    /// The name of the handler, the filter of the stream.
+    /// The name of the handler; the filter of the stream, `*` for everything.
     pub name: String,
     /// What kind of subscriber it is.
     pub kind: SubscriberKind,
@@ -56,7 +58,8 @@ pub struct LedgerRow {
 }
 
 impl LedgerRow {
-    pub(super) fn stream(name: String) -> Self {
+    pub(super) fn stream(filter: &Filter) -> Self {
+        let name = if *filter == Filter::all() { "*".to_owned() } else { filter.to_string() };
         Self { name, kind: SubscriberKind::Stream, ..Self::default() }
     }
 

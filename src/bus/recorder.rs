@@ -32,6 +32,19 @@ pub trait Recorder: fmt::Debug + Send + Sync {
     async fn recorded(&self, through: Turn) -> Result<(), RecordError>;
 }
 
+#[async_trait]
+impl<R: Recorder + ?Sized> Recorder for Arc<R> {
+    fn record(&self, event: &Arc<DomainEvent>) {
+        (**self).record(event);
+    }
+    fn relieve(&self) {
+        (**self).relieve();
+    }
+    async fn recorded(&self, through: Turn) -> Result<(), RecordError> {
+        (**self).recorded(through).await
+    }
+}
+
 /// Why a recorder could not record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]

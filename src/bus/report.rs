@@ -1,7 +1,6 @@
 //! What the bus itself has to say, to the log. Texts of others are redacted.
 
 use std::any::Any;
-use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -40,19 +39,8 @@ pub(super) fn quietly(log: impl FnOnce()) {
     }
 }
 
-fn redacted(redactor: &Redactor, text: &str) -> String {
-    match redactor.redact_text(text) {
-        Cow::Borrowed(clean) => clean.to_owned(),
-        Cow::Owned(masked) => masked,
-    }
-}
-
-pub(super) fn handler_failed(event_type: &str, handler: &str, error: &str) {
-    handler_failed_by(&Redactor::default(), event_type, handler, error);
-}
-
-pub(super) fn handler_failed_by(redactor: &Redactor, event_type: &str, handler: &str, error: &str) {
-    let error = redacted(redactor, error);
+pub(super) fn handler_failed(redactor: &Redactor, event_type: &str, handler: &str, error: &str) {
+    let error = &*redactor.redact_text(error);
     quietly(|| {
         tracing::error!(target: "agentbus::bus", event_type, handler, error, "event_handler_failed");
     });

@@ -191,7 +191,7 @@ where
             return self.desk.done(false);
         };
         self.failures = self.failures.saturating_add(1);
-        report::handler_failed(event.type_name(), &self.name, &error);
+        report::handler_failed(self.desk.redactor(), event.type_name(), &self.name, &error);
         if self.options.suspend_after.is_some_and(|limit| self.failures >= limit.get()) {
             report::handler_suspended(&self.name, self.failures);
             self.desk.suspend();

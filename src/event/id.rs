@@ -200,6 +200,12 @@ macro_rules! name_id {
                 Self(Name::Ulid(id.0))
             }
         }
+        #[cfg(feature = "ulid")]
+        impl From<Ulid> for $name {
+            fn from(ulid: Ulid) -> Self {
+                Self(Name::Ulid(ulid.to_bytes()))
+            }
+        }
         impl From<&str> for $name {
             fn from(text: &str) -> Self {
                 Self(Name::new(text))
