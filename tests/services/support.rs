@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use agentbus::EventBus;
 use agentbus::event::{PlanId, SandboxStrategy};
@@ -62,9 +63,14 @@ pub(crate) fn is_running(pid: &str) -> bool {
     stat.is_ok_and(|stat| !stat.rsplit(')').next().unwrap().trim_start().starts_with('Z'))
 }
 
-/// Waits until a condition holds; the test's own time limit is the only one.
-pub(crate) async fn until(condition: impl Fn() -> bool) {
-    while !condition() {
-        tokio::task::spawn_blocking(std::thread::yield_now).await.unwrap();
+/// Waits until a condition holds, and fails if it does not within half a minute.
+#[track_caller]
+pub(crate) fn until(condition: impl Fn() -> bool) -> impl Future<Output = ()> {
+    let (caller, started) = (std::panic::Location::caller(), Instant::now());
+    async move {
+        while !condition() {
+            assert!(started.elapsed() < Duration::from_secs(30), "what {caller} waits for did not happen");
+            tokio::task::spawn_blocking(std::thread::yield_now).await.unwrap();
+        }
     }
 }
