@@ -44,9 +44,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::bus::EventBus;
 use crate::emitter::Emitter;
+use crate::event::Scope;
 
 mod check;
 mod run;
@@ -58,6 +60,9 @@ pub use check::{
 
 /// How many runs a fix loop makes at most.
 pub const MAX_RUNS: NonZeroU32 = NonZeroU32::new(3).expect("three is not zero");
+
+/// How long a cancelled fixer may take to come to its end, and once more to be gone.
+const END_AT_MOST: Duration = Duration::from_secs(5);
 
 /// What holds for every run of a [`ValidationPipeline`].
 #[derive(Clone, Debug)]
@@ -125,7 +130,8 @@ pub trait Fixer: fmt::Debug + Send + Sync {
     /// [`FixError`] if it cannot; the loop ends with the report so far.
     ///
     /// # Cancel safety
-    /// Dropped when the loop is.
+    /// Dropped when the loop is. When the run is cancelled, it may end by itself first, and is dropped if it takes
+    /// longer than a few seconds.
     async fn fix(&self, report: &Report) -> Result<(), FixError>;
 }
 
@@ -199,15 +205,84 @@ impl ValidationPipeline {
     }
 }
 
-/// Asks the fixer in a task of its own, so that its panic is an error.
+/// Asks the fixer in a task of its own, so that its panic is an error. When it is cancelled it may come to an end of
+/// its own first; unless it never yields, it is gone when this returns, with all that it held.
 async fn fix(fixer: &Arc<dyn Fixer>, report: &Report, context: &ValidationContext) -> Result<(), FixError> {
-    let (asked, report) = (Arc::clone(fixer), report.clone());
-    let task = crate::event::Scope::current().spawn(async move { asked.fix(&report).await });
+    let (fixer, report) = (Arc::clone(fixer), report.clone());
+    let task = Scope::current().spawn(async move { fixer.fix(&report).await });
+    let mut task = AbortOnDropHandle::new(task);
     tokio::select! {
         biased;
-        () = context.cancellation().cancelled() => Err(FixError::new("the fix was cancelled")),
-        ended = tokio_util::task::AbortOnDropHandle::new(task) => {
-            ended.unwrap_or_else(|_panicked| Err(FixError::new("the fixer panicked")))
+        () = context.cancellation().cancelled() => {
+            if tokio::time::timeout(END_AT_MOST, &mut task).await.is_err() {
+                task.abort();
+                // One that does not yield is left to itself.
+                drop(tokio::time::timeout(END_AT_MOST, task).await);
+            }
+            Err(FixError::new("the fix was cancelled"))
+        }
+        ended = &mut task => ended.unwrap_or_else(|_panicked| Err(FixError::new("the fixer panicked"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct No;
+
+    #[async_trait]
+    impl Validator for No {
+        async fn validate(&self, _: &ValidationContext) -> Result<Verdict, ValidatorError> {
+            Ok(Verdict::Failed("no".to_owned()))
+        }
+    }
+
+    /// Cancels the run, and then takes some steps to come to its end, or never does.
+    #[derive(Debug)]
+    struct Cancels {
+        run: CancellationToken,
+        comes_to_its_end: bool,
+        is_gone: Arc<AtomicBool>,
+    }
+
+    struct Gone(Arc<AtomicBool>);
+
+    impl Drop for Gone {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    #[async_trait]
+    impl Fixer for Cancels {
+        async fn fix(&self, _: &Report) -> Result<(), FixError> {
+            let _gone = Gone(Arc::clone(&self.is_gone));
+            self.run.cancel();
+            if !self.comes_to_its_end {
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cancelled_fixer_is_gone_when_the_loop_ends() {
+        for comes_to_its_end in [true, false] {
+            let (run, is_gone) = (CancellationToken::new(), Arc::<AtomicBool>::default());
+            let fixer = Cancels { run: run.clone(), comes_to_its_end, is_gone: Arc::clone(&is_gone) };
+            let context = ValidationContext::new().with_cancellation(run);
+            let set = [Validation::validator("no", Arc::new(No))];
+            let outcome =
+                ValidationPipeline::new(None).fix_loop(&context, &set, Arc::new(fixer), MAX_RUNS).await;
+            assert_eq!(outcome.fix_error, Some(FixError::new("the fix was cancelled")));
+            assert!(is_gone.load(Ordering::SeqCst), "comes to its end: {comes_to_its_end}");
         }
     }
 }

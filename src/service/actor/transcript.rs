@@ -140,6 +140,13 @@ impl TranscriptModel {
         Ok(Self { file, name, replies, asked: AtomicUsize::new(0) })
     }
 
+    /// The same, but told by another name than that of the model that was recorded.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
     /// How many replies were not asked for yet.
     pub fn remaining(&self) -> usize {
         self.replies.len().saturating_sub(self.asked.load(Ordering::Relaxed))

@@ -1,0 +1,63 @@
+//! What may be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Runs tasks with an agent and shows the events of their runs.
+#[derive(Debug, Parser)]
+#[command(name = "agentbus", version, arg_required_else_help = true)]
+pub(crate) struct CommandLine {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// What is to be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Runs a task: takes its plan through all phases and prints the events as they happen.
+    ///
+    /// The project of the task is worked on in a sandbox and never touched, unless --write-back says so: the
+    /// result is a copy of it. The exit status is 0 if the plan was applied, 1 if the run ended otherwise (and
+    /// the last line on stderr says how), 2 if the input was bad. Ctrl-C cancels the run; a second one exits at
+    /// once.
+    Run(RunArgs),
+}
+
+/// How a task is to be run.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The folder of the task: it holds task.toml.
+    pub(crate) task: PathBuf,
+
+    /// A folder of your own to work on, in place of the task's project; it is copied.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) project: Option<PathBuf>,
+
+    /// Where the result goes: a folder that is new or empty [default: a fresh temporary one].
+    #[arg(long, value_name = "DIR", conflicts_with = "write_back")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Commit into the project itself instead of a copy of it.
+    #[arg(long)]
+    pub(crate) write_back: bool,
+
+    /// The bus that the run announces its events on; the outcome is the same with each.
+    #[arg(long, value_enum, default_value_t = BusKind::Reactive)]
+    pub(crate) bus: BusKind,
+
+    /// Print each event as one line of JSON on stdout, and nothing else there.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which bus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BusKind {
+    /// In the process, with streams; they are printed as a timeline.
+    Reactive,
+    /// A log line on stderr for each event; the variable `RUST_LOG` chooses which.
+    Logging,
+    /// No bus at all.
+    None,
+}

@@ -1,0 +1,128 @@
+//! The bus of a run, and who watches it.
+//!
+//! A reactive bus is watched through a stream, which a thread of its own drains and prints: what is slow there, a
+//! pager for example, slows down nobody else. The logging bus logs by itself; where JSON is asked for, a handler
+//! hands its events to the same kind of thread. Without a bus there is nothing to see.
+
+use std::io::Write;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use agentbus::bus::{Ledger, LoggingEventBus, ReactiveEventBus};
+use agentbus::{Delivery, DomainEvent, EventBus, EventStream, Filter, Subscription};
+use tokio::runtime::Handle;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio_stream::StreamExt as _;
+
+use super::args::BusKind;
+use super::report::complain;
+use super::timeline::{Format, Printer, Seen};
+
+/// How many events the printing may lag behind before it misses some.
+const CAPACITY: usize = 16_384;
+
+/// How long is waited for the bus to come to its end.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// The bus of a run.
+#[derive(Debug)]
+pub(crate) struct RunBus {
+    bus: Option<Arc<dyn EventBus>>,
+    watch: Watch,
+}
+
+/// Who watches it.
+#[derive(Debug)]
+enum Watch {
+    Stream { bus: ReactiveEventBus, drain: JoinHandle<(Seen, EventStream)> },
+    Handler { subscription: Subscription, drain: JoinHandle<Seen> },
+    Nobody,
+}
+
+/// What was seen of a run, and what the bus says of it.
+#[derive(Debug, Default)]
+pub(crate) struct Watched {
+    pub(crate) seen: Seen,
+    pub(crate) ledger: Option<Ledger>,
+}
+
+impl RunBus {
+    /// Makes the bus and starts to print what is emitted on it to `out`.
+    pub(crate) fn start(kind: BusKind, format: Format, out: impl Write + Send + 'static) -> Self {
+        match kind {
+            BusKind::Reactive => Self::reactive(Printer::new(out, format)),
+            BusKind::Logging => Self::logging(Printer::new(out, format), format),
+            BusKind::None => Self { bus: None, watch: Watch::Nobody },
+        }
+    }
+
+    fn reactive(mut printer: Printer<impl Write + Send + 'static>) -> Self {
+        let bus = ReactiveEventBus::builder().capacity(CAPACITY).build();
+        let mut stream = bus.stream(Filter::all());
+        let runtime = Handle::current();
+        let drain = spawn_blocking(move || {
+            while let Some(delivery) = runtime.block_on(stream.next()) {
+                printer.take(&delivery);
+            }
+            (printer.finish(), stream)
+        });
+        Self { bus: Some(Arc::new(bus.clone())), watch: Watch::Stream { bus, drain } }
+    }
+
+    fn logging(mut printer: Printer<impl Write + Send + 'static>, format: Format) -> Self {
+        let bus: Arc<dyn EventBus> = Arc::new(LoggingEventBus::new());
+        if format != Format::Json {
+            return Self { bus: Some(bus), watch: Watch::Nobody };
+        }
+        let (sender, receiver) = mpsc::channel();
+        let handler = move |event: &Arc<DomainEvent>| {
+            // The thread that prints ends only after this handler is gone.
+            drop(sender.send(Delivery::Event(Arc::clone(event))));
+        };
+        let subscription = bus.subscribe(Filter::all(), Arc::new(handler));
+        let drain = spawn_blocking(move || {
+            for delivery in receiver {
+                printer.take(&delivery);
+            }
+            printer.finish()
+        });
+        Self { bus: Some(bus), watch: Watch::Handler { subscription, drain } }
+    }
+
+    /// The bus, for the services.
+    pub(crate) fn bus(&self) -> Option<Arc<dyn EventBus>> {
+        self.bus.clone()
+    }
+
+    /// Ends the bus, waits until everything is printed, and says what was seen.
+    pub(crate) async fn close(self) -> Watched {
+        drop(self.bus);
+        match self.watch {
+            Watch::Nobody => Watched::default(),
+            Watch::Handler { subscription, drain } => {
+                drop(subscription);
+                Watched { seen: joined(drain.await), ledger: None }
+            }
+            Watch::Stream { bus, drain } => {
+                let report = bus.close(CLOSE_DEADLINE).await;
+                if !report.is_complete() {
+                    complain(&format!("the bus did not come to its end: {report:?}"));
+                }
+                // The stream lives until the ledger is taken: so it has a row of its own.
+                let (seen, _stream) = joined(drain.await);
+                Watched { seen, ledger: Some(bus.ledger()) }
+            }
+        }
+    }
+}
+
+/// What a thread that prints returned.
+fn joined<T>(result: Result<T, tokio::task::JoinError>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(failed) => match failed.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_aborted) => unreachable!("nobody aborts a thread that prints"),
+        },
+    }
+}

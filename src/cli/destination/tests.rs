@@ -1,0 +1,124 @@
+//! Tests of where a run commits to.
+
+use std::os::unix::fs::symlink;
+
+use tempfile::TempDir;
+
+use super::super::args::BusKind;
+use super::*;
+
+fn args(output: Option<PathBuf>) -> RunArgs {
+    RunArgs {
+        task: PathBuf::new(),
+        project: None,
+        output,
+        write_back: false,
+        bus: BusKind::None,
+        json: false,
+    }
+}
+
+fn open(project: &Path, args: &RunArgs) -> Result<Destination, DestinationError> {
+    Destination::open(project, args, &CancellationToken::new())
+}
+
+fn project() -> TempDir {
+    let project = TempDir::new().unwrap();
+    let path = |name| project.path().join(name);
+    fs::create_dir_all(path("src/deep")).unwrap();
+    fs::write(path("src/deep/a.rs"), "a").unwrap();
+    fs::write(path("run.sh"), "#!/bin/sh").unwrap();
+    fs::set_permissions(path("run.sh"), fs::Permissions::from_mode(0o750)).unwrap();
+    fs::set_permissions(path("src"), fs::Permissions::from_mode(0o555)).unwrap();
+    symlink("nowhere", path("link")).unwrap();
+    fs::create_dir(path(".git")).unwrap();
+    fs::create_dir(path("target")).unwrap();
+    fs::write(path("target/CACHEDIR.TAG"), CACHE_TAG).unwrap();
+    project
+}
+
+#[test]
+fn a_copy_has_everything_but_caches_and_git() {
+    let project = project();
+    let copy = open(project.path(), &args(None)).unwrap();
+    let path = |name| copy.folder().join(name);
+    assert_eq!(fs::read(path("src/deep/a.rs")).unwrap(), b"a");
+    assert_eq!(fs::metadata(path("run.sh")).unwrap().permissions().mode() & 0o777, 0o750);
+    assert_eq!(fs::metadata(path("src")).unwrap().permissions().mode() & 0o777, 0o555);
+    assert_eq!(fs::read_link(path("link")).unwrap(), Path::new("nowhere"));
+    assert!(!path(".git").exists() && !path("target").exists());
+}
+
+#[test]
+fn a_copy_is_kept_only_if_the_run_committed_to_it() {
+    let project = TempDir::new().unwrap();
+    let dropped = open(project.path(), &args(None)).unwrap();
+    let folder = dropped.folder().to_owned();
+    assert!(folder.is_dir());
+    drop(dropped);
+    assert!(!folder.exists());
+
+    let kept = open(project.path(), &args(None)).unwrap();
+    let folder = kept.folder().to_owned();
+    kept.keep();
+    assert!(folder.is_dir());
+    fs::remove_dir(folder).unwrap();
+}
+
+#[test]
+fn a_folder_that_was_there_is_emptied_again_but_stays() {
+    let (project, output) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    fs::write(project.path().join("a"), "a").unwrap();
+    let chosen = open(project.path(), &args(Some(output.path().to_owned()))).unwrap();
+    assert!(output.path().join("a").exists());
+    drop(chosen);
+    assert!(output.path().is_dir() && !output.path().join("a").exists());
+}
+
+#[test]
+fn an_output_folder_must_be_empty_and_outside_the_project() {
+    let (project, output) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    fs::write(output.path().join("mine"), "mine").unwrap();
+    let occupied = open(project.path(), &args(Some(output.path().to_owned())));
+    assert!(matches!(occupied, Err(DestinationError::Occupied { .. })), "{occupied:?}");
+    assert_eq!(fs::read(output.path().join("mine")).unwrap(), b"mine");
+
+    let inside = open(project.path(), &args(Some(project.path().join("out"))));
+    assert!(matches!(inside, Err(DestinationError::InProject { .. })), "{inside:?}");
+    assert_eq!(fs::read_dir(project.path()).unwrap().count(), 0);
+
+    let nowhere = open(project.path(), &args(Some(output.path().join("no/where"))));
+    assert!(matches!(nowhere, Err(DestinationError::Make { .. })), "{nowhere:?}");
+}
+
+#[test]
+fn to_write_back_is_to_commit_to_the_project_and_removes_nothing() {
+    let project = TempDir::new().unwrap();
+    fs::write(project.path().join("a"), "a").unwrap();
+    let written = open(project.path(), &RunArgs { write_back: true, ..args(None) }).unwrap();
+    assert!(written.is_project());
+    drop(written);
+    assert!(project.path().join("a").exists());
+}
+
+#[test]
+fn a_project_that_is_not_there_is_refused() {
+    let project = TempDir::new().unwrap();
+    let missing = open(&project.path().join("no"), &args(None));
+    assert!(matches!(missing, Err(DestinationError::NoProject { .. })), "{missing:?}");
+    fs::write(project.path().join("a"), "a").unwrap();
+    let file = open(&project.path().join("a"), &args(None));
+    assert!(matches!(file, Err(DestinationError::NotAFolder { .. })), "{file:?}");
+}
+
+#[test]
+fn a_copy_that_is_cancelled_leaves_nothing() {
+    let (project, output) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    fs::write(project.path().join("a"), "a").unwrap();
+    let cancelled = CancellationToken::new();
+    cancelled.cancel();
+    let folder = output.path().join("new");
+    let copy = Destination::open(project.path(), &args(Some(folder.clone())), &cancelled);
+    assert!(matches!(copy, Err(DestinationError::Cancelled)), "{copy:?}");
+    assert!(!folder.exists());
+}

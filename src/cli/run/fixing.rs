@@ -1,0 +1,165 @@
+//! The fix loop: validations, and the actor that makes them pass.
+//!
+//! Each attempt begins at the same checkpoint: what an attempt did that the validations do not accept is undone
+//! before the next, and the decision for it superseded. What the validations said goes to the actor as a message of
+//! the session.
+
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use agentbus::event::{CheckpointId, DecisionId, DecisionType, SessionId};
+use agentbus::service::decision::{Decision, NewDecision};
+use agentbus::service::sandbox::Sandbox;
+use agentbus::service::validation::{
+    CheckOutcome, CheckResult, FixError, Fixer, Report, Validation, ValidationContext,
+};
+use async_trait::async_trait;
+
+use super::agent::Agent;
+use super::ending::Ending;
+use crate::cli::report::with_causes;
+use crate::cli::task::{Check, Mode};
+
+/// How much of a check's output the actor is told, in bytes: its end, where tools say what is wrong.
+const TOLD_OUTPUT: usize = 8 << 10;
+
+/// Has the validations pass, and says how many did.
+pub(super) async fn fix(
+    agent: &Arc<Agent>,
+    session: &SessionId,
+    strategy: &Decision,
+    sandbox: &Sandbox,
+) -> Result<u64, Ending> {
+    let fixer = Arc::new(ActorFixer {
+        agent: Arc::clone(agent),
+        session: session.clone(),
+        strategy: strategy.clone(),
+        sandbox: sandbox.clone(),
+        progress: Mutex::default(),
+    });
+    let context = ValidationContext::in_sandbox(sandbox.clone()).with_cancellation(agent.cancelled.clone());
+    let set: Vec<_> = agent.task.validations.iter().map(validation).collect();
+    let max_runs = agent.task.limits.fixes.saturating_add(1);
+    let outcome =
+        agent.validations.fix_loop(&context, &set, Arc::<ActorFixer>::clone(&fixer), max_runs).await;
+    agent.unless_cancelled()?;
+    if outcome.report.is_passed() {
+        return Ok(outcome.report.passed());
+    }
+    let gave_up = fixer.progress.lock().unwrap_or_else(PoisonError::into_inner).gave_up.take();
+    Err(gave_up.unwrap_or_else(|| {
+        let names = named(&outcome.report);
+        Ending::NotValid {
+            names: outcome.fix_error.map_or(names.clone(), |error| format!("{names}; {error}")),
+        }
+    }))
+}
+
+fn validation(check: &Check) -> Validation {
+    let validation =
+        Validation::command(check.name.as_str(), check.command.clone()).with_timeout(check.timeout);
+    match check.mode {
+        Mode::Required => validation,
+        Mode::Informational => validation.informational(),
+    }
+}
+
+/// The checks that stand in the way.
+fn in_the_way(report: &Report) -> impl Iterator<Item = &CheckResult> {
+    report.failed().chain(report.errored())
+}
+
+fn named(report: &Report) -> String {
+    in_the_way(report).map(|check| check.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// Lets the actor mend what the validations found.
+#[derive(Debug)]
+struct ActorFixer {
+    agent: Arc<Agent>,
+    session: SessionId,
+    strategy: Decision,
+    sandbox: Sandbox,
+    /// Guards what is known of the attempts; held for single moves.
+    progress: Mutex<Progress>,
+}
+
+#[derive(Debug, Default)]
+struct Progress {
+    /// Where each attempt begins.
+    start: Option<CheckpointId>,
+    /// The decision for the last attempt.
+    last: Option<DecisionId>,
+    /// Why there is no further attempt.
+    gave_up: Option<Ending>,
+}
+
+#[async_trait]
+impl Fixer for ActorFixer {
+    async fn fix(&self, report: &Report) -> Result<(), FixError> {
+        self.attempt(report).await.map_err(|ending| {
+            let error = FixError::new(with_causes(&ending));
+            self.progress().gave_up = Some(ending);
+            error
+        })
+    }
+}
+
+impl ActorFixer {
+    fn progress(&self) -> std::sync::MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn attempt(&self, report: &Report) -> Result<(), Ending> {
+        let is_first = self.go_to_start().await?;
+        self.decide(report)?;
+        self.agent.act(&self.session, &self.sandbox, told(report, is_first)).await
+    }
+
+    /// Makes the checkpoint where attempts begin, or goes back to it. Says whether this is the first attempt.
+    async fn go_to_start(&self) -> Result<bool, Ending> {
+        let (sandboxes, sandbox) = (&self.agent.sandboxes, self.sandbox.id());
+        let start = self.progress().start.clone();
+        if let Some(start) = start {
+            sandboxes.restore(sandbox, &start).await?;
+            return Ok(false);
+        }
+        let start = sandboxes.checkpoint(sandbox, "before the first attempt").await?;
+        self.progress().start = Some(start.id);
+        Ok(true)
+    }
+
+    /// Records that the actor is to try, in place of the attempt before.
+    fn decide(&self, report: &Report) -> Result<(), Ending> {
+        let choice =
+            format!("attempt {}: {} mends it from the checkpoint on", report.attempt, self.agent.task.actor);
+        let question = format!("how is this made to pass: {}?", named(report));
+        let decision =
+            NewDecision::under(&self.strategy, DecisionType::ImplementationChoice, question, choice);
+        let decision = self.agent.decisions.record(decision.with_alternatives(["give up"]))?;
+        let before = self.progress().last.replace(decision.id.clone());
+        if let Some(before) = before {
+            let _fallen = self.agent.decisions.supersede(&before, Some(&decision.id))?;
+        }
+        Ok(())
+    }
+}
+
+/// What the actor is told of a run.
+fn told(report: &Report, is_first: bool) -> String {
+    let mut words = String::from(if is_first {
+        "These validations do not pass:\n"
+    } else {
+        "Your changes were undone, since these validations still do not pass with them:\n"
+    });
+    for check in in_the_way(report) {
+        let how = match check.outcome {
+            CheckOutcome::Errored => "could not say",
+            CheckOutcome::Passed | CheckOutcome::Failed => "failed",
+        };
+        let end = check.output.len().saturating_sub(TOLD_OUTPUT);
+        let output = check.output.get(check.output.ceil_char_boundary(end)..).unwrap_or_default();
+        write!(words, "\n{} {how}:\n{output}\n", check.name).expect("a String takes any text");
+    }
+    words
+}

@@ -1,0 +1,184 @@
+//! The phases of a plan, one after the other.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use agentbus::event::{DecisionType, PlanErrorKind, PlanId, SandboxStrategy, SessionId};
+use agentbus::service::decision::{Decision, NewDecision};
+use agentbus::service::plan::{ApplySummary, NewPlan};
+use agentbus::service::sandbox::{Sandbox, SandboxDiff, SandboxError, SandboxState};
+
+use super::agent::Agent;
+use super::ending::Ending;
+use super::fixing;
+use crate::cli::report::{complain, with_causes};
+
+/// Who approves what needs nobody to look at it.
+const POLICY: &str = "policy";
+
+/// What was applied.
+#[derive(Debug)]
+pub(super) struct Applied {
+    pub(super) plan: PlanId,
+    pub(super) diff: SandboxDiff,
+}
+
+impl Agent {
+    /// Opens a session, and runs the task in it to its one end. The session is closed in any case.
+    pub(super) async fn run(self: &Arc<Self>) -> Result<Applied, Ending> {
+        let session = self.sessions.create(self.task.actor.clone(), Some(&self.task.goal))?;
+        let scope = self.sessions.scope(&session.id).unwrap_or_default();
+        let scope = scope.with_project_name(self.task.project_name.clone());
+        let ended = scope.run(self.plan_in(&session.id)).await;
+        done_or_told("close the session", self.sessions.close(&session.id));
+        ended
+    }
+
+    async fn plan_in(self: &Arc<Self>, session: &SessionId) -> Result<Applied, Ending> {
+        self.open_conversation(session).await?;
+        let plan = self.plans.create(
+            NewPlan::new(self.task.goal.as_str())
+                .with_session_id(session)
+                .with_project_names([self.task.project_name.clone()])
+                .with_actor(self.task.actor.clone()),
+        )?;
+        self.sessions.link_plan(session, &plan.id)?;
+        self.budgets.set_limit(&plan.id.clone().into(), self.task.budget.plan)?;
+        let scope = self.plans.scope(&plan.id).unwrap_or_default();
+        scope.run(self.lead(session, &plan.id)).await
+    }
+
+    /// Leads the plan through its phases; if that fails, the plan says so.
+    async fn lead(self: &Arc<Self>, session: &SessionId, plan: &PlanId) -> Result<Applied, Ending> {
+        let started = Instant::now();
+        let ended = match self.strategize(plan).await {
+            Ok(strategy) => self.in_sandbox(session, &strategy, started).await,
+            Err(ending) => Err(ending),
+        };
+        if let Err(ending) = &ended {
+            let told = if ending.is_cancelled() {
+                self.plans.cancel(plan, ending.to_string())
+            } else {
+                self.plans.fail(plan, with_causes(ending), PlanErrorKind::Permanent)
+            };
+            done_or_told("end the plan", told);
+        }
+        ended
+    }
+
+    async fn strategize(&self, plan: &PlanId) -> Result<Decision, Ending> {
+        self.plans.advance(plan).await?;
+        self.plans.start(plan)?;
+        let goal = NewDecision::root(plan, "what is to be done?", self.task.goal.as_str());
+        let root = self.decisions.record(goal)?;
+        let strategy = NewDecision::under(
+            &root,
+            DecisionType::StrategyChoice,
+            "how is the project kept from harm?",
+            "work on a copy in a sandbox, commit what passes the validations",
+        );
+        let strategy =
+            self.decisions.record(strategy.with_alternatives(["work in place, undo by checkpoints"]))?;
+        self.decisions.approve(&strategy.id, POLICY)?;
+        let tools = NewDecision::under(
+            &strategy,
+            DecisionType::ToolChoice,
+            "which tools may the actor use?",
+            self.tool_names(),
+        );
+        let tools = self.decisions.record(tools)?;
+        self.decisions.approve(&tools.id, POLICY)?;
+        self.plans.complete(plan)?;
+        self.unless_cancelled()?;
+        Ok(strategy)
+    }
+
+    /// Executes and applies the plan in a sandbox, which is gone afterwards.
+    async fn in_sandbox(
+        self: &Arc<Self>,
+        session: &SessionId,
+        strategy: &Decision,
+        started: Instant,
+    ) -> Result<Applied, Ending> {
+        let plan = &strategy.plan_id;
+        self.plans.advance(plan).await?;
+        self.plans.start(plan)?;
+        let making = self.sandboxes.create(plan, self.destination.as_path(), SandboxStrategy::Copy);
+        let sandbox = self.or_cancelled(making).await??;
+        let ended = match self.execute(session, strategy, &sandbox).await {
+            Ok(passed) => self.apply(plan, &sandbox, passed, started).await,
+            Err(ending) => Err(ending),
+        };
+        let disposed = self.dispose_of(&sandbox, ended.as_ref().err()).await;
+        done_or_told("remove the sandbox", disposed);
+        ended
+    }
+
+    /// Has the validations pass, and says how many did.
+    async fn execute(
+        self: &Arc<Self>,
+        session: &SessionId,
+        strategy: &Decision,
+        sandbox: &Sandbox,
+    ) -> Result<u64, Ending> {
+        let passed = fixing::fix(self, session, strategy, sandbox).await?;
+        self.plans.complete(&strategy.plan_id)?;
+        self.unless_cancelled()?;
+        Ok(passed)
+    }
+
+    /// Commits what is in the sandbox, if there is anything. From here on nothing is cancelled.
+    async fn apply(
+        &self,
+        plan: &PlanId,
+        sandbox: &Sandbox,
+        validations_passed: u64,
+        started: Instant,
+    ) -> Result<Applied, Ending> {
+        self.plans.advance(plan).await?;
+        self.plans.start(plan)?;
+        let diff = match self.sandboxes.diff(sandbox.id()).await? {
+            unchanged if unchanged.is_empty() => unchanged,
+            _ => self.sandboxes.commit(sandbox.id()).await?,
+        };
+        let summary = ApplySummary {
+            files_changed: diff.files.len() as u64,
+            lines_added: diff.lines_added(),
+            lines_removed: diff.lines_removed(),
+            validations_passed,
+            duration: started.elapsed(),
+        };
+        self.plans.apply(plan, summary)?;
+        Ok(Applied { plan: plan.clone(), diff })
+    }
+
+    /// Undoes what was not committed, and closes the sandbox.
+    async fn dispose_of(&self, sandbox: &Sandbox, because: Option<&Ending>) -> Result<(), SandboxError> {
+        if sandbox.state() == SandboxState::Active {
+            let reason = because.map_or_else(|| "nothing was changed".to_owned(), Ending::to_string);
+            self.sandboxes.rollback(sandbox.id(), reason).await?;
+        }
+        self.sandboxes.close(sandbox.id()).await
+    }
+
+    /// An error, if the run was cancelled.
+    pub(super) fn unless_cancelled(&self) -> Result<(), Ending> {
+        if self.cancelled.is_cancelled() { Err(Ending::Cancelled) } else { Ok(()) }
+    }
+
+    /// What `work` comes to, unless the run is cancelled before.
+    async fn or_cancelled<T>(&self, work: impl Future<Output = T>) -> Result<T, Ending> {
+        tokio::select! {
+            biased;
+            () = self.cancelled.cancelled() => Err(Ending::Cancelled),
+            done = work => Ok(done),
+        }
+    }
+}
+
+/// Complains if something could not be done after a run that changes nothing about how the run ended.
+fn done_or_told<T, E: std::error::Error>(what: &str, result: Result<T, E>) {
+    if let Err(error) = result {
+        complain(&format!("cannot {what}: {}", with_causes(&error)));
+    }
+}

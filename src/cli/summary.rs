@@ -1,0 +1,106 @@
+//! What is printed after a run: how often each kind of event came, the ledger of the bus, the cost, the changes.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use agentbus::bus::Ledger;
+use agentbus::event::Usd;
+use agentbus::service::sandbox::{ChangeKind, SandboxDiff};
+
+use super::bus::Watched;
+use super::escape::{Escaped, one_line};
+use super::timeline::counted;
+
+/// How many files the summary names.
+const NAMED_FILES: usize = 20;
+
+/// How much of the actor's last words is shown, in characters.
+const MAX_WORDS: usize = 400;
+
+/// What a run came to, whatever its end.
+#[derive(Debug, Default)]
+pub(crate) struct Sums {
+    /// What was spent.
+    pub(crate) spent: Usd,
+    /// What could be.
+    pub(crate) limit: Usd,
+    /// Tokens that the model read and wrote.
+    pub(crate) tokens: (u64, u64),
+    /// What is different now, if it was committed.
+    pub(crate) diff: Option<SandboxDiff>,
+    /// The last words of the actor.
+    pub(crate) words: Option<String>,
+}
+
+/// Prints it all.
+///
+/// # Errors
+/// Those of `out`.
+pub(crate) fn print(out: &mut impl Write, sums: &Sums, watched: &Watched) -> io::Result<()> {
+    if !watched.seen.kinds.is_empty() {
+        writeln!(out, "\nevents")?;
+        for (kind, count) in &watched.seen.kinds {
+            writeln!(out, "  {count:6}  {}", Escaped(kind))?;
+        }
+        let all: u64 = watched.seen.kinds.values().sum();
+        writeln!(out, "  {all:6}  in all, of {}", counted(watched.seen.kinds.len() as u64, "kind"))?;
+    }
+    if let Some(ledger) = &watched.ledger {
+        print_ledger(out, ledger, watched.seen.missed)?;
+    }
+    let (read, written) = sums.tokens;
+    writeln!(out, "\ncost\n  {} of {} USD; {read} tokens read, {written} written", sums.spent, sums.limit)?;
+    if let Some(diff) = &sums.diff {
+        print_diff(out, diff)?;
+    }
+    if let Some(words) = &sums.words {
+        writeln!(out, "\nthe actor says\n  {}", one_line(words, MAX_WORDS))?;
+    }
+    out.flush()
+}
+
+fn print_ledger(out: &mut impl Write, ledger: &Ledger, missed: u64) -> io::Result<()> {
+    writeln!(out, "\nledger of the bus")?;
+    for row in &ledger.rows {
+        // A row is named by its filter, and the filter that passes everything says nothing.
+        let everything = if row.name.is_empty() { "everything" } else { "" };
+        writeln!(out, "  {everything}{}", Escaped(&row.to_string()))?;
+    }
+    if ledger.departed.offered > 0 {
+        writeln!(out, "  {}", Escaped(&ledger.departed.to_string()))?;
+    }
+    if missed > 0 {
+        writeln!(out, "  the timeline lacks {}", counted(missed, "event"))?;
+    }
+    Ok(())
+}
+
+fn print_diff(out: &mut impl Write, diff: &SandboxDiff) -> io::Result<()> {
+    writeln!(
+        out,
+        "\nchanges\n  {} added, {} changed, {} removed; +{} -{} lines",
+        diff.files_added(),
+        diff.files_changed(),
+        diff.files_removed(),
+        diff.lines_added(),
+        diff.lines_removed()
+    )?;
+    for file in diff.files.iter().take(NAMED_FILES) {
+        let kind = match file.kind {
+            ChangeKind::Added => 'A',
+            ChangeKind::Changed => 'M',
+            ChangeKind::Removed => 'D',
+            _ => '?',
+        };
+        let lines = format!("+{} -{}", file.lines_added, file.lines_removed);
+        writeln!(out, "  {kind} {:40} {lines}", shown(&file.path))?;
+    }
+    match diff.files.len().checked_sub(NAMED_FILES) {
+        Some(more @ 1..) => writeln!(out, "  and {more} more"),
+        _ => Ok(()),
+    }
+}
+
+fn shown(path: &Path) -> String {
+    Escaped(&path.to_string_lossy()).to_string()
+}

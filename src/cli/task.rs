@@ -1,0 +1,209 @@
+//! Reads a task: a folder with a `task.toml`.
+//!
+//! What is read here is checked whole before anything runs: syntax, keys, values, and that the files it names exist
+//! inside the folder. A fault is told with its file, line and column and what was expected there.
+
+use std::fmt;
+use std::fs;
+use std::num::{NonZeroU32, NonZeroU64};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use agentbus::event::{Fraction, Text, Usd};
+use agentbus::service::actor::{TranscriptError, TranscriptModel};
+use agentbus::service::validation::MAX_RUNS;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+use super::escape::Escaped;
+
+mod file;
+mod paths;
+
+#[cfg(test)]
+mod tests;
+
+/// The file that makes a folder a task.
+const TASK_FILE: &str = "task.toml";
+
+/// How often the actor may try to make the validations pass: they are run before each attempt and after the last.
+const MAX_FIXES: u32 = MAX_RUNS.get() - 1;
+
+/// The largest task file that is read, in bytes.
+const MAX_TASK_BYTES: u64 = 1 << 20;
+
+/// A task, checked.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) goal: String,
+    pub(crate) project_name: Text,
+    /// The task's own project; there is none where the user names another.
+    pub(crate) project: PathBuf,
+    pub(crate) actor: Text,
+    pub(crate) instructions: Option<String>,
+    pub(crate) model: Arc<TranscriptModel>,
+    pub(crate) limits: Limits,
+    pub(crate) budget: Budget,
+    pub(crate) validations: Vec<Check>,
+}
+
+/// What bounds a run.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Limits {
+    /// Questions to the model in one attempt.
+    pub(crate) iterations: NonZeroU32,
+    /// Calls of tools in one attempt.
+    pub(crate) tool_calls: NonZeroU32,
+    /// Attempts to make the validations pass; one less than there are runs of them.
+    #[serde(deserialize_with = "fixes")]
+    pub(crate) fixes: NonZeroU32,
+    /// Of one attempt, in seconds.
+    timeout_s: NonZeroU64,
+    /// Of one call of a tool, in seconds.
+    tool_timeout_s: NonZeroU64,
+}
+
+impl Limits {
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout_s.get())
+    }
+
+    pub(crate) fn tool_timeout(&self) -> Duration {
+        Duration::from_secs(self.tool_timeout_s.get())
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let count = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+        let seconds = |n| NonZeroU64::new(n).unwrap_or(NonZeroU64::MIN);
+        Self {
+            iterations: count(25),
+            tool_calls: count(100),
+            fixes: count(MAX_FIXES),
+            timeout_s: seconds(600),
+            tool_timeout_s: seconds(30),
+        }
+    }
+}
+
+fn fixes<'de, D: Deserializer<'de>>(number: D) -> Result<NonZeroU32, D::Error> {
+    let fixes = NonZeroU32::deserialize(number)?;
+    if fixes.get() > MAX_FIXES {
+        return Err(D::Error::custom(format!("too many attempts; expected at most {MAX_FIXES}")));
+    }
+    Ok(fixes)
+}
+
+/// What a run may cost, and what the model does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    /// What the plan may spend.
+    pub(crate) plan: Usd,
+    /// The share of it at which a warning is due.
+    pub(crate) warn_at: Fraction,
+    /// A million tokens that the model reads.
+    pub(crate) input_per_million: Usd,
+    /// A million tokens that the model writes.
+    pub(crate) output_per_million: Usd,
+}
+
+/// A command that says whether the project is as it should be.
+#[derive(Clone, Debug)]
+pub(crate) struct Check {
+    pub(crate) name: Text,
+    pub(crate) command: Vec<String>,
+    pub(crate) mode: Mode,
+    pub(crate) timeout: Duration,
+}
+
+/// Whether a check must pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Mode {
+    #[default]
+    Required,
+    Informational,
+}
+
+/// Why a task cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TaskError {
+    /// It is no folder with a task file, or a file of it cannot be read.
+    #[error("cannot read {}; a task is a folder with a task file and what that names", Shown(path))]
+    Read { path: PathBuf, source: std::io::Error },
+    /// The file says something that a task file does not say.
+    #[error("{}:{line}:{column}: {message}", Shown(path))]
+    Fault { path: PathBuf, line: usize, column: usize, message: String },
+    /// The recording of the model cannot be played.
+    #[error(transparent)]
+    Transcript(#[from] TranscriptError),
+}
+
+/// A path, safe to print.
+pub(crate) struct Shown<'a>(pub(crate) &'a Path);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Escaped(&self.0.to_string_lossy()).fmt(f)
+    }
+}
+
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Whether the task's own project is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OwnProject {
+    Needed,
+    /// The user names another.
+    Replaced,
+}
+
+/// Reads the task in `folder`.
+///
+/// # Errors
+/// [`TaskError`], with the place of the fault.
+pub(crate) fn read(folder: &Path, own_project: OwnProject) -> Result<Task, TaskError> {
+    let path = folder.join(TASK_FILE);
+    let text = read_bounded(&path).map_err(|source| TaskError::Read { path: path.clone(), source })?;
+    let source = Source { path: &path, text: &text };
+    let file: file::TaskFile = toml::from_str(&text)
+        .map_err(|error| source.fault(error.span().unwrap_or_default(), error.message()))?;
+    file.check(folder, own_project, &source)
+}
+
+fn read_bounded(path: &Path) -> std::io::Result<String> {
+    let bytes = fs::metadata(path)?.len();
+    if bytes > MAX_TASK_BYTES {
+        let reason = format!("it has {bytes} bytes; at most {MAX_TASK_BYTES} are read");
+        return Err(std::io::Error::other(reason));
+    }
+    fs::read_to_string(path)
+}
+
+/// The text of a task file, to say where in it a fault is.
+struct Source<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+impl Source<'_> {
+    fn fault(&self, span: Range<usize>, message: impl fmt::Display) -> TaskError {
+        let before = self.text.get(..span.start.min(self.text.len())).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
+        TaskError::Fault {
+            path: self.path.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column,
+            message: Escaped(&message.to_string().lines().collect::<Vec<_>>().join(", ")).to_string(),
+        }
+    }
+}

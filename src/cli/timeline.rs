@@ -1,0 +1,139 @@
+//! Prints what happens on the bus, as it happens: as a timeline for people, or as lines of JSON.
+//!
+//! Each line of the timeline has the time in UTC, the kind, coloured by severity and indented below the event that
+//! caused it, who acted, and a few words made from the details. Events are told in the order of their bus; what was
+//! missed is said on stderr, never passed over. Text from models and tools is printed without anything that a
+//! terminal would act on, and JSON goes through the redactor.
+//!
+//! When stdout is gone (a closed pipe), printing ends in silence; the run goes on and its events are still counted.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Write};
+
+use agentbus::event::EventId;
+use agentbus::redact::Redactor;
+use agentbus::{Delivery, DomainEvent, Severity};
+use anstyle::{AnsiColor, Style};
+
+use super::escape::{Escaped, escaped_json, one_line};
+use super::report::complain;
+
+mod amounts;
+mod wording;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use amounts::counted;
+
+/// How deep a line is indented at most.
+const MAX_DEPTH: usize = 6;
+
+/// How many characters of words a line has at most.
+const MAX_WORDS: usize = 110;
+
+/// How the events are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Timeline,
+    Json,
+}
+
+/// What a printer has seen.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// How many events there were, by the name of their kind.
+    pub(crate) kinds: BTreeMap<String, u64>,
+    /// How many events the stream missed.
+    pub(crate) missed: u64,
+}
+
+/// Prints events to `out` and counts them.
+#[derive(Debug)]
+pub(crate) struct Printer<W> {
+    /// `None` after it failed.
+    out: Option<W>,
+    format: Format,
+    redactor: Redactor,
+    /// How many causes each event of the run has above it.
+    depths: HashMap<EventId, usize>,
+    seen: Seen,
+}
+
+impl<W: Write> Printer<W> {
+    pub(crate) fn new(out: W, format: Format) -> Self {
+        let (depths, seen) = (HashMap::new(), Seen::default());
+        Self { out: Some(out), format, redactor: Redactor::new(), depths, seen }
+    }
+
+    /// Prints an event, or says what was missed.
+    pub(crate) fn take(&mut self, delivery: &Delivery) {
+        match delivery {
+            Delivery::Event(event) => self.event(event),
+            Delivery::Lagged(lag) => {
+                self.seen.missed = self.seen.missed.saturating_add(lag.missed);
+                complain(&format!("the timeline was too slow and missed {}", counted(lag.missed, "event")));
+            }
+        }
+    }
+
+    /// What was seen.
+    pub(crate) fn finish(self) -> Seen {
+        self.seen
+    }
+
+    fn event(&mut self, event: &DomainEvent) {
+        *self.seen.kinds.entry(event.type_name().to_owned()).or_default() += 1;
+        let line = match self.format {
+            Format::Timeline => self.timeline_line(event),
+            Format::Json => match self.redactor.event_json(event) {
+                Ok(json) => escaped_json(&json),
+                Err(error) => return complain(&format!("an event has no JSON form: {error}")),
+            },
+        };
+        self.print(&line);
+    }
+
+    fn print(&mut self, line: &str) {
+        let Some(out) = &mut self.out else { return };
+        if let Err(error) = writeln!(out, "{line}").and_then(|()| out.flush()) {
+            self.out = None;
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                complain(&format!("cannot print events any more: {error}"));
+            }
+        }
+    }
+
+    fn timeline_line(&mut self, event: &DomainEvent) -> String {
+        let cause = event.causation_id().and_then(|cause| self.depths.get(&cause));
+        let depth = cause.map_or(0, |depth| depth + 1);
+        self.depths.insert(event.id(), depth);
+        let indented = format!("{:1$}{2}", "", 2 * depth.min(MAX_DEPTH), Escaped(event.type_name()));
+        let time = event.timestamp().to_string();
+        let style = style_of(event.severity());
+        let dim = Style::new().dimmed();
+        let actor = event.actor_name().map_or("-", |actor| actor.as_str());
+        format!(
+            "{dim}{}{dim:#} {style}{indented:32}{style:#} {dim}{:18}{dim:#} {}",
+            clock(&time),
+            one_line(actor, 18),
+            one_line(&wording::words(event), MAX_WORDS)
+        )
+    }
+}
+
+/// The time of day in an RFC 3339 time, to the millisecond.
+fn clock(time: &str) -> String {
+    let of_day = time.split_once('T').map_or(time, |(_, of_day)| of_day).trim_end_matches('Z');
+    let (seconds, places) = of_day.split_once('.').unwrap_or((of_day, ""));
+    format!("{seconds}.{places:0<3.3}")
+}
+
+/// How the name of a kind is printed.
+fn style_of(severity: Severity) -> Style {
+    match severity {
+        Severity::Error => AnsiColor::Red.on_default().bold(),
+        Severity::Warn => AnsiColor::Yellow.on_default(),
+        Severity::Info => AnsiColor::Green.on_default(),
+    }
+}
