@@ -28,6 +28,8 @@ pub trait EventHandler: Send + Sync {
     }
 
     /// What became of the events it took notice of, if it works on them elsewhere.
+    ///
+    /// Called in the bus's order section: it must only read, and not call back into a bus.
     fn counts(&self) -> Option<HandlerCounts> {
         None
     }
