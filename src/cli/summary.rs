@@ -66,8 +66,9 @@ fn print_ledger(out: &mut impl Write, ledger: &Ledger, missed: u64) -> io::Resul
         let everything = if row.name.is_empty() { "everything" } else { "" };
         writeln!(out, "  {everything}{}", Escaped(&row.to_string()))?;
     }
+    // A stream that came to its end is among these, and they have no name.
     if ledger.departed.offered > 0 {
-        writeln!(out, "  {}", Escaped(&ledger.departed.to_string()))?;
+        writeln!(out, "  departed{}", Escaped(&ledger.departed.to_string()))?;
     }
     if missed > 0 {
         writeln!(out, "  the timeline lacks {}", counted(missed, "event"))?;

@@ -139,7 +139,7 @@ fn the_timeline_shows_every_event_and_the_sums() {
             run.stdout
         );
     }
-    for part in ["offered", "USD", "1 changed", "notes.txt"] {
+    for part in ["departed: offered", "USD", "1 changed", "notes.txt"] {
         assert!(run.stdout.contains(part), "no {part:?} in\n{}", run.stdout);
     }
     assert!(!run.stdout.contains(['\u{1b}', '\u{202e}']), "{:?}", run.stdout);
