@@ -89,6 +89,28 @@ pub(super) const fn check_kind_name(name: &str) -> Result<(), KindNameError> {
     if dots == 0 { Err(KindNameError::OneSegment) } else { Ok(()) }
 }
 
+/// Whether a kind of the domain has that name; [`EventType::built_in`] cannot be asked in a `const`.
+const fn is_of_the_domain(name: &str) -> bool {
+    let mut kinds: &[EventType] = &EventType::ALL;
+    while let [kind, rest @ ..] = kinds {
+        if is_same(kind.as_str().as_bytes(), name.as_bytes()) {
+            return true;
+        }
+        kinds = rest;
+    }
+    false
+}
+
+const fn is_same(mut one: &[u8], mut other: &[u8]) -> bool {
+    loop {
+        match (one, other) {
+            ([], []) => return true,
+            ([a, one_rest @ ..], [b, other_rest @ ..]) if *a == *b => (one, other) = (one_rest, other_rest),
+            _ => return false,
+        }
+    }
+}
+
 /// A kind of the embedder's own: its name and what follows from it.
 #[derive(Debug)]
 pub struct CustomKind {
@@ -100,12 +122,14 @@ impl CustomKind {
     /// A kind of category [`Category::Custom`], severity [`Severity::Info`], without flags.
     ///
     /// # Panics
-    /// If the name is outside the grammar. In a `const` or `static`, where this belongs, that does not compile.
+    /// If the name is outside the grammar or belongs to the domain. In a `const` or `static`, where this belongs,
+    /// that does not compile.
     pub const fn new(name: &'static str) -> Self {
         assert!(
             check_kind_name(name).is_ok(),
             "the name of a kind is segments of a-z, 0-9 and _ joined by dots, at most 64 bytes"
         );
+        assert!(!is_of_the_domain(name), "the name is that of a kind of the domain");
         Self { name, traits: Traits::CUSTOM }
     }
 

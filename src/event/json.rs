@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::custom::CustomPayload;
 use super::kind::{EventType, Payload};
 use super::text::read_text;
-use super::wire::{Key, Rest, Unknown, check_raw, read_once, read_optional};
+use super::wire::{Key, Rest, Unknown, keepable, read_once, read_optional};
 use super::{CorrelationId, DomainEvent, EnvelopeScope};
 
 impl Serialize for DomainEvent {
@@ -215,10 +215,12 @@ impl Fields {
                 seed.deserialize(&mut serde_json::Deserializer::from_str(json.get())).map_err(in_details)?
             }
             Read::Json(json) => {
-                check_raw(&json).map_err(in_details)?;
+                let json = keepable(json).map_err(in_details)?;
                 Payload::Custom(CustomPayload::read(kind.event_type, kind.name, json))
             }
         };
+        self.unknown.envelope.check_unique()?;
+        self.unknown.details.check_unique().map_err(in_details::<E, E>)?;
         Ok(DomainEvent {
             id: self.id.ok_or_else(|| E::missing_field("id"))?,
             place,

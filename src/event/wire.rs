@@ -28,12 +28,19 @@ impl Rest {
 
     /// Keeps the value of `key` that `map` is about to give.
     pub(super) fn keep<'de, A: MapAccess<'de>>(&mut self, key: Key, map: &mut A) -> Result<(), A::Error> {
-        if self.0.iter().any(|(kept, _)| *kept == key.0) {
-            return Err(de::Error::custom(format_args!("duplicate field `{}`", key.0)));
-        }
         let value = read_raw(map)?;
         self.0.push((key.0, value));
         Ok(())
+    }
+
+    /// Refuses a key that was read twice. Asked once at the end: asking for each key would cost the square of them.
+    pub(super) fn check_unique<E: de::Error>(&self) -> Result<(), E> {
+        let mut keys: Vec<_> = self.keys().collect();
+        keys.sort_unstable();
+        match keys.iter().zip(keys.iter().skip(1)).find(|(key, next)| key == next) {
+            Some((key, _)) => Err(E::custom(format_args!("duplicate field `{key}`"))),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
@@ -70,14 +77,18 @@ impl Unknown {
 
 /// Reads a value as it is written, and refuses one that could not be read again: nested too deep, or a number
 /// that no one can hold.
-pub(super) fn read_raw<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Box<RawValue>, A::Error> {
-    let raw: Box<RawValue> = map.next_value()?;
-    check_raw(&raw).map_err(de::Error::custom)?;
-    Ok(raw)
+fn read_raw<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Box<RawValue>, A::Error> {
+    keepable(map.next_value()?).map_err(de::Error::custom)
 }
 
-pub(super) fn check_raw(raw: &RawValue) -> Result<(), serde_json::Error> {
-    serde_json::from_str::<serde_json::Value>(raw.get()).map(drop)
+/// The value as it may be kept: on one line, since an event is a line wherever it is written.
+pub(super) fn keepable(raw: Box<RawValue>) -> Result<Box<RawValue>, serde_json::Error> {
+    serde_json::from_str::<serde_json::Value>(raw.get())?;
+    if !raw.get().contains(['\n', '\r']) {
+        return Ok(raw);
+    }
+    // In a text a line break stands escaped, so these lie between tokens.
+    RawValue::from_string(raw.get().replace(['\n', '\r'], " "))
 }
 
 /// A key of an object; short ones cost no allocation.
