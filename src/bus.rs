@@ -44,7 +44,7 @@ mod member;
 mod null;
 mod reactive;
 mod recorder;
-mod report;
+pub(crate) mod report;
 mod ring;
 mod route;
 mod seat;

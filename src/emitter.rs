@@ -21,7 +21,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::bus::EventBus;
+use crate::bus::{EventBus, report};
 use crate::event::{CorrelationId, Details, DomainEvent, Scope};
 
 mod outbox;
@@ -106,7 +106,8 @@ impl Emitter {
 /// Emits, and holds off a panic of a foreign bus: no service fails because of its bus.
 fn send(bus: &dyn EventBus, event: DomainEvent) {
     let event_type = event.event_type();
-    if catch_unwind(AssertUnwindSafe(|| bus.emit(event))).is_err() {
-        tracing::error!(target: "agentbus::emitter", %event_type, "event_bus_panicked");
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| bus.emit(event))) {
+        drop(report::panic_message(panic));
+        report::quietly(|| tracing::error!(target: "agentbus::emitter", %event_type, "event_bus_panicked"));
     }
 }

@@ -68,16 +68,23 @@ pub(crate) trait Source: Stream<Item = Delivery> + Send {
     }
 }
 
-/// A stream from outside, taken one delivery at a time.
-struct Foreign<S>(S);
+/// A stream from outside, taken one delivery at a time; none after its end, where it may not be polled again.
+struct Foreign<S>(Option<S>);
 
 impl<S: Stream<Item = Delivery> + Unpin> Stream for Foreign<S> {
     type Item = Delivery;
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
-        Pin::new(&mut self.0).poll_next(cx)
+        let Some(stream) = &mut self.0 else {
+            return Poll::Ready(None);
+        };
+        let polled = Pin::new(stream).poll_next(cx);
+        if matches!(polled, Poll::Ready(None)) {
+            self.0 = None;
+        }
+        polled
     }
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.0.size_hint()
+        self.0.as_ref().map_or((0, Some(0)), Stream::size_hint)
     }
 }
 
@@ -86,7 +93,7 @@ impl<S: Stream<Item = Delivery> + Send + Unpin> Source for Foreign<S> {}
 impl EventStream {
     /// A stream that yields what `stream` does, for implementors of `EventBus`.
     pub fn new(stream: impl Stream<Item = Delivery> + Send + 'static) -> Self {
-        Self::from_source(Foreign(Box::pin(stream)))
+        Self::from_source(Foreign(Some(Box::pin(stream))))
     }
 
     /// A stream that is at its end.

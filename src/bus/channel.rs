@@ -10,6 +10,7 @@ use std::task::{Poll, Waker};
 
 use super::lane::{Lane, Lanes};
 use super::ledger::LedgerRow;
+use super::report;
 use super::ring::{Entry, Ring};
 use super::slab::{Slab, Slot};
 use crate::event::{DomainEvent, Origin, Turn};
@@ -28,10 +29,10 @@ pub(super) struct Aftermath {
 }
 
 impl Aftermath {
-    /// Wakes and drops; keeps its memory for the next emission.
+    /// Wakes and drops, each whatever the others do; keeps its memory for the next emission.
     pub(super) fn settle(&mut self) {
-        self.wakers.drain(..).for_each(Waker::wake);
-        self.gone.clear();
+        self.wakers.drain(..).for_each(|waker| report::quietly(|| waker.wake()));
+        self.gone.drain(..).for_each(report::drop_quietly);
     }
 }
 
@@ -112,9 +113,13 @@ impl Channel {
         (row, is_last)
     }
 
-    /// Puts an event on the channel; called in the order section. Returns how many seats there are.
+    /// Puts an event on the channel; called in the order section. Returns how many seats there are; without any,
+    /// nothing is kept.
     pub(super) fn send(&self, turn: Turn, event: &Arc<DomainEvent>, aftermath: &mut Aftermath) -> usize {
         let mut state = lock(&self.state);
+        if state.seats.len() == 0 {
+            return 0;
+        }
         let lane = Lane::of(event.event_type());
         let entry = Entry { turn, event: Arc::clone(event) };
         aftermath.gone.extend(state.rings[lane].push(entry));
@@ -131,7 +136,10 @@ impl Channel {
         if state.closed {
             return Poll::Ready(None);
         }
-        state.park(slot, waker);
+        let replaced = state.park(slot, waker);
+        drop(state);
+        // The last reference to a waker may be the last one to a task, and to a stream of this channel in it.
+        drop(replaced);
         Poll::Pending
     }
 
@@ -193,14 +201,16 @@ impl State {
         });
     }
 
-    fn park(&mut self, slot: Slot, waker: &Waker) {
-        if let Some(seat) = self.seats.get_mut(slot) {
-            match &mut seat.waker {
-                Some(parked) => parked.clone_from(waker),
-                none => {
-                    *none = Some(waker.clone());
-                    self.parked.push(slot);
-                }
+    /// Has a seat wait; gives back the waker that it waited with before.
+    fn park(&mut self, slot: Slot, waker: &Waker) -> Option<Waker> {
+        let seat = self.seats.get_mut(slot)?;
+        match &mut seat.waker {
+            Some(parked) if parked.will_wake(waker) => None,
+            Some(parked) => Some(std::mem::replace(parked, waker.clone())),
+            none => {
+                *none = Some(waker.clone());
+                self.parked.push(slot);
+                None
             }
         }
     }

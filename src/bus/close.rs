@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::core::{Core, Phase};
 use super::{FlushError, flush};
@@ -12,7 +12,7 @@ use super::{FlushError, flush};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CloseReport {
-    /// Async handlers that were still at work, or had events waiting, at the deadline.
+    /// Handlers with a queue of their own that were still at work, or had events waiting, at the deadline.
     pub unfinished: Vec<String>,
     /// Events that waited for them and were given up.
     pub abandoned: u64,
@@ -37,7 +37,7 @@ pub(super) async fn close(core: &Arc<Core>, deadline: Duration) -> CloseReport {
     core.enter(Phase::Closing);
     let mut report = CloseReport::default();
     if timeout_at(end, handlers_are_quiet(core)).await.is_err() {
-        give_up(core, &mut report);
+        give_up(core, &mut report).await;
     }
     core.enter(Phase::Closed);
     report.not_recorded = match timeout_at(end, record_all(core)).await {
@@ -66,10 +66,16 @@ async fn record_all(core: &Core) -> Result<(), FlushError> {
 }
 
 /// Stops what is not done.
-fn give_up(core: &Core, report: &mut CloseReport) {
+async fn give_up(core: &Core, report: &mut CloseReport) {
     report.sync_handler_hangs = core.has_flights();
+    let through = core.turn();
     for member in core.members() {
         let Some(desk) = member.handler.desk() else {
+            if let Some(through) = through
+                && timeout(Duration::ZERO, member.handler.idle(through)).await.is_err()
+            {
+                report.unfinished.push(member.name());
+            }
             continue;
         };
         let pending = desk.counts().pending;

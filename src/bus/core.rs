@@ -4,6 +4,7 @@
 //! belongs to; so streams, async handlers and the recorder see one order. Wakers, dropped events, handlers and log
 //! subscribers are foreign code and run outside.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -118,20 +119,27 @@ impl Core {
         let id = event.id();
         let mut event = Arc::new(event);
         let mut aftermath = AFTERMATH.try_with(RefCell::take).unwrap_or_default();
-        let Some((dispatch, receivers)) = self.order(&mut event, &mut aftermath) else {
+        let mut recorder_panic = None;
+        let Some((dispatch, receivers)) = self.order(&mut event, &mut aftermath, &mut recorder_panic) else {
+            report::drop_quietly(event);
             return self.late(id);
         };
         let seq = event.seq();
+        if let Some(panic) = recorder_panic {
+            self.recorder_panicked(&event, panic);
+        }
         aftermath.settle();
         // Gone with the thread, the memory need not be kept.
         drop(AFTERMATH.try_with(|kept| kept.replace(aftermath)));
         if let Some(recorder) = &self.recorder {
-            self.guard_recorder(&event, || recorder.relieve());
+            let relieved = catch_unwind(AssertUnwindSafe(|| recorder.relieve()));
+            relieved.unwrap_or_else(|panic| self.recorder_panicked(&event, panic));
         }
         announce(&event);
         if let Some(dispatch) = dispatch {
             dispatch.start();
         }
+        report::drop_quietly(event);
         Receipt::new(id, seq, receivers)
     }
 
@@ -140,6 +148,7 @@ impl Core {
         self: &Arc<Self>,
         event: &mut Arc<DomainEvent>,
         aftermath: &mut Aftermath,
+        recorder_panic: &mut Option<Box<dyn Any + Send>>,
     ) -> Option<(Option<Dispatch>, usize)> {
         let mut order = lock(&self.order);
         if order.phase != Phase::Open && !(order.phase == Phase::Closing && self.is_within(&order)) {
@@ -149,7 +158,7 @@ impl Core {
         let turn = Turn::new(order.turn).expect("counted from 1");
         Arc::get_mut(event).expect("nobody else has it yet").place_at(self.origin, turn);
         if let Some(recorder) = &self.recorder {
-            self.guard_recorder(event, || recorder.record(event));
+            *recorder_panic = catch_unwind(AssertUnwindSafe(|| recorder.record(event))).err();
         }
         let mut receivers = order.routes.send(turn, event, aftermath);
         receivers += order.put_on_desks(turn, event, aftermath);
@@ -178,9 +187,9 @@ impl Core {
             order.spare.push(Arc::clone(&flight.reached));
         }
         drop(order);
-        self.landings.notify_waiters();
+        report::quietly(|| self.landings.notify_waiters());
         // Its members may hold the last reference to a handler, which is foreign: dropped outside the lock.
-        drop(flight);
+        report::drop_quietly(flight);
     }
 
     fn late(&self, id: EventId) -> Receipt {
@@ -188,12 +197,11 @@ impl Core {
         Receipt::new(id, None, 0)
     }
 
-    fn guard_recorder(&self, event: &DomainEvent, call: impl FnOnce()) {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
-            drop(report::panic_message(panic));
-            self.stats.recorder_panics.fetch_add(1, Ordering::Relaxed);
-            report::recorder_panicked(event.type_name());
-        }
+    /// Counts and logs a panic of the recorder; outside of locks, since logs are foreign code.
+    fn recorder_panicked(&self, event: &DomainEvent, panic: Box<dyn Any + Send>) {
+        drop(report::panic_message(panic));
+        self.stats.recorder_panics.fetch_add(1, Ordering::Relaxed);
+        report::recorder_panicked(event.type_name());
     }
 
     /// Adds a handler.

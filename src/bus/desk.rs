@@ -11,6 +11,7 @@ use tokio::task::AbortHandle;
 
 use super::channel::{Aftermath, Capacity, Channel, Read};
 use super::handler::HandlerCounts;
+use super::report;
 use super::ring::Entry;
 use super::slab::Slot;
 use crate::event::{DomainEvent, Origin, Turn};
@@ -71,9 +72,11 @@ impl Desk {
         lock(&self.shared.state).task = Some(task);
     }
 
-    /// Puts an event on the desk; called in the order section.
+    /// Puts an event on the desk; called in the order section. Where the task is over, the event is abandoned.
     pub(super) fn put(&self, turn: Turn, event: &Arc<DomainEvent>, aftermath: &mut Aftermath) {
-        self.shared.channel.send(turn, event, aftermath);
+        if self.shared.channel.send(turn, event, aftermath) == 0 {
+            lock(&self.shared.state).counts.abandoned += 1;
+        }
     }
 
     /// Takes the next event to handle; none at the end. While suspended, events are passed over.
@@ -93,20 +96,21 @@ impl Desk {
                 Poll::Pending => return Poll::Pending,
             };
             let entry = match read {
-                Read::Entry(entry) if state.suspended => {
-                    state.counts.skipped += 1;
-                    entry
-                }
-                Read::Entry(Entry { turn, event }) => {
+                Read::Entry(Entry { turn, event }) if !state.suspended => {
                     state.current = Some(turn);
                     state.counts.delivered += 1;
                     return Poll::Ready(Some(event));
                 }
-                Read::Lagged(_) => continue,
+                Read::Entry(entry) => {
+                    state.counts.skipped += 1;
+                    Some(entry)
+                }
+                // What was overrun is given up: who waits for it need not wait for the next event.
+                Read::Lagged(_) => None,
             };
-            // Dropped outside the lock: the details may be the embedder's.
             drop(state);
-            drop(entry);
+            // Dropped outside the lock: the details may be the embedder's.
+            report::drop_quietly(entry);
             self.shared.progress.notify_waiters();
         }
     }

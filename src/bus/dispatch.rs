@@ -106,7 +106,8 @@ impl Dispatch {
             Ok(Admission::Runs(dispatch)) => {
                 let mut running = Some(dispatch);
                 while let Some(dispatch) = running {
-                    dispatch.run();
+                    // It may hold the last reference to a handler or an event, whose drop may panic.
+                    report::quietly(|| dispatch.run());
                     running = QUEUE.try_with(|queue| queue.borrow_mut().next()).ok().flatten();
                 }
             }
@@ -115,6 +116,7 @@ impl Dispatch {
                     report::chain_cut(dispatch.event.type_name(), dispatch.generation);
                 }
                 dispatch.core.stats.cut.fetch_add(1, Ordering::Relaxed);
+                report::drop_quietly(dispatch);
             }
             Ok(Admission::Waits) | Err(_) => {}
         }

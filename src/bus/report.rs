@@ -19,7 +19,7 @@ pub(super) fn name_of(handler: &dyn EventHandler) -> String {
 }
 
 /// What a panic says.
-pub(super) fn panic_message(panic: Box<dyn Any + Send>) -> String {
+pub(crate) fn panic_message(panic: Box<dyn Any + Send>) -> String {
     let message = panic
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())
@@ -32,11 +32,16 @@ pub(super) fn panic_message(panic: Box<dyn Any + Send>) -> String {
     message
 }
 
-/// Logs, and lets no panic of a log subscriber through: emitting never panics.
-pub(super) fn quietly(log: impl FnOnce()) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(log)) {
+/// Runs foreign code whose panic concerns nobody here, such as a log subscriber's: emitting never panics.
+pub(crate) fn quietly(run: impl FnOnce()) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
         drop(panic_message(panic));
     }
+}
+
+/// Drops what is not ours: a drop that panics is let go of, and nobody hears of it.
+pub(super) fn drop_quietly<T>(thing: T) {
+    quietly(move || drop(thing));
 }
 
 pub(super) fn handler_failed(redactor: &Redactor, event_type: &str, handler: &str, error: &str) {

@@ -170,6 +170,9 @@ where
         while let Some(event) = self.desk.next().await {
             let outcome = self.handle(&event).await;
             self.judge(&event, outcome);
+            report::drop_quietly(event);
+            // A handler that never waits must not keep the runtime from others while there are always more events.
+            tokio::task::consume_budget().await;
         }
     }
 
@@ -204,6 +207,13 @@ where
 struct CatchUnwind<S, Fut> {
     start: S,
     started: Option<Pin<Box<Fut>>>,
+}
+
+impl<S, Fut> Drop for CatchUnwind<S, Fut> {
+    /// What the call leaves behind is foreign too: its drop may panic, and must not end the task.
+    fn drop(&mut self) {
+        report::drop_quietly(self.started.take());
+    }
 }
 
 impl<S: Fn() -> Fut + Unpin, Fut: Future<Output = ()>> Future for CatchUnwind<S, Fut> {

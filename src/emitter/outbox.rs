@@ -68,7 +68,7 @@ impl<S> Outbox<S> {
         let Some(bus) = self.emitter.bus() else {
             return;
         };
-        if let Some(baton) = Baton::take(&self.waiting) {
+        if let Some(mut baton) = Baton::take(&self.waiting) {
             while let Some(event) = baton.next_or_put_back() {
                 send(&**bus, event);
             }
@@ -79,6 +79,16 @@ impl<S> Outbox<S> {
 /// The right to emit what waits; one at a time has it.
 struct Baton<'a> {
     waiting: &'a Mutex<Waiting>,
+    is_back: bool,
+}
+
+impl Drop for Baton<'_> {
+    /// A panic on the way must not keep the baton: nobody would ever emit again.
+    fn drop(&mut self) {
+        if !self.is_back {
+            lock(self.waiting).baton_is_held = false;
+        }
+    }
 }
 
 impl<'a> Baton<'a> {
@@ -88,14 +98,15 @@ impl<'a> Baton<'a> {
             return None;
         }
         state.baton_is_held = true;
-        Some(Self { waiting })
+        Some(Self { waiting, is_back: false })
     }
 
     /// The next event; or none, and the baton is back in the same step: nothing can be put in between and stay.
-    fn next_or_put_back(&self) -> Option<DomainEvent> {
+    fn next_or_put_back(&mut self) -> Option<DomainEvent> {
         let mut state = lock(self.waiting);
         let next = state.events.pop_front();
         state.baton_is_held = next.is_some();
+        self.is_back = next.is_none();
         next
     }
 }
