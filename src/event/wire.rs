@@ -17,6 +17,9 @@ pub(super) trait Wire: Sized {
     fn read<'de, A: MapAccess<'de>>(map: A, rest: &mut Rest) -> Result<Self, A::Error>;
 }
 
+/// So many keys are compared each with all before it.
+const FEW_KEYS: usize = 16;
+
 /// Keys that this build does not know, with their values as they were written.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rest(Vec<(CompactString, Box<RawValue>)>);
@@ -28,13 +31,19 @@ impl Rest {
 
     /// Keeps the value of `key` that `map` is about to give.
     pub(super) fn keep<'de, A: MapAccess<'de>>(&mut self, key: Key, map: &mut A) -> Result<(), A::Error> {
+        if self.0.len() < FEW_KEYS && self.keys().any(|kept| kept == key.0) {
+            return Err(de::Error::custom(format_args!("duplicate field `{}`", key.0)));
+        }
         let value = read_raw(map)?;
         self.0.push((key.0, value));
         Ok(())
     }
 
-    /// Refuses a key that was read twice. Asked once at the end: asking for each key would cost the square of them.
+    /// Refuses a key that was read twice. Of many this is asked once, at the end: for each it would cost the square.
     pub(super) fn check_unique<E: de::Error>(&self) -> Result<(), E> {
+        if self.0.len() <= FEW_KEYS {
+            return Ok(());
+        }
         let mut keys: Vec<_> = self.keys().collect();
         keys.sort_unstable();
         match keys.iter().zip(keys.iter().skip(1)).find(|(key, next)| key == next) {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of a test fail as it does, by a panic")]
 
 mod contract;
+mod foreign;
 mod handlers;
 mod ledger;
 mod logging;
