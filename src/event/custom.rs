@@ -4,17 +4,14 @@
 //! [`EventType::declare`] at run time. A name read from outside that nobody declared is never added to the table:
 //! its events are [`EventType::Unknown`], and the name stays in the payload.
 
-use std::any::Any;
 use std::collections::HashMap;
-use std::fmt;
-use std::sync::{Arc, LazyLock, OnceLock, PoisonError, RwLock};
+use std::sync::{LazyLock, PoisonError, RwLock};
 
-use compact_str::CompactString;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::value::{RawValue, to_raw_value};
+use super::kind::{Category, EventType, Severity, Traits};
 
-use super::kind::{Category, Details, EventType, Payload, Severity, Traits};
+mod payload;
+
+pub use payload::{CustomPayload, CustomPayloadError, into_payload};
 
 /// How many kinds a program may declare.
 pub const MAX_DECLARED: usize = 4_096;
@@ -208,148 +205,6 @@ fn insert(
     let kind = kind();
     table.insert(kind.name, kind);
     Ok(kind)
-}
-
-/// Details of a custom or unknown kind: typed as they were emitted, or the JSON that was read.
-#[derive(Clone)]
-pub struct CustomPayload {
-    event_type: EventType,
-    name: CompactString,
-    body: Body,
-}
-
-#[derive(Clone)]
-enum Body {
-    Typed(Arc<dyn AnyDetails>),
-    /// As read, and what it was decoded to when somebody asked for it by type.
-    Read {
-        json: Box<RawValue>,
-        typed: OnceLock<Arc<dyn AnyDetails>>,
-    },
-}
-
-/// Details of any type, as a payload holds them.
-trait AnyDetails: Any + fmt::Debug + Send + Sync {
-    fn to_json(&self) -> Result<Box<RawValue>, serde_json::Error>;
-}
-
-impl<T: Serialize + fmt::Debug + Send + Sync + 'static> AnyDetails for T {
-    fn to_json(&self) -> Result<Box<RawValue>, serde_json::Error> {
-        to_raw_value(self)
-    }
-}
-
-/// Why details could not be made into a custom payload.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CustomPayloadError {
-    /// The kind belongs to the domain or is unknown.
-    #[error("cannot make a custom event of kind \"{event_type}\": it was not declared as one")]
-    NotCustom {
-        /// The kind.
-        event_type: EventType,
-    },
-    /// The details have no JSON form.
-    #[error("cannot write the details of \"{event_type}\" as JSON")]
-    Details {
-        /// The kind.
-        event_type: EventType,
-        /// What `serde_json` says.
-        source: serde_json::Error,
-    },
-}
-
-impl CustomPayload {
-    /// A payload of a declared kind with the JSON form of `details`.
-    ///
-    /// # Errors
-    /// [`CustomPayloadError`] if `event_type` is not [`EventType::Custom`] or `details` has no JSON form.
-    pub fn new(event_type: EventType, details: &impl Serialize) -> Result<Self, CustomPayloadError> {
-        let EventType::Custom(kind) = event_type else {
-            return Err(CustomPayloadError::NotCustom { event_type });
-        };
-        let json =
-            to_raw_value(details).map_err(|source| CustomPayloadError::Details { event_type, source })?;
-        Ok(Self::read(event_type, CompactString::const_new(kind.name()), json))
-    }
-
-    pub(super) fn read(event_type: EventType, name: CompactString, json: Box<RawValue>) -> Self {
-        Self { event_type, name, body: Body::Read { json, typed: OnceLock::new() } }
-    }
-
-    #[doc(hidden)]
-    pub fn typed<T: Details + Serialize>(details: T) -> Self {
-        let EventType::Custom(kind) = T::TYPE else {
-            unreachable!("`custom_kinds!` gives details a custom kind");
-        };
-        // A full table only means that such events are read back as unknown, with their name.
-        drop(kind.declare());
-        let name = CompactString::const_new(kind.name());
-        Self { event_type: T::TYPE, name, body: Body::Typed(Arc::new(details)) }
-    }
-
-    #[doc(hidden)]
-    pub fn details<T: Details + Serialize + DeserializeOwned>(&self) -> Option<&T> {
-        if self.name != T::TYPE.as_str() {
-            return None;
-        }
-        let details: &dyn Any = match &self.body {
-            Body::Typed(details) => &**details,
-            Body::Read { json, typed } => {
-                if typed.get().is_none() {
-                    let decoded: T = serde_json::from_str(json.get()).ok()?;
-                    typed.get_or_init(|| Arc::new(decoded));
-                }
-                &**typed.get()?
-            }
-        };
-        details.downcast_ref()
-    }
-
-    /// The kind: custom, or unknown.
-    pub fn event_type(&self) -> EventType {
-        self.event_type
-    }
-
-    /// The name of the kind, also where the kind is unknown.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The details as JSON text.
-    ///
-    /// # Errors
-    /// `serde_json`'s, if typed details have no JSON form.
-    pub fn to_json(&self) -> Result<Box<RawValue>, serde_json::Error> {
-        match &self.body {
-            Body::Typed(details) => details.to_json(),
-            Body::Read { json, .. } => Ok(json.clone()),
-        }
-    }
-}
-
-impl fmt::Debug for CustomPayload {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut tuple = f.debug_tuple("CustomPayload");
-        tuple.field(&self.name());
-        match &self.body {
-            Body::Typed(details) => tuple.field(details),
-            Body::Read { json, .. } => tuple.field(&json.get()),
-        };
-        tuple.finish()
-    }
-}
-
-impl PartialEq for CustomPayload {
-    fn eq(&self, other: &Self) -> bool {
-        let json = |payload: &Self| payload.to_json().ok().map(|json| json.get().to_owned());
-        self.name == other.name && json(self) == json(other)
-    }
-}
-
-#[doc(hidden)]
-pub fn into_payload<T: Details + Serialize>(details: T) -> Payload {
-    Payload::Custom(CustomPayload::typed(details))
 }
 
 /// Declares kinds of the embedder's own for its types of details.

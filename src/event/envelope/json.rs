@@ -9,11 +9,15 @@ use serde::ser::{self, Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::custom::CustomPayload;
-use super::kind::{EventType, Payload};
-use super::text::read_text;
-use super::wire::{Key, Rest, Unknown, keepable, read_once, read_optional};
-use super::{CorrelationId, DomainEvent, EnvelopeScope};
+use super::{DomainEvent, EnvelopeScope};
+use crate::event::custom::CustomPayload;
+use crate::event::id::{CorrelationId, EventId, Origin, PlanId, Seq, SessionId};
+use crate::event::kind::{EventType, Payload};
+use crate::event::text::Text;
+use crate::event::text::read_text;
+use crate::event::time::Timestamp;
+use crate::event::trace::TraceContext;
+use crate::event::wire::{Key, Rest, Unknown, keepable, read_once, read_optional};
 
 impl Serialize for DomainEvent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -144,20 +148,20 @@ impl<'de> Visitor<'de> for EventVisitor {
 /// The keys of an envelope as they come.
 #[derive(Default)]
 struct Fields {
-    id: Option<super::EventId>,
-    origin: Option<super::Origin>,
-    seq: Option<super::Seq>,
+    id: Option<EventId>,
+    origin: Option<Origin>,
+    seq: Option<Seq>,
     kind: Option<Kind>,
-    timestamp: Option<super::Timestamp>,
+    timestamp: Option<Timestamp>,
     correlation_id: Option<CorrelationId>,
-    causation_id: Option<super::EventId>,
-    plan_id: Option<super::PlanId>,
-    root_plan_id: Option<super::PlanId>,
-    session_id: Option<super::SessionId>,
-    actor_name: Option<super::Text>,
-    project_name: Option<super::Text>,
-    user_identity: Option<super::Text>,
-    trace: Option<super::TraceContext>,
+    causation_id: Option<EventId>,
+    plan_id: Option<PlanId>,
+    root_plan_id: Option<PlanId>,
+    session_id: Option<SessionId>,
+    actor_name: Option<Text>,
+    project_name: Option<Text>,
+    user_identity: Option<Text>,
+    trace: Option<TraceContext>,
     attributes: Option<BTreeMap<String, Value>>,
     details: Option<Read>,
     unknown: Unknown,
