@@ -10,6 +10,7 @@ mod actor;
 mod agent;
 mod budget;
 mod decision;
+mod live;
 mod plan;
 mod sandbox;
 mod session;
@@ -23,6 +24,7 @@ use std::process::ExitCode;
 async fn main() -> ExitCode {
     // One after the other, so that their output does not mix.
     let passed = [
+        live::run().await,
         plan::run().await,
         decision::run().await,
         session::run().await,

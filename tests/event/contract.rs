@@ -96,6 +96,7 @@ fn category_severity_and_flags_are_what_was_promised() {
 }
 
 /// The keys of the details of an example of `kind`.
+#[expect(clippy::unwrap_used, reason = "an example has a JSON form, and its details are an object")]
 fn keys(kind: EventType, optional: f64) -> BTreeSet<String> {
     let json = example(kind, optional).details_json().unwrap();
     let details: serde_json::Map<String, Value> = serde_json::from_str(&json).unwrap();

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use crate::strategies::{Any, name};
 
 /// Writes a value as text and as JSON, and reads both again.
+#[expect(clippy::unwrap_used, reason = "what cannot be written or read fails the test")]
 fn round_trip<T>(value: &T) -> Result<(), TestCaseError>
 where
     T: Debug + Display + FromStr<Err: Debug> + PartialEq + Serialize + DeserializeOwned,
