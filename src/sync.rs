@@ -1,13 +1,19 @@
-//! The locks of the live side: those of `std`, or those of shuttle when its models drive them.
+//! The locks of the live side: those of `std`, or those of shuttle when its models drive them (`tests/models`).
+//!
+//! Whatever is shared between threads on the way of an event is taken from here, and every thread-local that is held
+//! over a lock: to shuttle the threads of a model are one thread of the system. Statistics need not be.
 //!
 //! A poisoned lock is taken all the same: what is guarded here is changed in single steps, and a panic of foreign
 //! code never happens while one is held.
 
 #[cfg(not(shuttle))]
+pub(crate) use tokio::sync::Notify;
+
+#[cfg(not(shuttle))]
 pub(crate) use std::{
     sync::{
         Mutex, MutexGuard,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread_local,
 };
@@ -16,10 +22,16 @@ pub(crate) use std::{
 pub(crate) use shuttle::{
     sync::{
         Mutex, MutexGuard,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread_local,
 };
+
+#[cfg(shuttle)]
+pub(crate) use notify::Notify;
+
+#[cfg(shuttle)]
+mod notify;
 
 /// Takes the lock, poisoned or not.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

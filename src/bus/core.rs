@@ -5,12 +5,9 @@
 //! subscribers are foreign code and run outside.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
-
-use tokio::sync::Notify;
 
 use super::channel::Aftermath;
 use super::desk::Desk;
@@ -26,11 +23,12 @@ use super::{Receipt, report, within};
 use crate::event::{DomainEvent, EventId, EventType, Origin, Turn};
 use crate::filter::{Filter, TypeSet};
 use crate::redact::Redactor;
-use crate::sync::{AtomicU64, Mutex, Ordering, lock};
+use crate::sync::{AtomicU64, AtomicUsize, Mutex, Notify, Ordering, lock};
 
 crate::sync::thread_local! {
-    /// Kept between emissions for its memory. Taken out while in use: a waker may emit.
-    static AFTERMATH: RefCell<Aftermath> = RefCell::default();
+    /// Kept between emissions for its memory. Taken out while in use: a waker may emit. Boxed, since it is moved twice
+    /// an emission.
+    static AFTERMATH: Cell<Option<Box<Aftermath>>> = const { Cell::new(None) };
 }
 
 #[derive(Debug)]
@@ -118,7 +116,7 @@ impl Core {
     pub(super) fn emit(self: &Arc<Self>, event: DomainEvent, announce: impl FnOnce(&DomainEvent)) -> Receipt {
         let id = event.id();
         let mut event = Arc::new(event);
-        let mut aftermath = AFTERMATH.try_with(RefCell::take).unwrap_or_default();
+        let mut aftermath = AFTERMATH.try_with(Cell::take).ok().flatten().unwrap_or_default();
         let mut recorder_panic = None;
         let Some((dispatch, receivers)) = self.order(&mut event, &mut aftermath, &mut recorder_panic) else {
             report::drop_quietly(event);
@@ -130,7 +128,7 @@ impl Core {
         }
         aftermath.settle();
         // Gone with the thread, the memory need not be kept.
-        drop(AFTERMATH.try_with(|kept| kept.replace(aftermath)));
+        drop(AFTERMATH.try_with(|kept| kept.replace(Some(aftermath))));
         if let Some(recorder) = &self.recorder {
             let relieved = catch_unwind(AssertUnwindSafe(|| recorder.relieve()));
             relieved.unwrap_or_else(|panic| self.recorder_panicked(&event, panic));

@@ -6,7 +6,6 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
-use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::channel::{Aftermath, Capacity, Channel, Read};
@@ -17,7 +16,7 @@ use super::slab::Slot;
 use crate::event::{DomainEvent, Origin, Turn};
 use crate::filter::Filter;
 use crate::redact::Redactor;
-use crate::sync::{Mutex, lock};
+use crate::sync::{Mutex, Notify, lock};
 
 /// The queue and the account of one async handler; clones are the same desk.
 #[doc(hidden)]

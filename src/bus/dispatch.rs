@@ -9,13 +9,13 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::core::Core;
 use super::member::{Member, Members};
 use super::{report, within};
 use crate::event::{DomainEvent, scope};
+use crate::sync::{AtomicUsize, Ordering};
 
 /// How long a chain of events may be of which each was emitted by a handler of the one before.
 pub(super) const MAX_GENERATIONS: u32 = 1_000;

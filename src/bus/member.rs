@@ -1,14 +1,13 @@
 //! A [`Member`]: a handler that is subscribed, with its account.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::handler::EventHandler;
 use super::ledger::{LedgerRow, SubscriberKind};
 use super::report;
 use crate::event::DomainEvent;
 use crate::filter::Filter;
-use crate::sync::{Mutex, lock};
+use crate::sync::{AtomicUsize, Mutex, Ordering, lock};
 
 /// The sync handlers at one moment, in the order in which they subscribed.
 pub(super) type Members = Arc<[Arc<Member>]>;

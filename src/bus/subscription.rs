@@ -4,8 +4,8 @@ use std::fmt;
 
 /// Keeps a handler subscribed; dropping it unsubscribes.
 ///
-/// When the drop returns, the handler is not called again and the bus keeps no reference to it; a call that is
-/// already running finishes.
+/// When the drop returns, the handler is given nothing more and the bus keeps no reference to it. A call that has begun
+/// on another thread finishes; it stands on the handler's account as delivered, also while it is still on its way in.
 #[must_use = "a dropped subscription is unsubscribed; `detach` leaves it for the life of the bus"]
 pub struct Subscription {
     on_drop: Option<Box<dyn FnOnce() + Send + Sync>>,

@@ -313,6 +313,7 @@ impl DomainEvent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::SessionCreated;
 
     #[test]
     fn an_event_is_small() {

@@ -20,7 +20,7 @@ tokio::task_local! {
     static SCOPE: Scope;
 }
 
-thread_local! {
+crate::sync::thread_local! {
     /// The event whose handlers run on this thread; it stands above the scope of the task.
     static HANDLED: RefCell<Option<Arc<DomainEvent>>> = const { RefCell::new(None) };
 }
