@@ -42,6 +42,7 @@ mod ledger;
 mod logging;
 mod member;
 mod null;
+mod order;
 mod reactive;
 mod recorder;
 pub(crate) mod report;
@@ -143,8 +144,9 @@ impl Receipt {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FlushError {
-    /// It was asked for inside a handler of the same bus, which would wait for itself.
-    #[error("cannot flush a bus from within one of its own handlers: spawn a task that does")]
+    /// It was asked for inside an async handler of the same bus, or inside a sync handler of any, on whose return
+    /// everything emitted on its thread waits: it would wait for itself.
+    #[error("cannot flush a bus from within a handler that it would wait for: spawn a task that does")]
     WithinHandler,
     /// The recorder could not record it.
     #[error("cannot record what was emitted: {reason}")]

@@ -174,6 +174,11 @@ impl Channel {
         lock(&self.state).row(slot)
     }
 
+    /// How many seats there are.
+    pub(super) fn seats(&self) -> usize {
+        lock(&self.state).seats.len()
+    }
+
     /// The accounts of all seats, named after their filters.
     pub(super) fn rows(&self) -> Vec<LedgerRow> {
         let state = lock(&self.state);

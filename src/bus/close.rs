@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::core::{Core, Phase};
+use super::core::Core;
+use super::order::Phase;
 use super::{FlushError, flush};
 
 /// How a bus was closed.

@@ -14,7 +14,8 @@ use super::desk::Desk;
 use super::dispatch::Dispatch;
 use super::handler::EventHandler;
 use super::ledger::{Ledger, LedgerRow};
-use super::member::{Member, Members};
+use super::member::Member;
+use super::order::{Flight, Order, Phase, mask};
 use super::recorder::Recorder;
 use super::route::{Capacities, RouteKey, Routes};
 use super::seat::Seat;
@@ -23,7 +24,7 @@ use super::{Receipt, report, within};
 use crate::event::{DomainEvent, EventId, EventType, Origin, Turn};
 use crate::filter::{Filter, TypeSet};
 use crate::redact::Redactor;
-use crate::sync::{AtomicU64, AtomicUsize, Mutex, Notify, Ordering, lock};
+use crate::sync::{AtomicU64, Mutex, Notify, Ordering, lock};
 
 crate::sync::thread_local! {
     /// Kept between emissions for its memory. Taken out while in use: a waker may emit. Boxed, since it is moved twice
@@ -42,40 +43,6 @@ pub(super) struct Core {
     /// Told whenever a dispatch is over.
     landings: Notify,
     order: Mutex<Order>,
-}
-
-/// What the order section guards. Locks of channels, desks and members are taken inside it.
-#[derive(Debug)]
-struct Order {
-    phase: Phase,
-    /// The number of the last turn.
-    turn: u64,
-    routes: Routes,
-    /// Handlers that are called on the emitting thread.
-    members: Members,
-    /// Handlers that have a desk.
-    at_desks: Vec<Arc<Member>>,
-    flights: Vec<Flight>,
-    /// Places of flights that are over, to be used again.
-    spare: Vec<Arc<AtomicUsize>>,
-    observers: [u32; EventType::NUMBERS],
-    departed: LedgerRow,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    Open,
-    /// What handlers emit is still taken.
-    Closing,
-    Closed,
-}
-
-/// A dispatch that is not over.
-#[derive(Debug)]
-struct Flight {
-    turn: u64,
-    members: Members,
-    reached: Arc<AtomicUsize>,
 }
 
 impl Core {
@@ -297,7 +264,7 @@ impl Core {
     /// How many streams and handlers there are.
     pub(super) fn subscribers(&self) -> (usize, usize) {
         let order = lock(&self.order);
-        (order.routes.rows().len(), order.members.len() + order.at_desks.len())
+        (order.routes.readers(), order.members.len() + order.at_desks.len())
     }
 
     pub(super) fn turn(&self) -> Option<Turn> {
@@ -310,9 +277,9 @@ impl Core {
         order.members.iter().chain(&order.at_desks).cloned().collect()
     }
 
-    /// Whether this code runs inside a handler of this bus.
+    /// Whether this code runs where waiting for handlers would wait for itself.
     pub(super) fn is_within_handler(&self) -> bool {
-        self.is_within(&lock(&self.order))
+        within::is_dispatching_any() || self.is_within(&lock(&self.order))
     }
 
     fn is_within(&self, order: &Order) -> bool {
@@ -368,34 +335,4 @@ impl Core {
         // What waits at the desks is still worked off.
         gone.1.iter().filter_map(|member| member.handler.desk()).for_each(Desk::close);
     }
-}
-
-impl Order {
-    /// Puts an event on the desks of the async handlers that want it; returns how many there are.
-    fn put_on_desks(&self, turn: Turn, event: &Arc<DomainEvent>, aftermath: &mut Aftermath) -> usize {
-        for member in &self.at_desks {
-            if let Some(desk) = member.handler.desk()
-                && member.takes_on_desk(event)
-            {
-                desk.put(turn, event, aftermath);
-            }
-        }
-        self.at_desks.len()
-    }
-
-    /// How many dispatches are on their way to `member`.
-    fn pending_at(&self, member: &Arc<Member>) -> u64 {
-        let waits = |flight: &&Flight| {
-            let place = flight.members.iter().position(|other| Arc::ptr_eq(other, member));
-            place.is_some_and(|place| flight.reached.load(Ordering::Relaxed) <= place)
-        };
-        self.flights.iter().filter(waits).count() as u64
-    }
-}
-
-/// The bits of the kinds that have observers.
-fn mask(observers: &[u32; EventType::NUMBERS]) -> u64 {
-    let bits =
-        observers.iter().enumerate().filter(|(_, count)| **count > 0).map(|(number, _)| 1_u64 << number);
-    bits.fold(0, |mask, bit| mask | bit)
 }

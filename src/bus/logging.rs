@@ -117,6 +117,7 @@ macro_rules! log_at {
                 project_name = $event.project_name().map(|name| redacted($redactor, name)),
                 user_identity = $event.user_identity().map(|name| redacted($redactor, name)),
                 traceparent = $event.trace().map(tracing::field::display),
+                attributes = attributes($event, $redactor),
                 details,
             );
         }
@@ -133,6 +134,16 @@ fn log(event: &DomainEvent, redactor: &Redactor) {
 
 fn redacted(redactor: &Redactor, text: &str) -> String {
     redactor.redact_text(text).into_owned()
+}
+
+/// What the embedder attached, as JSON; none if that is nothing.
+fn attributes(event: &DomainEvent, redactor: &Redactor) -> Option<String> {
+    let attached: std::collections::BTreeMap<_, _> = event.attributes().collect();
+    if attached.is_empty() {
+        return None;
+    }
+    let json = serde_json::to_string(&attached).ok()?;
+    Some(redactor.redact_json(&json).into_owned())
 }
 
 fn details(event: &DomainEvent, redactor: &Redactor) -> String {

@@ -97,7 +97,7 @@ impl Member {
             pending: pending(),
             ..LedgerRow::default()
         };
-        if let Some(counts) = self.handler.counts() {
+        if let Some(counts) = report::counts_of(&*self.handler) {
             row.kind = SubscriberKind::AsyncHandler;
             row.delivered = counts.delivered;
             row.failed += counts.failed;

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use super::handler::EventHandler;
+use super::handler::{EventHandler, HandlerCounts};
 use crate::redact::Redactor;
 
 const UNNAMED: &str = "(a handler whose name panics)";
@@ -15,6 +15,14 @@ pub(super) fn name_of(handler: &dyn EventHandler) -> String {
     catch_unwind(AssertUnwindSafe(name)).unwrap_or_else(|panic| {
         drop(panic_message(panic));
         UNNAMED.to_owned()
+    })
+}
+
+/// A handler's own counts; none if asking for them panics.
+pub(super) fn counts_of(handler: &dyn EventHandler) -> Option<HandlerCounts> {
+    catch_unwind(AssertUnwindSafe(|| handler.counts())).unwrap_or_else(|panic| {
+        drop(panic_message(panic));
+        None
     })
 }
 

@@ -141,6 +141,11 @@ impl Routes {
         self.channels().for_each(|channel| channel.close(aftermath));
     }
 
+    /// How many streams there are.
+    pub(super) fn readers(&self) -> usize {
+        self.channels().map(|channel| channel.seats()).sum()
+    }
+
     /// The accounts of all streams.
     pub(super) fn rows(&self) -> Vec<LedgerRow> {
         self.channels().flat_map(|channel| channel.rows()).collect()

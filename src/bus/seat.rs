@@ -1,10 +1,12 @@
 //! The reading end of a route: a [`SeatStream`] is what an `EventStream` of this crate's buses reads from.
 
+use std::future::poll_fn;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
+use tokio::task::coop::cooperative;
 use tokio_stream::Stream;
 
 use super::channel::{Channel, Read};
@@ -56,7 +58,8 @@ impl Stream for SeatStream {
     type Item = Delivery;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
-        let polled = self.seat.channel.poll(self.seat.slot, cx.waker());
+        let Seat { channel, slot, .. } = &self.seat;
+        let polled = fairly(cx, |cx| channel.poll(*slot, cx.waker()));
         polled.map(|read| read.map(Delivery::from))
     }
 }
@@ -69,18 +72,19 @@ impl Source for SeatStream {
         into: &mut Vec<Delivery>,
     ) -> Poll<usize> {
         let Seat { channel, slot, .. } = &self.seat;
-        let taken = channel.read_many(*slot, at_most.get(), |read| into.push(read.into()));
-        if taken > 0 {
-            return Poll::Ready(taken);
-        }
-        // Nothing was there a moment ago: wait for one.
-        match channel.poll(*slot, cx.waker()) {
-            Poll::Ready(Some(read)) => {
-                into.push(read.into());
-                Poll::Ready(1)
+        fairly(cx, |cx| {
+            let taken = channel.read_many(*slot, at_most.get(), |read| into.push(read.into()));
+            if taken > 0 {
+                return Poll::Ready(taken);
             }
-            Poll::Ready(None) => Poll::Ready(0),
-            Poll::Pending => Poll::Pending,
-        }
+            // Nothing was there a moment ago: wait for one.
+            let polled = channel.poll(*slot, cx.waker());
+            polled.map(|read| read.map(|read| into.push(read.into())).map_or(0, |()| 1))
+        })
     }
+}
+
+/// Polls within the budget that tokio gives a task: a reader that always finds something lets others have a turn.
+fn fairly<T>(cx: &mut Context<'_>, poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
+    std::pin::pin!(cooperative(poll_fn(poll))).poll(cx)
 }

@@ -33,7 +33,8 @@ impl Subscription {
         }
     }
 
-    /// Leaves the handler subscribed for the life of the bus.
+    /// Leaves the handler subscribed for the life of the bus. A handler that owns a handle of its bus then keeps it
+    /// alive for ever: give it a clone of an `Arc` turned `Weak` instead.
     pub fn detach(mut self) {
         self.on_drop = None;
     }

@@ -31,6 +31,11 @@ pub(super) fn is_dispatching(origin: Origin) -> bool {
     DISPATCHING.try_with(Cell::get).ok().flatten() == Some(origin)
 }
 
+/// Whether sync handlers of any bus run on this thread: what they emit, to whatever bus, waits until they return.
+pub(super) fn is_dispatching_any() -> bool {
+    DISPATCHING.try_with(Cell::get).ok().flatten().is_some()
+}
+
 /// Marks this thread as running handlers of `origin` until dropped.
 pub(super) struct Dispatching {
     before: Option<Origin>,

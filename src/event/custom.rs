@@ -163,11 +163,16 @@ impl CustomKind {
         self.traits
     }
 
-    /// Declares it, so that its events are read as what they are. Emitting one does so too.
+    /// Declares it, so that its events are read as what they are. Emitting one does so too. What it says of the
+    /// kind counts from then on, also if the name was declared at run time before.
     ///
     /// # Errors
     /// [`DeclareError`] if its name belongs to the domain or the table is full.
     pub fn declare(&'static self) -> Result<EventType, DeclareError> {
+        if declared(self.name).is_some_and(|known| !std::ptr::eq(known, self)) {
+            // Declared by name alone before: what is said here of the kind counts.
+            DECLARED.write().unwrap_or_else(PoisonError::into_inner).insert(self.name, self);
+        }
         insert(self.name, || self).map(EventType::Custom)
     }
 }
@@ -281,6 +286,15 @@ mod tests {
         assert_eq!(kind.category(), Category::Custom);
         assert!(matches!(EventType::declare("plan.created"), Err(DeclareError::BuiltIn { .. })));
         assert!(matches!(EventType::declare("Nope"), Err(DeclareError::Name(_))));
+    }
+
+    #[test]
+    fn a_kind_declared_by_name_takes_over_what_its_declaration_says() {
+        static KIND: CustomKind = CustomKind::new("custom_tests.twin").severity(Severity::Warn).critical();
+        assert_eq!(EventType::declare("custom_tests.twin").unwrap().severity(), Severity::Info);
+        KIND.declare().unwrap();
+        let kind: EventType = "custom_tests.twin".parse().unwrap();
+        assert_eq!((kind.severity(), kind.is_critical()), (Severity::Warn, true));
     }
 
     #[test]

@@ -125,16 +125,37 @@ pub(super) fn read_once<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
     Ok(())
 }
 
-/// Reads the value of `key` into `slot`, once; `null` is no value.
-pub(super) fn read_optional<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
-    slot: &mut Option<T>,
-    key: &'static str,
-    map: &mut A,
-) -> Result<(), A::Error> {
-    let mut read = slot.is_some().then_some(None);
-    read_once(&mut read, key, map)?;
-    *slot = read.flatten();
-    Ok(())
+/// The value of a key that may be missing or `null`, as it comes.
+pub(super) struct Optional<T> {
+    is_read: bool,
+    value: Option<T>,
+}
+
+impl<T> Default for Optional<T> {
+    fn default() -> Self {
+        Self { is_read: false, value: None }
+    }
+}
+
+impl<T> Optional<T> {
+    /// Reads the value of `key`, once.
+    pub(super) fn read<'de, A: MapAccess<'de>>(
+        &mut self,
+        key: &'static str,
+        map: &mut A,
+    ) -> Result<(), A::Error>
+    where
+        T: Deserialize<'de>,
+    {
+        let mut read = self.is_read.then_some(None);
+        read_once(&mut read, key, map)?;
+        *self = Self { is_read: true, value: read.flatten() };
+        Ok(())
+    }
+
+    pub(super) fn into_option(self) -> Option<T> {
+        self.value
+    }
 }
 
 /// An enum of words: `as_str`, `Display`, `FromStr` and serde from one list.
@@ -247,17 +268,17 @@ macro_rules! details {
             ) -> Result<Self, A::Error> {
                 use $crate::event::wire;
                 $(let mut $field: Option<$type $(<$of>)?> = None;)*
-                $($(let mut $ofield: Option<$otype> = None;)+)?
+                $($(let mut $ofield = wire::Optional::<$otype>::default();)+)?
                 while let Some(key) = map.next_key::<wire::Key>()? {
                     match key.0.as_str() {
                         $(stringify!($field) => wire::read_once(&mut $field, stringify!($field), &mut map)?,)*
-                        $($(stringify!($ofield) => wire::read_optional(&mut $ofield, stringify!($ofield), &mut map)?,)+)?
+                        $($(stringify!($ofield) => $ofield.read(stringify!($ofield), &mut map)?,)+)?
                         _ => rest.keep(key, &mut map)?,
                     }
                 }
                 Ok(Self {
                     $($field: $field.ok_or_else(|| serde::de::Error::missing_field(stringify!($field)))?,)*
-                    $($($ofield,)+)?
+                    $($($ofield: $ofield.into_option(),)+)?
                 })
             }
         }

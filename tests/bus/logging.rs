@@ -40,7 +40,7 @@ fn logged(filter: &str, work: impl FnOnce()) -> Vec<Value> {
 fn an_event_is_a_line_under_the_target_of_its_category() {
     let lines = logged("info", || {
         let bus = LoggingEventBus::new();
-        bus.emit(chatter().with_plan_id("p"));
+        bus.emit(chatter().with_plan_id("p").with_attribute("shard", 3));
         bus.emit(critical());
     });
     let [session, tool] = lines.as_slice() else { panic!("two lines: {lines:?}") };
@@ -49,6 +49,8 @@ fn an_event_is_a_line_under_the_target_of_its_category() {
     assert_eq!(session["fields"]["event_type"], "session.created");
     assert_eq!(session["fields"]["plan_id"], "p");
     assert_eq!(session["fields"]["seq"], 1);
+    assert_eq!(session["fields"]["attributes"], r#"{"shard":3}"#);
+    assert_eq!(tool["fields"].get("attributes"), None);
     let details: Value = serde_json::from_str(tool["fields"]["details"].as_str().unwrap()).unwrap();
     assert_eq!(details["error_kind"], "failed");
 }

@@ -17,7 +17,7 @@ use crate::event::text::Text;
 use crate::event::text::read_text;
 use crate::event::time::Timestamp;
 use crate::event::trace::TraceContext;
-use crate::event::wire::{Key, Rest, Unknown, keepable, read_once, read_optional};
+use crate::event::wire::{Key, Optional, Rest, Unknown, keepable, read_once};
 
 impl Serialize for DomainEvent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -149,20 +149,20 @@ impl<'de> Visitor<'de> for EventVisitor {
 #[derive(Default)]
 struct Fields {
     id: Option<EventId>,
-    origin: Option<Origin>,
-    seq: Option<Seq>,
+    origin: Optional<Origin>,
+    seq: Optional<Seq>,
     kind: Option<Kind>,
     timestamp: Option<Timestamp>,
     correlation_id: Option<CorrelationId>,
-    causation_id: Option<EventId>,
-    plan_id: Option<PlanId>,
-    root_plan_id: Option<PlanId>,
-    session_id: Option<SessionId>,
-    actor_name: Option<Text>,
-    project_name: Option<Text>,
-    user_identity: Option<Text>,
-    trace: Option<TraceContext>,
-    attributes: Option<BTreeMap<String, Value>>,
+    causation_id: Optional<EventId>,
+    plan_id: Optional<PlanId>,
+    root_plan_id: Optional<PlanId>,
+    session_id: Optional<SessionId>,
+    actor_name: Optional<Text>,
+    project_name: Optional<Text>,
+    user_identity: Optional<Text>,
+    trace: Optional<TraceContext>,
+    attributes: Optional<BTreeMap<String, Value>>,
     details: Option<Read>,
     unknown: Unknown,
 }
@@ -173,18 +173,18 @@ impl Fields {
             "id" => read_once(&mut self.id, "id", map),
             "event_type" => read_once(&mut self.kind, "event_type", map),
             "timestamp" => read_once(&mut self.timestamp, "timestamp", map),
-            "origin" => read_optional(&mut self.origin, "origin", map),
-            "seq" => read_optional(&mut self.seq, "seq", map),
+            "origin" => self.origin.read("origin", map),
+            "seq" => self.seq.read("seq", map),
             "correlation_id" => read_once(&mut self.correlation_id, "correlation_id", map),
-            "causation_id" => read_optional(&mut self.causation_id, "causation_id", map),
-            "plan_id" => read_optional(&mut self.plan_id, "plan_id", map),
-            "root_plan_id" => read_optional(&mut self.root_plan_id, "root_plan_id", map),
-            "session_id" => read_optional(&mut self.session_id, "session_id", map),
-            "actor_name" => read_optional(&mut self.actor_name, "actor_name", map),
-            "project_name" => read_optional(&mut self.project_name, "project_name", map),
-            "user_identity" => read_optional(&mut self.user_identity, "user_identity", map),
-            "traceparent" => read_optional(&mut self.trace, "traceparent", map),
-            "attributes" => read_optional(&mut self.attributes, "attributes", map),
+            "causation_id" => self.causation_id.read("causation_id", map),
+            "plan_id" => self.plan_id.read("plan_id", map),
+            "root_plan_id" => self.root_plan_id.read("root_plan_id", map),
+            "session_id" => self.session_id.read("session_id", map),
+            "actor_name" => self.actor_name.read("actor_name", map),
+            "project_name" => self.project_name.read("project_name", map),
+            "user_identity" => self.user_identity.read("user_identity", map),
+            "traceparent" => self.trace.read("traceparent", map),
+            "attributes" => self.attributes.read("attributes", map),
             "details" => self.read_details(map),
             _ => self.unknown.envelope.keep(key, map),
         }
@@ -207,7 +207,7 @@ impl Fields {
 
     fn into_event<E: de::Error>(mut self) -> Result<DomainEvent, E> {
         let kind = self.kind.ok_or_else(|| E::missing_field("event_type"))?;
-        let place = match (self.origin, self.seq) {
+        let place = match (self.origin.into_option(), self.seq.into_option()) {
             (Some(origin), Some(seq)) => Some((origin, seq)),
             (None, None) => None,
             _ => return Err(E::custom("`origin` and `seq` stand together or not at all")),
@@ -231,17 +231,17 @@ impl Fields {
             timestamp: self.timestamp.ok_or_else(|| E::missing_field("timestamp"))?,
             scope: EnvelopeScope {
                 correlation_id: self.correlation_id.ok_or_else(|| E::missing_field("correlation_id"))?,
-                causation_id: self.causation_id,
-                plan_id: self.plan_id,
-                root_plan_id: self.root_plan_id,
-                session_id: self.session_id,
-                actor_name: self.actor_name,
-                project_name: self.project_name,
-                user_identity: self.user_identity,
-                trace: self.trace,
+                causation_id: self.causation_id.into_option(),
+                plan_id: self.plan_id.into_option(),
+                root_plan_id: self.root_plan_id.into_option(),
+                session_id: self.session_id.into_option(),
+                actor_name: self.actor_name.into_option(),
+                project_name: self.project_name.into_option(),
+                user_identity: self.user_identity.into_option(),
+                trace: self.trace.into_option(),
             },
             payload,
-            attributes: self.attributes.filter(|bag| !bag.is_empty()).map(Box::new),
+            attributes: self.attributes.into_option().filter(|bag| !bag.is_empty()).map(Box::new),
             unknown: (!self.unknown.is_empty()).then(|| Box::new(self.unknown)),
             replayed: false,
         })

@@ -64,6 +64,12 @@ fn what_is_no_event_is_refused_by_key() {
     assert_refused(&format!(r#"{kind},"causation_id":"x","details":{{}}"#), "`causation_id`: must be a ULID");
     assert_refused(&format!(r#"{kind},{kind},"details":{{}}"#), "duplicate field `event_type`");
     assert_refused(&format!(r#"{kind},"x":1,"x":2,"details":{{}}"#), "duplicate field `x`");
+    assert_refused(
+        &format!(r#"{kind},"plan_id":null,"plan_id":"a","details":{{}}"#),
+        "duplicate field `plan_id`",
+    );
+    let title = r#""imported":true,"title":null,"title":"a""#;
+    assert_refused(&format!(r#"{kind},"details":{{{title}}}"#), "duplicate field `title`");
 }
 
 #[test]
