@@ -144,9 +144,8 @@ macro_rules! text_type {
 text_type! {
     /// A name: of an actor, a project, a tool, a file.
     ///
-    /// At least one byte, at most [`MAX_NAME_BYTES`], no control characters. Made by the program, a longer one is
-    /// cut and the cut marked, and U+FFFD stands for each control character and for nothing; read from outside,
-    /// all of that is refused.
+    /// At most [`MAX_NAME_BYTES`] bytes without control characters. Made by the program, a longer one is cut
+    /// and the cut marked, control characters become U+FFFD; read from outside, both are refused, and an empty one.
     Text
 }
 
@@ -158,9 +157,6 @@ text_type! {
 
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        if text.is_empty() {
-            return Self(CompactString::const_new("\u{FFFD}"));
-        }
         if text.contains(char::is_control) {
             let clean = text.replace(char::is_control, "\u{FFFD}");
             return Self(cut(&clean, MAX_NAME_BYTES));
@@ -253,7 +249,6 @@ mod tests {
     #[test]
     fn a_name_of_the_program_is_made_to_fit() {
         assert_eq!(Text::from("a\nb"), "a\u{FFFD}b");
-        assert_eq!(Text::from(""), "\u{FFFD}");
         assert!(Text::from("\n".repeat(300).as_str()).len() <= MAX_NAME_BYTES);
     }
 }

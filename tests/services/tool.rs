@@ -134,6 +134,16 @@ async fn an_unknown_tool_and_a_bad_input_are_refused_before_anything_is_invoked(
 }
 
 #[tokio::test]
+async fn a_call_of_a_tool_without_a_name_is_told_so_that_it_reads_back() {
+    let fixture = scripted([]);
+    fixture.fail(ToolCall::new("", json!({})), &ToolContext::new()).await;
+    assert_eq!(fixture.errored(), (ToolErrorKind::Refused, 0));
+    let [event] = <[_; 1]>::try_from(fixture.bus.events()).unwrap();
+    let json = serde_json::to_string(&event).unwrap();
+    assert_eq!(serde_json::from_str::<agentbus::DomainEvent>(&json).unwrap(), *event);
+}
+
+#[tokio::test]
 async fn a_tool_that_panics_is_a_failure_like_others() {
     let fixture = scripted([Act::Panic, Act::Say("fine".to_owned())]);
     let failure = fixture.fail(call(), &ToolContext::new()).await;

@@ -49,6 +49,9 @@ enum Attempt {
     Transient(String),
 }
 
+/// What a tool is called in events where the model gave no name: an event could not be read back with none.
+const UNNAMED: &str = "(unnamed)";
+
 /// What is known of a call that runs. Dropped before its end, it tells that the call was cancelled.
 struct Running {
     emitter: Emitter,
@@ -117,7 +120,7 @@ impl ToolRuntime {
         };
         let mut running = Running {
             emitter: self.inner.emitter.clone(),
-            tool: call.tool.clone(),
+            tool: if call.tool.is_empty() { UNNAMED.to_owned() } else { call.tool.clone() },
             call_id: call.id.clone(),
             scope,
             started: Instant::now(),
