@@ -22,9 +22,9 @@ Feature: Tools
     Then "tool.errored" is emitted for plan "plan-7" with "error_kind" being "schema"
     And "tool.invoked" is emitted 0 times
 
-  Scenario: A path that leaves the sandbox fails
+  Scenario: A path that leaves the sandbox is refused
     When "read_file" is called with {"path": "../store"}
-    Then "tool.errored" is emitted for plan "plan-7" with "error_kind" being "failed"
+    Then "tool.errored" is emitted for plan "plan-7" with "error_kind" being "refused"
     And "tool.errored" is caused by "tool.invoked"
     And "tool.completed" is emitted 0 times
 

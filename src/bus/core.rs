@@ -62,7 +62,7 @@ impl Core {
             flights: Vec::new(),
             spare: Vec::new(),
             observers,
-            departed: LedgerRow::default(),
+            departed: LedgerRow::departed(),
         };
         Self {
             origin,

@@ -35,7 +35,7 @@ pub enum SubscriberKind {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LedgerRow {
-    /// The name of the handler; the filter of the stream, `*` for everything.
+    /// The name of the handler; the filter of the stream, `*` for everything; `departed` for those gone.
     pub name: String,
     /// What kind of subscriber it is.
     pub kind: SubscriberKind,
@@ -58,6 +58,10 @@ pub struct LedgerRow {
 }
 
 impl LedgerRow {
+    pub(super) fn departed() -> Self {
+        Self { name: "departed".to_owned(), ..Self::default() }
+    }
+
     pub(super) fn stream(filter: &Filter) -> Self {
         let name = if *filter == Filter::all() { "*".to_owned() } else { filter.to_string() };
         Self { name, kind: SubscriberKind::Stream, ..Self::default() }

@@ -9,7 +9,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use agentbus::bus::{Ledger, LoggingEventBus, ReactiveEventBus};
-use agentbus::{Delivery, DomainEvent, EventBus, EventStream, Filter, Subscription};
+use agentbus::{Delivery, DomainEvent, EventBus, Filter, Subscription};
 use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_stream::StreamExt as _;
@@ -34,7 +34,7 @@ pub(crate) struct RunBus {
 /// Who watches it.
 #[derive(Debug)]
 enum Watch {
-    Stream { bus: ReactiveEventBus, drain: JoinHandle<(Seen, EventStream)> },
+    Stream { bus: ReactiveEventBus, drain: JoinHandle<Seen> },
     Handler { subscription: Subscription, drain: JoinHandle<Seen> },
     Nobody,
 }
@@ -64,7 +64,7 @@ impl RunBus {
             while let Some(delivery) = runtime.block_on(stream.next()) {
                 printer.take(&delivery);
             }
-            (printer.finish(), stream)
+            printer.finish()
         });
         Self { bus: Some(Arc::new(bus.clone())), watch: Watch::Stream { bus, drain } }
     }
@@ -108,9 +108,7 @@ impl RunBus {
                 if !report.is_complete() {
                     complain(&format!("the bus did not come to its end: {report:?}"));
                 }
-                // The stream lives until the ledger is taken: so it has a row of its own.
-                let (seen, _stream) = joined(drain.await);
-                Watched { seen, ledger: Some(bus.ledger()) }
+                Watched { seen: joined(drain.await), ledger: Some(bus.ledger()) }
             }
         }
     }

@@ -62,9 +62,7 @@ pub(crate) fn print(out: &mut impl Write, sums: &Sums, watched: &Watched) -> io:
 fn print_ledger(out: &mut impl Write, ledger: &Ledger, missed: u64) -> io::Result<()> {
     writeln!(out, "\nledger of the bus")?;
     for row in &ledger.rows {
-        // A row is named by its filter, and the filter that passes everything says nothing.
-        let everything = if row.name.is_empty() { "everything" } else { "" };
-        writeln!(out, "  {everything}{}", Escaped(&row.to_string()))?;
+        writeln!(out, "  {}", Escaped(&row.to_string()))?;
     }
     // A stream that came to its end is among these, and they have no name.
     if ledger.departed.offered > 0 {

@@ -6,7 +6,7 @@ use super::{Brief, CallId, Hash, Text};
 wire_enum! {
     /// Why a call of a tool gave no result.
     ToolErrorKind {
-        /// It was not allowed, or there is no such tool.
+        /// It was not allowed, there is no such tool, or a path led out of the sandbox.
         Refused = "refused",
         /// Its input was not what the tool takes.
         Schema = "schema",

@@ -34,6 +34,9 @@ impl Abilities {
 ///
 /// # Panics
 /// If a bus breaks the contract; the message says how.
+///
+/// # Cancel safety
+/// Dropped, the checks that are left are not made; what was spawned ends with its bus.
 pub async fn check_event_bus<B: EventBus + 'static>(make: impl Fn() -> B, abilities: Abilities) {
     a_receipt_names_its_event(&make(), abilities);
     emitting_works_on_any_thread(&Arc::new(make()));

@@ -37,31 +37,25 @@ fn tool_errors(run: &Ended) -> Vec<ToolErrored> {
     run.events().iter().filter_map(|event| event.details::<ToolErrored>().cloned()).collect()
 }
 
-/// The arguments of the calls of `replace_in_file`, in order.
-fn replacements(transcript: &mut Value) -> Vec<&mut Value> {
-    let replies = transcript["replies"].as_array_mut().unwrap().iter_mut();
-    let messages = replies.map(|reply| &mut reply["response"]["choices"][0]["message"]["tool_calls"]);
-    let calls = messages.filter_map(Value::as_array_mut).flatten().map(|call| &mut call["function"]);
-    calls.filter(|call| call["name"] == "replace_in_file").map(|call| &mut call["arguments"]).collect()
-}
-
 #[test]
-fn with_the_first_or_the_last_replacement_broken_the_example_is_not_applied() {
-    for (nth, key) in [(0, "new"), (4, "old")] {
-        let task = Task::example();
-        let project = task.project();
-        let mut transcript =
-            serde_json::from_slice(&fs::read(task.path("transcript.json")).unwrap()).unwrap();
-        let mut all = replacements(&mut transcript);
-        assert_eq!(all.len(), 5);
-        let mut arguments: Value = serde_json::from_str(all[nth].as_str().unwrap()).unwrap();
-        arguments[key] = json!(format!("{} broken", arguments[key].as_str().unwrap()));
-        *all[nth] = json!(arguments.to_string());
-        fs::write(task.path("transcript.json"), transcript.to_string()).unwrap();
-
-        let run = task.run(&["--json"]);
-        assert_not_applied(&task, &run);
-        assert_eq!(task.project(), project);
+fn with_any_replacement_broken_the_example_is_not_applied() {
+    let task = Task::example();
+    let (project, transcript) = (task.project(), fs::read_to_string(task.path("transcript.json")).unwrap());
+    let replacements = transcript.matches("replace_in_file").count();
+    assert!(replacements > 1, "{replacements}");
+    for which in 0..replacements {
+        for (key, broken) in
+            [(r#"\"old\": \""#, r#"\"old\": \"no "#), (r#"\"new\": \""#, r#"\"new\": \"no "#)]
+        {
+            let (at, _) = transcript.match_indices("replace_in_file").nth(which).unwrap();
+            let (before, call) = transcript.split_at(at);
+            let text = format!("{before}{}", call.replacen(key, broken, 1));
+            assert_ne!(text, transcript);
+            fs::write(task.path("transcript.json"), text).unwrap();
+            let run = task.run(&["--json"]);
+            assert_not_applied(&task, &run);
+            assert_eq!(task.project(), project);
+        }
     }
 }
 
@@ -112,7 +106,9 @@ fn a_path_that_leaves_the_sandbox_is_refused_and_the_run_goes_on() {
 
     let run = task.run(&["--json"]);
     run.assert_code(0);
-    assert_eq!(tool_errors(&run).len(), paths.len());
+    let errors = tool_errors(&run);
+    assert_eq!(errors.len(), paths.len());
+    assert!(errors.iter().all(|errored| errored.error_kind == ToolErrorKind::Refused), "{errors:?}");
     assert!(!outside.exists());
 }
 

@@ -351,7 +351,10 @@ async fn a_path_that_leaves_the_sandbox_is_refused_and_nothing_outside_is_touche
             ("search_files", json!({"path": path, "pattern": "secret"})),
             ("run_command", json!({"directory": path, "command": ["pwd"]})),
         ] {
-            assert!(it.call(tool, input).await.is_err(), "{tool} {path}");
+            let failure = it.call(tool, input).await.unwrap_err();
+            if tool == "read_file" && !path.contains('\0') {
+                assert!(failure.contains("leads out of the sandbox"), "{path}: {failure}");
+            }
         }
         if path != "link" {
             assert!(it.call("delete_file", json!({"path": path})).await.is_err(), "{path}");

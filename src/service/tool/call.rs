@@ -217,6 +217,7 @@ impl ToolRuntime {
             ended = &mut task => return match ended {
                 Ok(Ok(output)) => Ok(output),
                 Ok(Err(ToolError::Transient { message })) => Err(Attempt::Transient(message)),
+                Ok(Err(ToolError::Refused { message })) => Err(Attempt::Ended(Fault::refused(message))),
                 Ok(Err(error)) => Err(Attempt::Ended(Fault::new(ToolErrorKind::Failed, error.to_string()))),
                 Err(failed) => Err(Attempt::Ended(panicked(failed))),
             },

@@ -23,8 +23,8 @@ const CAPTURE: usize = 32 << 10;
 /// The program gets no input, a process group of its own, and of the environment only `PATH`, `HOME`, `CARGO_HOME`,
 /// `RUSTUP_HOME` and `RUSTUP_TOOLCHAIN`, unless [`RunCommand::with_environment`] says otherwise. `CARGO_TARGET_DIR` is
 /// set to a folder of the sandbox, since two copies of a crate that share one can run each other's binaries. The group is
-/// killed when the program ends and when the call does. A program that ends with another status than 0 is a result
-/// that says so, not a failure of the tool.
+/// killed when the program ends and when the call does; what left the group, by `setsid`, lives on. A program that ends
+/// with another status than 0 is a result that says so, not a failure of the tool.
 #[derive(Clone, Debug)]
 pub struct RunCommand {
     environment: Vec<String>,

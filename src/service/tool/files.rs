@@ -219,7 +219,17 @@ pub(super) fn write_access(context: &ToolContext) -> Result<WriteAccess, ToolErr
 
 /// What an error of the file system means to the model.
 pub(super) fn cannot(doing: &str, path: &str) -> impl FnOnce(std::io::Error) -> ToolError {
-    move |error| ToolError::failed(format!("cannot {doing} {path}: {error}"))
+    move |error| {
+        if is_escape(&error) {
+            return ToolError::refused(format!("cannot {doing} {path}: it leads out of the sandbox"));
+        }
+        ToolError::failed(format!("cannot {doing} {path}: {error}"))
+    }
+}
+
+/// Whether the handle of the sandbox's folder refused a path. Unlike the system's refusals, its own has no number.
+fn is_escape(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::PermissionDenied && error.raw_os_error().is_none()
 }
 
 /// The text of a regular file of at most 8 MiB.

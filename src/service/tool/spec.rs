@@ -25,7 +25,8 @@ pub trait Tool: fmt::Debug + Send + Sync {
     /// Does it. The input was checked against the schema of the spec.
     ///
     /// # Errors
-    /// [`ToolError::Transient`] for what may succeed when it is tried again as it is, else [`ToolError::Failed`].
+    /// [`ToolError::Transient`] for what may succeed when it is tried again as it is, [`ToolError::Refused`] for what
+    /// must not be done, else [`ToolError::Failed`].
     ///
     /// # Cancel safety
     /// Dropped, it stops; what it had done by then stays done.
@@ -198,6 +199,12 @@ pub enum ToolError {
         /// What could not be done, and why.
         message: String,
     },
+    /// It must not be done, such as opening a path that leads out of the sandbox.
+    #[error("{message}")]
+    Refused {
+        /// What is not done, and why.
+        message: String,
+    },
     /// It may succeed when it is tried again.
     #[error("{message}")]
     Transient {
@@ -210,6 +217,11 @@ impl ToolError {
     /// It would fail again.
     pub fn failed(message: impl Into<String>) -> Self {
         Self::Failed { message: message.into() }
+    }
+
+    /// It must not be done.
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self::Refused { message: message.into() }
     }
 
     /// It may succeed when it is tried again.
