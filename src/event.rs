@@ -23,6 +23,7 @@
 
 mod actor;
 mod budget;
+mod class;
 mod context;
 mod custom;
 mod decision;
@@ -50,6 +51,7 @@ pub use actor::{
     ActorCompleted, ActorErrorKind, ActorErrored, ActorEscalated, ActorInvoked, EscalationReason,
 };
 pub use budget::{BudgetExceeded, BudgetTierKind, BudgetWarning};
+pub use class::{Category, Severity};
 pub use context::{ContextBuilt, ContextQueryExecuted};
 #[doc(hidden)]
 pub use custom::into_payload as into_custom_payload;
@@ -67,7 +69,7 @@ pub use id::{
     SandboxId, Seq, SessionId, Turn,
 };
 pub use invariant::{InvariantEnforced, InvariantReconciled, InvariantScope, InvariantViolated};
-pub use kind::{Category, Details, EventType, ParseEventTypeError, Payload, Severity};
+pub use kind::{Details, EventType, ParseEventTypeError, Payload};
 pub use plan::{
     PlanApplied, PlanCancelled, PlanCreated, PlanErrorKind, PlanErrored, PlanPhase, PlanPhaseChanged,
     PlanState, PlanStateChanged,

@@ -15,6 +15,13 @@ use crate::stream::EventStream;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NullEventBus;
 
+impl NullEventBus {
+    /// The bus.
+    pub const fn new() -> Self {
+        Self
+    }
+}
+
 #[async_trait]
 impl EventBus for NullEventBus {
     fn emit(&self, event: DomainEvent) -> Receipt {

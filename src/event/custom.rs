@@ -7,7 +7,8 @@
 use std::collections::HashMap;
 use std::sync::{LazyLock, PoisonError, RwLock};
 
-use super::kind::{Category, EventType, Severity, Traits};
+use super::class::{Category, Severity, Traits};
+use super::kind::EventType;
 
 mod payload;
 
@@ -212,7 +213,7 @@ fn insert(
     Ok(kind)
 }
 
-/// Declares kinds of the embedder's own for its types of details.
+/// Declares kinds of the embedder's own for its types of details, which are declared beside it.
 ///
 /// Each line names a type (`Serialize + DeserializeOwned + Debug + Send + Sync + 'static`) and the wire name of
 /// its kind: dotted lower-case segments, at most 64 bytes, never changed or reused. What is not plain about a kind

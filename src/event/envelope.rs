@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::class::{Category, Severity};
 use super::custom::{CustomPayload, CustomPayloadError};
 use super::id::{CorrelationId, EventId, Origin, PlanId, Seq, SessionId, Turn};
-use super::kind::{Category, Details, EventType, Payload, Severity};
+use super::kind::{Details, EventType, Payload};
 use super::text::Text;
 use super::time::Timestamp;
 use super::trace::TraceContext;
@@ -18,6 +19,8 @@ mod json;
 type Attributes = BTreeMap<String, Value>;
 
 /// Something that happened: who, when, in what, because of what, and the details of its kind.
+///
+/// Two are equal if they are told alike, to the letter of what this build does not know (`1.5` is not `1.50` there).
 #[derive(Clone, Debug, PartialEq)]
 pub struct DomainEvent {
     id: EventId,

@@ -145,7 +145,7 @@ fn a_dropped_subscription_is_gone(bus: &impl EventBus) {
     let kept = Arc::new(());
     let seen = Seen::default();
     let handler = { (Arc::clone(&kept), seen.handler()) };
-    let mut subscription = bus.on(Filter::all(), move |event| {
+    let subscription = bus.on(Filter::all(), move |event| {
         let (_kept, note) = &handler;
         note(event);
     });

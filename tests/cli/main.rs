@@ -1,5 +1,5 @@
 //! Runs the program `agentbus` as a person would: its exit status, what it prints, what it leaves on disk.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod harness;
 
