@@ -120,6 +120,19 @@ fn two_buses_that_answer_each_other_come_to_an_end() {
     assert_eq!(left.stats().cut + right.stats().cut, 1);
 }
 
+#[test]
+fn a_handler_that_takes_the_emitters_time_is_counted() {
+    let bus = ReactiveEventBus::new();
+    let _slow = bus.on(EventType::ToolErrored, |_| {
+        let started = std::time::Instant::now();
+        while started.elapsed() <= Duration::from_millis(10) {
+            std::hint::spin_loop();
+        }
+    });
+    bus.emit(critical());
+    assert_eq!(bus.stats().slow, 1);
+}
+
 /// Details whose drop emits.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Echo {
