@@ -58,7 +58,7 @@ Feature: The bus
   Scenario: A handler cannot wait for itself
     Given an async handler "flushes" of "" that flushes
     When session.created is emitted
-    Then its flush is refused: "cannot flush a bus from within one of its own handlers"
+    Then its flush is refused: "cannot flush a bus from within a handler that it would wait for"
 
   Scenario: A closed bus ends its streams after what was emitted
     Given a stream "left" of ""

@@ -1,6 +1,8 @@
 //! What streams yield, and what the log says.
 
+use std::future::poll_fn;
 use std::io::Write;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -8,6 +10,7 @@ use agentbus::{Delivery, EventBus, EventBusExt, EventStream, ReactiveEventBus};
 use cucumber::gherkin::Step;
 use cucumber::{given, then, when};
 use serde_json::Value;
+use tokio::task::coop::unconstrained;
 use tokio_stream::Stream;
 
 use super::{Live, words};
@@ -60,7 +63,9 @@ fn asked_for(world: &mut Live, filter: String) {
 }
 
 fn poll(stream: &mut EventStream) -> Poll<Option<Delivery>> {
-    std::pin::Pin::new(stream).poll_next(&mut Context::from_waker(Waker::noop()))
+    // Polled by hand there is no task whose budget could be used up.
+    let polled = unconstrained(poll_fn(|cx| Pin::new(&mut *stream).poll_next(cx)));
+    pin!(polled).poll(&mut Context::from_waker(Waker::noop()))
 }
 
 /// Everything that a stream has ready.
