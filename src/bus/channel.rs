@@ -32,7 +32,7 @@ impl Aftermath {
     /// Wakes and drops, each whatever the others do; keeps its memory for the next emission.
     pub(super) fn settle(&mut self) {
         self.wakers.drain(..).for_each(|waker| report::quietly(|| waker.wake()));
-        self.gone.drain(..).for_each(report::drop_quietly);
+        self.gone.drain(..).for_each(report::drop_event);
     }
 }
 

@@ -86,7 +86,7 @@ impl Core {
         let mut aftermath = AFTERMATH.try_with(Cell::take).ok().flatten().unwrap_or_default();
         let mut recorder_panic = None;
         let Some((dispatch, receivers)) = self.order(&mut event, &mut aftermath, &mut recorder_panic) else {
-            report::drop_quietly(event);
+            report::drop_event(event);
             return self.late(id);
         };
         let seq = event.seq();
@@ -104,7 +104,7 @@ impl Core {
         if let Some(dispatch) = dispatch {
             dispatch.start();
         }
-        report::drop_quietly(event);
+        report::drop_event(event);
         Receipt::new(id, seq, receivers)
     }
 

@@ -109,7 +109,7 @@ impl Desk {
             };
             drop(state);
             // Dropped outside the lock: the details may be the embedder's.
-            report::drop_quietly(entry);
+            report::drop_event(entry);
             self.shared.progress.notify_waiters();
         }
     }

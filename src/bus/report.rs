@@ -1,6 +1,7 @@
 //! What the bus itself has to say, to the log. Texts of others are redacted.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -45,6 +46,28 @@ pub(crate) fn quietly(run: impl FnOnce()) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
         drop(panic_message(panic));
     }
+}
+
+/// How deep drops of events may nest, each of which emits an event that is dropped again. Deeper, an event is let go
+/// of without its drop, so that a chain of drops comes to an end before the stack does.
+const MAX_NESTED_DROPS: u32 = 64;
+
+crate::sync::thread_local! {
+    static NESTED_DROPS: Cell<u32> = Cell::default();
+}
+
+/// Drops what holds an event, whose details may be the embedder's: their drop may panic, and may emit.
+pub(super) fn drop_event<T>(holder: T) {
+    // While a thread ends its count may be gone; nothing is known of the depth then, and nothing nests for long.
+    let depth = NESTED_DROPS.try_with(Cell::get).unwrap_or_default();
+    if depth >= MAX_NESTED_DROPS {
+        std::mem::forget(holder);
+        return quietly(|| tracing::error!(target: "agentbus::bus", depth, "event_drop_chain_cut"));
+    }
+    let set = |depth| NESTED_DROPS.try_with(|nested| nested.set(depth)).unwrap_or_default();
+    set(depth + 1);
+    drop_quietly(holder);
+    set(depth);
 }
 
 /// Drops what is not ours: a drop that panics is let go of, and nobody hears of it.

@@ -170,7 +170,7 @@ where
         while let Some(event) = self.desk.next().await {
             let outcome = self.handle(&event).await;
             self.judge(&event, outcome);
-            report::drop_quietly(event);
+            report::drop_event(event);
             // A handler that never waits must not keep the runtime from others while there are always more events.
             tokio::task::consume_budget().await;
         }

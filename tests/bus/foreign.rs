@@ -326,3 +326,34 @@ async fn closing_names_a_foreign_handler_that_was_not_done() {
     assert!(!report.is_complete());
     assert!(report.unfinished.iter().any(|name| name.contains("NeverIdle")), "{report:?}");
 }
+
+/// Details whose drop emits others like it, for ever.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Hydra {
+    #[serde(skip)]
+    bus: Option<ReactiveEventBus>,
+}
+
+agentbus::custom_kinds! {
+    Hydra = "bus_tests.hydra",
+}
+
+impl Drop for Hydra {
+    fn drop(&mut self) {
+        if let Some(bus) = self.bus.take() {
+            bus.emit(DomainEvent::new(Self { bus: Some(bus.clone()) }));
+        }
+    }
+}
+
+#[test]
+fn drops_that_emit_for_ever_come_to_an_end() {
+    for readers in 0..2 {
+        let bus = ReactiveEventBus::builder().capacity(1).build();
+        let streams: Vec<_> = (0..readers).map(|_| bus.stream(Filter::all())).collect();
+        bus.emit(DomainEvent::new(Hydra { bus: Some(bus.clone()) }));
+        bus.emit(DomainEvent::new(Hydra { bus: Some(bus.clone()) }));
+        assert!((3..1_000).contains(&bus.stats().emitted), "{:?}", bus.stats());
+        drop(streams);
+    }
+}
