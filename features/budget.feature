@@ -31,7 +31,8 @@ Feature: Budgets
     And budget.exceeded says
       | tier          | plan |
       | scope_id      | mend |
-      | spent_usd     | 7.5  |
+      | spent_usd     | 0    |
+      | reserved_usd  | 7.5  |
       | requested_usd | 3    |
       | limit_usd     | 10   |
     And the organisation has spent 0 and reserved 7.5

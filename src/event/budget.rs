@@ -22,7 +22,7 @@ details! {
         tier: BudgetTierKind,
         /// The id of that plan or session; `organisation` for all.
         scope_id: Text,
-        /// What is spent and reserved.
+        /// What is spent; what is only reserved does not count.
         spent_usd: Usd,
         /// What may be.
         limit_usd: Usd,
@@ -36,11 +36,14 @@ details! {
         tier: BudgetTierKind,
         /// The id of that plan or session; `organisation` for all.
         scope_id: Text,
-        /// What is spent and reserved, without the request.
+        /// What is spent, without the request.
         spent_usd: Usd,
         /// What was asked for.
         requested_usd: Usd,
         /// What may be spent.
         limit_usd: Usd,
+        @optional
+        /// What is reserved besides; none if nothing is.
+        reserved_usd: Usd,
     }
 }

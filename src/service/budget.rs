@@ -10,8 +10,9 @@
 //!
 //! What goes wrong: a reservation that does not fit is [`BudgetError::Exceeded`] and told as `budget.exceeded`, once
 //! for each tier that it does not fit, and nothing is reserved in any tier. A cost that does not fit is recorded and
-//! told in the same way; a cost of nothing always fits. When what is spent and reserved in a tier comes to the
-//! threshold, that is told once as `budget.warning`, and again only after the limit was raised (or removed and set).
+//! told in the same way; a cost of nothing always fits. When what is spent in a tier comes to the threshold, that is
+//! told once as `budget.warning`, and again only after the limit was raised (or removed and set); what is only
+//! reserved may be given back and does not count there.
 //! A negative amount, and one that no sum could hold, is refused, untold, and changes nothing.
 //!
 //! The service keeps an account for each tier that has a limit, costs or reservations; how many those are is up to
@@ -205,11 +206,13 @@ impl BudgetService {
 
 fn tell(notice: Notice, threshold: Fraction, events: &mut Changes<'_>) {
     match notice {
-        Notice::Warning { tier, held, limit } => events.emit_in(&tier.scope(), || {
-            BudgetWarning::new(tier.kind(), tier.scope_id(), held, limit, threshold)
+        Notice::Warning { tier, spent, limit } => events.emit_in(&tier.scope(), || {
+            BudgetWarning::new(tier.kind(), tier.scope_id(), spent, limit, threshold)
         }),
-        Notice::Exceeded { tier, held, requested, limit } => events.emit_in(&tier.scope(), || {
-            BudgetExceeded::new(tier.kind(), tier.scope_id(), held, requested, limit)
+        Notice::Exceeded { tier, spent, reserved, requested, limit } => events.emit_in(&tier.scope(), || {
+            let mut details = BudgetExceeded::new(tier.kind(), tier.scope_id(), spent, requested, limit);
+            details.reserved_usd = Some(reserved).filter(|reserved| *reserved > Usd::ZERO);
+            details
         }),
     }
 }

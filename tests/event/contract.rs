@@ -70,7 +70,7 @@ table! {
     "session.created" session info "security": "imported" ? "title";
     "session.message_sent" session info "": "message_id sequence role bytes tokens content_hash" ? "";
     "budget.warning" cost warn "critical": "tier scope_id spent_usd limit_usd threshold" ? "";
-    "budget.exceeded" cost error "critical security": "tier scope_id spent_usd requested_usd limit_usd" ? "";
+    "budget.exceeded" cost error "critical security": "tier scope_id spent_usd requested_usd limit_usd" ? "reserved_usd";
 }
 
 fn words(text: &str) -> BTreeSet<&str> {

@@ -216,7 +216,8 @@ details! {
     }
     BudgetWarning { tier: BudgetTierKind, scope_id: Text, spent_usd: Usd, limit_usd: Usd, threshold: Fraction }
     BudgetExceeded {
-        tier: BudgetTierKind, scope_id: Text, spent_usd: Usd, requested_usd: Usd, limit_usd: Usd
+        tier: BudgetTierKind, scope_id: Text, spent_usd: Usd, requested_usd: Usd, limit_usd: Usd;
+        reserved_usd: Usd
     }
 }
 

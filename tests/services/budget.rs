@@ -67,7 +67,7 @@ impl Account {
 
     /// Whether it comes to four fifths of the limit now.
     fn warns(&mut self) -> bool {
-        let crossed = self.limit.is_some_and(|limit| self.held() > 0 && self.held() * 5 >= limit * 4);
+        let crossed = self.limit.is_some_and(|limit| self.spent > 0 && self.spent * 5 >= limit * 4);
         let warns = crossed && !self.warned;
         self.warned |= warns;
         warns
@@ -92,12 +92,12 @@ impl World {
 
     fn warn(&mut self, at: usize) {
         if self.accounts[at].warns() {
-            self.told.push((EventType::BudgetWarning, tier(at).scope_id(), self.accounts[at].held()));
+            self.told.push((EventType::BudgetWarning, tier(at).scope_id(), self.accounts[at].spent));
         }
     }
 
-    fn exceed(&mut self, at: usize, held: i128) {
-        self.told.push((EventType::BudgetExceeded, tier(at).scope_id(), held));
+    fn exceed(&mut self, at: usize, spent: i128) {
+        self.told.push((EventType::BudgetExceeded, tier(at).scope_id(), spent));
     }
 
     fn reserve(&mut self, bits: u8, amount: i64) -> bool {
@@ -107,7 +107,7 @@ impl World {
         let wide = i128::from(amount);
         let over: Vec<_> = tiers(bits).filter(|at| self.accounts[*at].is_over_with(wide)).collect();
         for at in &over {
-            self.exceed(*at, self.accounts[*at].held());
+            self.exceed(*at, self.accounts[*at].spent);
         }
         if !over.is_empty() {
             return false;
@@ -126,11 +126,11 @@ impl World {
         for at in tiers(bits) {
             let account = &mut self.accounts[at];
             account.reserved -= i128::from(freed);
-            let (held, over) = (account.held(), cost > 0 && account.is_over_with(i128::from(cost)));
+            let (spent, over) = (account.spent, cost > 0 && account.is_over_with(i128::from(cost)));
             account.spent += i128::from(cost);
             self.warn(at);
             if over {
-                self.exceed(at, held);
+                self.exceed(at, spent);
             }
         }
         true

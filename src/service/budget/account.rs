@@ -19,10 +19,10 @@ pub(super) struct Account {
 /// What a change has to be told of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Notice {
-    /// A tier's share came to the threshold.
-    Warning { tier: BudgetTier, held: Usd, limit: Usd },
+    /// What a tier spent came to the threshold.
+    Warning { tier: BudgetTier, spent: Usd, limit: Usd },
     /// An amount does not fit a tier.
-    Exceeded { tier: BudgetTier, held: Usd, requested: Usd, limit: Usd },
+    Exceeded { tier: BudgetTier, spent: Usd, reserved: Usd, requested: Usd, limit: Usd },
 }
 
 impl Account {
@@ -36,11 +36,12 @@ impl Account {
         self.limit.filter(|limit| self.held().checked_add(amount).is_none_or(|sum| sum > *limit))
     }
 
-    /// The limit, if the threshold was crossed just now. Nothing held crosses nothing, whatever the limit.
+    /// The limit, if what is spent crossed the threshold just now; what is only reserved may be given back. Nothing
+    /// spent crosses nothing, whatever the limit.
     fn crosses(&mut self, threshold: Fraction) -> Option<Usd> {
         let limit = self.limit?;
         let share = i128::from(limit.as_micros()) * i128::from(threshold.as_millionths());
-        let reached = self.held() > Usd::ZERO && i128::from(self.held().as_micros()) * 1_000_000 >= share;
+        let reached = self.spent > Usd::ZERO && i128::from(self.spent.as_micros()) * 1_000_000 >= share;
         if self.warned || !reached {
             return None;
         }
@@ -168,7 +169,7 @@ impl Accounts {
         let account = self.by_tier.entry(tier.clone()).or_default();
         change(account);
         if let Some(limit) = account.crosses(self.threshold) {
-            notices.push(Notice::Warning { tier: tier.clone(), held: account.held(), limit });
+            notices.push(Notice::Warning { tier: tier.clone(), spent: account.spent, limit });
         }
         if account.is_blank() {
             self.by_tier.remove(tier);
@@ -177,7 +178,8 @@ impl Accounts {
 }
 
 fn exceeded(tier: &BudgetTier, account: &Account, requested: Usd, limit: Usd) -> Notice {
-    Notice::Exceeded { tier: tier.clone(), held: account.held(), requested, limit }
+    let Account { spent, reserved, .. } = *account;
+    Notice::Exceeded { tier: tier.clone(), spent, reserved, requested, limit }
 }
 
 fn less(amount: Usd, part: Usd) -> Usd {
