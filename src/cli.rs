@@ -21,7 +21,7 @@ mod timeline;
 
 use args::{CommandLine, Verb};
 
-/// The run ended otherwise than asked for.
+/// The run ended otherwise than asked for, or not every event could be printed as JSON.
 const EXIT_NOT_APPLIED: u8 = 1;
 
 /// The input was bad: nothing was begun.

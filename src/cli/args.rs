@@ -19,8 +19,8 @@ pub(crate) enum Verb {
     ///
     /// The project of the task is worked on in a sandbox and never touched, unless --write-back says so: the
     /// result is a copy of it. The exit status is 0 if the plan was applied, 1 if the run ended otherwise (and
-    /// the last line on stderr says how), 2 if the input was bad. Ctrl-C cancels the run; a second one exits at
-    /// once.
+    /// the last line on stderr says how) or an event could not be printed as JSON, 2 if the input was bad. Ctrl-C
+    /// cancels the run; a second one ends it at once, and its processes with it.
     Run(RunArgs),
 }
 

@@ -121,8 +121,13 @@ impl Destination {
         self.kind == Kind::Project
     }
 
+    /// Whether the run committed to it.
+    pub(crate) fn is_committed(&self) -> bool {
+        self.committed
+    }
+
     /// Says that the run committed to it: it is kept.
-    pub(crate) fn keep(mut self) {
+    pub(crate) fn keep(&mut self) {
         self.committed = true;
     }
 }

@@ -1,6 +1,10 @@
-//! Ctrl-C and SIGTERM: the first cancels the run, the second ends the program at once.
+//! Ctrl-C and SIGTERM: the first cancels the run, the second gives it up.
+//!
+//! What is given up is dropped where it stands: its processes are killed and its folders removed, as far as that takes
+//! no longer than a few seconds. Then the program ends, whatever hangs.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -8,6 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::EXIT_NOT_APPLIED;
 use super::report::say;
+
+/// How long what was given up may take to be gone; a disk that hangs may take for ever.
+const END_AT_MOST: Duration = Duration::from_secs(5);
 
 /// Listens for signals; dropping it stops listening.
 #[derive(Debug)]
@@ -18,14 +25,15 @@ pub(crate) struct Interrupts {
 }
 
 impl Interrupts {
-    /// Starts to listen, on the current runtime.
+    /// Starts to listen, on the current runtime. The second signal cancels `given_up`; the program ends a few seconds
+    /// after, if it has not yet.
     ///
     /// # Errors
     /// If the system does not let us.
-    pub(crate) fn listen() -> io::Result<Self> {
+    pub(crate) fn listen(given_up: CancellationToken) -> io::Result<Self> {
         let signals = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         let cancelled = CancellationToken::new();
-        let listener = tokio::spawn(listen(signals, cancelled.clone()));
+        let listener = tokio::spawn(listen(signals, cancelled.clone(), given_up));
         Ok(Self { cancelled, listener })
     }
 
@@ -41,13 +49,21 @@ impl Drop for Interrupts {
     }
 }
 
-async fn listen((mut interrupt, mut terminate): (Signal, Signal), cancelled: CancellationToken) {
+async fn listen(
+    (mut interrupt, mut terminate): (Signal, Signal),
+    cancelled: CancellationToken,
+    given_up: CancellationToken,
+) {
     either(&mut interrupt, &mut terminate).await;
     say("cancelling the run; once more to exit at once");
     cancelled.cancel();
     either(&mut interrupt, &mut terminate).await;
-    // The user has asked twice: nothing is waited for, and what is still running is not ours any more.
-    std::process::exit(i32::from(EXIT_NOT_APPLIED));
+    // A thread, since whatever hangs may hang the runtime too.
+    std::thread::spawn(|| {
+        std::thread::sleep(END_AT_MOST);
+        std::process::exit(i32::from(EXIT_NOT_APPLIED));
+    });
+    given_up.cancel();
 }
 
 async fn either(interrupt: &mut Signal, terminate: &mut Signal) {

@@ -4,8 +4,10 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use agentbus::event::Text;
+use tempfile::TempDir;
 use tokio::runtime;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +30,9 @@ mod stages;
 use agent::Agent;
 use ending::Ending;
 use stages::Applied;
+
+/// How long what still runs when a run was given up may take to end: a commit in the middle, a printer without reader.
+const GIVEN_UP_AT_MOST: Duration = Duration::from_secs(1);
 
 /// Why nothing was begun.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +74,51 @@ fn begin(args: &RunArgs) -> Result<u8, RunError> {
         task.project_name = name;
     }
     let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(run(args, task))
+    let (mut places, given_up) = (Places::default(), CancellationToken::new());
+    let ended = runtime.block_on(async {
+        let interrupts = Interrupts::listen(given_up.clone())?;
+        tokio::select! {
+            biased;
+            () = given_up.cancelled() => Ok(EXIT_NOT_APPLIED),
+            ended = run(args, task, &interrupts, &mut places) => {
+                // While signals are listened to, so that a removal that hangs can be given up as well.
+                std::mem::take(&mut places).remove();
+                ended
+            }
+        }
+    });
+    // Kills the processes of a run that was given up; only then is nobody left who writes where it worked.
+    runtime.shutdown_timeout(GIVEN_UP_AT_MOST);
+    if given_up.is_cancelled() {
+        places.say_given_up();
+    }
+    places.remove();
+    ended
+}
+
+/// Where a run works. It outlives the tasks of the run.
+#[derive(Debug, Default)]
+struct Places {
+    destination: Option<Destination>,
+    workshop: Option<TempDir>,
+}
+
+impl Places {
+    /// Says how a run ended that was given up: with its result, if it was about to tell of that.
+    fn say_given_up(&self) {
+        match &self.destination {
+            Some(destination) if destination.is_committed() => say_applied("the plan", destination),
+            _ => complain("not applied: given up"),
+        }
+    }
+
+    /// Removes what is left of them; a destination that was committed to is kept.
+    fn remove(self) {
+        drop(self.destination);
+        if let Some(Err(error)) = self.workshop.map(TempDir::close) {
+            complain(&format!("cannot remove what the run worked on: {error}"));
+        }
+    }
 }
 
 /// What a project of the user's own is called.
@@ -78,10 +127,16 @@ fn folder_name(project: &Path) -> Option<Text> {
     resolved.file_name().map(|name| Text::from(name.to_string_lossy().as_ref()))
 }
 
-async fn run(args: &RunArgs, task: Task) -> Result<u8, RunError> {
-    let interrupts = Interrupts::listen()?;
-    let destination = destination(args, &task, interrupts.token().clone()).await?;
+async fn run(
+    args: &RunArgs,
+    task: Task,
+    interrupts: &Interrupts,
+    places: &mut Places,
+) -> Result<u8, RunError> {
+    let opened = destination(args, &task, interrupts.token().clone()).await?;
+    let destination = places.destination.insert(opened);
     let workshop = tempfile::Builder::new().prefix("agentbus-run-").tempdir()?;
+    let workshop = places.workshop.insert(workshop);
     let bus = start_bus(args);
     let agent = Arc::new(Agent::new(
         task,
@@ -91,17 +146,17 @@ async fn run(args: &RunArgs, task: Task) -> Result<u8, RunError> {
         interrupts.token(),
     ));
     let ended = agent.run().await;
+    if ended.is_ok() {
+        destination.keep();
+    }
     let sums = agent.sums(ended.as_ref().ok());
     drop(agent);
     let watched = bus.close().await;
-    if let Err(error) = workshop.close() {
-        complain(&format!("cannot remove what the run worked on: {error}"));
-    }
     if !args.json {
         // A reader that is gone wants no summary either; the exit status tells the end.
         drop(summary::print(&mut anstream::stdout(), &sums, &watched));
     }
-    Ok(conclude(ended, destination))
+    Ok(conclude(ended, destination, args.json.then_some(watched.seen.broken).flatten()))
 }
 
 /// Opens the destination, where it may block.
@@ -124,18 +179,28 @@ fn start_bus(args: &RunArgs) -> RunBus {
     }
 }
 
-/// Says how the run ended, and keeps its result if there is one.
-fn conclude(ended: Result<Applied, Ending>, destination: Destination) -> u8 {
+/// Says how the run ended. `broken` says why not every event was printed where
+/// somebody relies on that.
+fn conclude(ended: Result<Applied, Ending>, destination: &Destination, broken: Option<String>) -> u8 {
     match ended {
         Ok(applied) => {
-            let kind = if destination.is_project() { "written back to" } else { "the result is in" };
-            say(&format!("applied {}: {kind} {}", applied.plan, destination.folder().display()));
-            destination.keep();
-            0
+            say_applied(&applied.plan.to_string(), destination);
+            match broken {
+                None => 0,
+                Some(error) => {
+                    complain(&format!("the plan was applied, but not every event was printed: {error}"));
+                    EXIT_NOT_APPLIED
+                }
+            }
         }
         Err(ending) => {
             complain(&format!("not applied: {}", with_causes(&ending)));
             EXIT_NOT_APPLIED
         }
     }
+}
+
+fn say_applied(plan: &str, destination: &Destination) {
+    let kind = if destination.is_project() { "written back to" } else { "the result is in" };
+    say(&format!("applied {plan}: {kind} {}", destination.folder().display()));
 }

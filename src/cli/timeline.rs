@@ -5,7 +5,8 @@
 //! missed is said on stderr, never passed over. Text from models and tools is printed without anything that a
 //! terminal would act on, and JSON goes through the redactor.
 //!
-//! When stdout is gone (a closed pipe), printing ends in silence; the run goes on and its events are still counted.
+//! When stdout is gone (a closed pipe), printing ends in silence; the run goes on and its events are still counted. When
+//! it fails otherwise, a full disk for example, that is said on stderr and kept in [`Seen::broken`].
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
@@ -46,6 +47,8 @@ pub(crate) struct Seen {
     pub(crate) kinds: BTreeMap<String, u64>,
     /// How many events the stream missed.
     pub(crate) missed: u64,
+    /// Why printing ended early, unless the reader went away.
+    pub(crate) broken: Option<String>,
 }
 
 /// Prints events to `out` and counts them.
@@ -100,6 +103,7 @@ impl<W: Write> Printer<W> {
             self.out = None;
             if error.kind() != io::ErrorKind::BrokenPipe {
                 complain(&format!("cannot print events any more: {error}"));
+                self.seen.broken = Some(error.to_string());
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Running a command as a process group of its own, which never outlives the one who waits for it.
 //!
 //! The child has no input, the environment it is given and nothing else, and a group of its own. Its two outputs are
-//! drained to the end, of which a bounded part is kept. When the leader of the group has ended, or when the future is
+//! drained to the end; a bounded part of each is kept, with the size and the hash of the whole. When the leader of the group has ended, or when the future is
 //! dropped, the whole group is killed; what has left the group may hold the outputs open, but not for long.
 
 use std::collections::VecDeque;
@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{ChildStderr, ChildStdout};
 
 use super::blocking::blocking;
+use crate::event::Hash;
 
 /// How long the outputs may stay open after the group was killed.
 const DRAIN_AT_MOST: Duration = Duration::from_secs(1);
@@ -68,6 +69,21 @@ impl Finished {
     /// Whether a part of its output was left out.
     pub(super) fn is_cut(&self) -> bool {
         self.stdout.left_out() > 0 || self.stderr.left_out() > 0
+    }
+
+    /// How much it wrote, kept or not, in bytes.
+    pub(super) fn total(&self) -> u64 {
+        self.stdout.total.saturating_add(self.stderr.total)
+    }
+
+    /// The hash of what it wrote, kept or not: that of the one output it wrote to; else that of the hashes of both,
+    /// stdout first, since the order in which two outputs were written is not known.
+    pub(super) fn hash(&self) -> Hash {
+        match (self.stdout.total, self.stderr.total) {
+            (_, 0) => self.stdout.hash(),
+            (0, _) => self.stderr.hash(),
+            _ => Hash::of([*self.stdout.hash().as_bytes(), *self.stderr.hash().as_bytes()].concat()),
+        }
     }
 }
 
@@ -172,7 +188,7 @@ impl Drop for Group {
     }
 }
 
-/// The beginning and the end of an output.
+/// The beginning and the end of an output, and the size and the hash of the whole.
 #[derive(Debug)]
 pub(super) struct Captured {
     head: Vec<u8>,
@@ -180,11 +196,13 @@ pub(super) struct Captured {
     /// How much of each is kept.
     half: usize,
     total: u64,
+    hasher: blake3::Hasher,
 }
 
 impl Captured {
     fn new(limit: usize) -> Self {
-        Self { head: Vec::new(), tail: VecDeque::new(), half: limit / 2, total: 0 }
+        let (head, tail, hasher) = (Vec::new(), VecDeque::new(), blake3::Hasher::new());
+        Self { head, tail, half: limit / 2, total: 0, hasher }
     }
 
     /// Reads `output` to its end. An output that cannot be read any more has ended.
@@ -198,10 +216,15 @@ impl Captured {
 
     fn take(&mut self, bytes: &[u8]) {
         self.total = self.total.saturating_add(bytes.len() as u64);
+        self.hasher.update(bytes);
         let (first, rest) = bytes.split_at(bytes.len().min(self.half - self.head.len()));
         self.head.extend_from_slice(first);
         self.tail.extend(rest);
         self.tail.drain(..self.tail.len().saturating_sub(self.half));
+    }
+
+    fn hash(&self) -> Hash {
+        Hash::from_bytes(*self.hasher.finalize().as_bytes())
     }
 
     /// How many bytes between the beginning and the end are not kept.
@@ -233,6 +256,26 @@ mod tests {
             captured.take(&[byte]);
         }
         assert_eq!(captured.text(), "abcd\n[18 bytes left out]\nwxyz");
+    }
+
+    #[test]
+    fn the_hash_is_that_of_all_that_was_written() {
+        use std::os::unix::process::ExitStatusExt;
+
+        let captured = |pieces: &[&[u8]]| {
+            let mut captured = Captured::new(4);
+            pieces.iter().for_each(|piece| captured.take(piece));
+            captured
+        };
+        let hash = |stdout: &[&[u8]], stderr: &[&[u8]]| {
+            let (stdout, stderr) = (captured(stdout), captured(stderr));
+            Finished { status: ExitStatus::from_raw(0), stdout, stderr }.hash()
+        };
+        assert_eq!(hash(&[b"01234", b"56789"], &[]), Hash::of("0123456789"));
+        assert_eq!(hash(&[], &[b"0123456789"]), Hash::of("0123456789"));
+        let both = hash(&[b"0123456789"], &[b"abcdefgh"]);
+        assert_eq!(both, hash(&[b"0123", b"456789"], &[b"abcdefg", b"h"]));
+        assert_ne!(both, hash(&[b"abcdefgh"], &[b"0123456789"]));
     }
 
     #[test]

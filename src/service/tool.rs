@@ -56,7 +56,7 @@ pub use command::RunCommand;
 pub use files::{DeleteFile, ReadFile, ReplaceInFile, WriteFile};
 pub use profile::{Approval, ApprovalDecision, ApprovalQuestion, PatternError, SafetyProfile};
 pub use search::{ListFiles, SearchFiles};
-pub use spec::{Tool, ToolCall, ToolContext, ToolError, ToolOutput, ToolSpec};
+pub use spec::{Tool, ToolCall, ToolContext, ToolError, ToolOutput, ToolSpec, WholeOutput};
 
 /// The tools that come with this crate: `read_file`, `write_file`, `replace_in_file`, `list_files`, `search_files`,
 /// `delete_file` and `run_command`.

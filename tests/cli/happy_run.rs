@@ -1,7 +1,7 @@
 //! Runs that end as they should: what they print, and what they leave.
 
 use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -157,4 +157,14 @@ fn a_reader_that_goes_away_changes_nothing() {
         assert!(!stderr.contains("panicked"), "{stderr}");
         assert_eq!(fs::read(task.path("project/notes.txt")).unwrap(), b"mended\n");
     }
+}
+
+#[test]
+fn events_that_cannot_be_printed_are_told_and_fail_the_run_that_was_applied() {
+    let task = Task::small(&[mend(), says("done")]);
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let run = ended(task.command(&["--write-back", "--json"]).stdout(full));
+    run.assert_code(1);
+    run.assert_stderr("the plan was applied, but not every event was printed");
+    assert_eq!(fs::read(task.path("project/notes.txt")).unwrap(), b"mended\n");
 }

@@ -130,4 +130,5 @@ fn a_second_ctrl_c_exits_at_once() {
     assert!(line.contains("once more to exit at once"), "{line}");
     signal_to(&child, Signal::INT);
     assert_eq!(child.wait().unwrap().code(), Some(1));
+    task.assert_nothing_left();
 }

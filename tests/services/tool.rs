@@ -340,8 +340,16 @@ async fn a_path_that_leaves_the_sandbox_is_refused_and_nothing_outside_is_touche
     symlink("../../..", it.path("up")).unwrap();
     fs::write(it.path("../store/beside"), "secret\n").unwrap();
     let absolute = secret.to_str().unwrap().to_owned();
-    let paths =
-        ["../store/beside", &absolute, "link", "folder/secret", "up/x", "src/../../store/beside", "a\0b"];
+    let paths = [
+        "../store/beside",
+        &absolute,
+        "link",
+        "folder/secret",
+        "up/x",
+        "src/../../store/beside",
+        "a\0b",
+        "folder/new/deep",
+    ];
     for path in paths {
         for (tool, input) in [
             ("read_file", json!({"path": path})),
@@ -352,7 +360,7 @@ async fn a_path_that_leaves_the_sandbox_is_refused_and_nothing_outside_is_touche
             ("run_command", json!({"directory": path, "command": ["pwd"]})),
         ] {
             let failure = it.call(tool, input).await.unwrap_err();
-            if tool == "read_file" && !path.contains('\0') {
+            if matches!(tool, "read_file" | "write_file") && !path.contains('\0') {
                 assert!(failure.contains("leads out of the sandbox"), "{path}: {failure}");
             }
         }
@@ -524,6 +532,18 @@ async fn a_grandchild_that_keeps_the_output_open_does_not_hold_the_call() {
     let escaped = "setsid sleep 3 & echo free";
     let output = it.call("run_command", json!({"command": ["sh", "-c", escaped]})).await.unwrap();
     assert!(output.contains("free"));
+}
+
+#[tokio::test]
+async fn of_an_output_that_was_cut_the_whole_is_measured() {
+    let it = in_sandbox().await;
+    let script = "head -c 3000000 /dev/zero";
+    let call = ToolCall::new("run_command", json!({"command": ["sh", "-c", script]}));
+    let result = it.tools.call(call, &it.context).await.unwrap();
+    assert!(result.truncated && result.output.len() < 64 << 10, "{} bytes", result.output.len());
+    assert_eq!((result.bytes, result.hash), (3_000_000, Hash::of(vec![0; 3_000_000])));
+    let told = it.world.bus.only::<ToolCompleted>();
+    assert_eq!((told.output_bytes, told.output_hash, told.truncated), (result.bytes, result.hash, true));
 }
 
 #[tokio::test]

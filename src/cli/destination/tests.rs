@@ -58,9 +58,10 @@ fn a_copy_is_kept_only_if_the_run_committed_to_it() {
     drop(dropped);
     assert!(!folder.exists());
 
-    let kept = open(project.path(), &args(None)).unwrap();
+    let mut kept = open(project.path(), &args(None)).unwrap();
     let folder = kept.folder().to_owned();
     kept.keep();
+    drop(kept);
     assert!(folder.is_dir());
     fs::remove_dir(folder).unwrap();
 }

@@ -80,7 +80,10 @@ impl Running {
     fn completed(&mut self, output: ToolOutput, limit: usize) -> ToolResult {
         self.is_over = true;
         let mut text = output.text;
-        let (hash, bytes) = (Hash::of(&text), text.len() as u64);
+        let (bytes, hash) = match output.whole {
+            Some(whole) => (whole.bytes, whole.hash),
+            None => (text.len() as u64, Hash::of(&text)),
+        };
         let truncated = output.truncated || text.len() > limit;
         text.truncate(text.floor_char_boundary(limit));
         let duration = self.started.elapsed();

@@ -25,6 +25,10 @@ const CAPTURE: usize = 32 << 10;
 /// set to a folder of the sandbox, since two copies of a crate that share one can run each other's binaries. The group is
 /// killed when the program ends and when the call does; what left the group, by `setsid`, lives on. A program that ends
 /// with another status than 0 is a result that says so, not a failure of the tool.
+///
+/// Of each of its two outputs the first and the last 16 KiB are kept. If that leaves something out, the size that is
+/// told is that of both outputs, and the hash that of the one it wrote to; if it wrote to both, that of the BLAKE3 hash
+/// of its stdout followed by that of its stderr.
 #[derive(Clone, Debug)]
 pub struct RunCommand {
     environment: Vec<String>,
@@ -94,7 +98,11 @@ impl Tool for RunCommand {
         let invocation = invocation(access.sandbox(), input, &self.environment)?;
         let finished = run(&invocation).await.map_err(cannot("run", &invocation.program))?;
         drop(access);
-        Ok(ToolOutput::new(finished.text()).with_truncated(finished.is_cut()))
+        let output = ToolOutput::new(finished.text());
+        if finished.is_cut() {
+            return Ok(output.cut_from(finished.total(), finished.hash()));
+        }
+        Ok(output)
     }
 }
 

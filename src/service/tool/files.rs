@@ -99,9 +99,7 @@ impl Tool for WriteFile {
     async fn call(&self, context: &ToolContext, input: Value) -> Result<ToolOutput, ToolError> {
         let input: WriteInput = parse(input)?;
         writing(context, move |sandbox| {
-            if let Some(parent) = Path::new(&input.path).parent().filter(|parent| *parent != Path::new("")) {
-                sandbox.dir().create_dir_all(parent).map_err(cannot("make the folder of", &input.path))?;
-            }
+            make_folder_of(sandbox.dir(), &input.path)?;
             write_text(sandbox.dir(), &input.path, &input.content)?;
             Ok(ToolOutput::new(format!("wrote {} bytes to {}", input.content.len(), input.path)))
         })
@@ -245,6 +243,18 @@ pub(super) fn read_text(dir: &Dir, path: &str) -> Result<String, ToolError> {
     (&mut file).take(MAX_FILE_BYTES).read_to_end(&mut content).map_err(cannot("read", path))?;
     String::from_utf8(content)
         .map_err(|_not_text| ToolError::failed(format!("cannot read {path}: it is not text")))
+}
+
+/// Makes the folders that a file at `path` needs.
+fn make_folder_of(dir: &Dir, path: &str) -> Result<(), ToolError> {
+    let Some(parent) = Path::new(path).parent().filter(|parent| *parent != Path::new("")) else {
+        return Ok(());
+    };
+    let made = dir.create_dir_all(parent).map_err(|error| {
+        // Where the last of them is a link that leads out, it only says that something of the name is there.
+        dir.metadata(parent).err().filter(is_escape).unwrap_or(error)
+    });
+    made.map_err(cannot("make the folder of", path))
 }
 
 fn write_text(dir: &Dir, path: &str, text: &str) -> Result<(), ToolError> {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::event::{CallId, PlanId};
+use crate::event::{CallId, Hash, PlanId};
 use crate::service::sandbox::Sandbox;
 
 /// Something that a model may ask for.
@@ -172,18 +172,37 @@ pub struct ToolOutput {
     pub text: String,
     /// Whether the tool itself left out a part of it.
     pub truncated: bool,
+    /// What it was cut from, where the tool measured that; none for the text itself.
+    pub whole: Option<WholeOutput>,
+}
+
+/// How much an output was before its tool left out a part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WholeOutput {
+    /// How long it was, in bytes.
+    pub bytes: u64,
+    /// Its hash.
+    pub hash: Hash,
 }
 
 impl ToolOutput {
     /// A whole text.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), truncated: false }
+        Self { text: text.into(), truncated: false, whole: None }
     }
 
     /// The same, marked as not the whole.
     #[must_use]
     pub fn with_truncated(mut self, truncated: bool) -> Self {
         self.truncated = truncated;
+        self
+    }
+
+    /// The same, marked as cut from an output of that many bytes with that hash. These are told in place of the text's.
+    #[must_use]
+    pub fn cut_from(mut self, bytes: u64, hash: Hash) -> Self {
+        (self.truncated, self.whole) = (true, Some(WholeOutput { bytes, hash }));
         self
     }
 }
