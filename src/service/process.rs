@@ -264,7 +264,9 @@ mod tests {
 
         let captured = |pieces: &[&[u8]]| {
             let mut captured = Captured::new(4);
-            pieces.iter().for_each(|piece| captured.take(piece));
+            for piece in pieces {
+                captured.take(piece);
+            }
             captured
         };
         let hash = |stdout: &[&[u8]], stderr: &[&[u8]]| {
