@@ -106,6 +106,7 @@ impl GateQuestion {
 /// What a gate answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "a refusal that nobody looks at refuses nothing"]
+#[non_exhaustive]
 pub enum GateAnswer {
     /// It may go on.
     Allowed,

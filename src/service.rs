@@ -14,6 +14,7 @@ pub mod plan;
 mod process;
 pub mod sandbox;
 pub mod session;
+mod time;
 pub mod tool;
 pub mod validation;
 

@@ -160,6 +160,7 @@ impl Default for ActorLimits {
 
 /// What failing tools mean to an actor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FailurePolicy {
     /// The model is told, and may try something else.
     #[default]

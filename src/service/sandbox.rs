@@ -43,16 +43,17 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
 use self::diff::changes;
-use self::handle::{Shared, Status, Turn};
+use self::handle::{Claim, Shared, Status};
 use self::place::{open_file, open_root, parent_of};
 use self::store::Store;
 use self::tree::{CACHE_TAG, Entry, Manifest, scan};
 use super::blocking::blocking;
+use super::time::millis;
 use crate::bus::EventBus;
 use crate::emitter::{Emitter, Outbox};
 use crate::event::{PlanId, SandboxCreated, SandboxId, SandboxStrategy, Scope};
@@ -70,7 +71,7 @@ pub(super) mod tree;
 pub use checkpoint::SandboxCheckpoint;
 pub use diff::{ChangeKind, FileChange, SandboxDiff};
 pub use error::{Conflict, ConflictKind, SandboxError};
-pub use handle::{Operation, Sandbox, SandboxState, WriteAccess};
+pub use handle::{Sandbox, SandboxOperation, SandboxState, WriteAccess};
 
 const TREE: &str = "tree";
 const STORE: &str = "store";
@@ -143,7 +144,7 @@ impl SandboxService {
     /// # Cancel safety
     /// Cancel safe.
     pub async fn diff(&self, sandbox: &SandboxId) -> Result<SandboxDiff, SandboxError> {
-        self.run(sandbox, Operation::Diff, |turn, stop| compare(&turn, stop)).await
+        self.run(sandbox, SandboxOperation::Diff, |claim, stop| compare(&claim, stop)).await
     }
 
     /// Ends the sandbox and removes everything of it.
@@ -156,18 +157,18 @@ impl SandboxService {
     /// Dropped, it goes on to its end.
     pub async fn close(&self, sandbox: &SandboxId) -> Result<(), SandboxError> {
         let service = self.clone();
-        self.run(sandbox, Operation::Close, move |turn, _stop| service.remove(turn)).await
+        self.run(sandbox, SandboxOperation::Close, move |claim, _stop| service.remove(claim)).await
     }
 
     /// Runs an operation that nothing else may run beside, where it may block.
     async fn run<T: Send + 'static>(
         &self,
         sandbox: &SandboxId,
-        operation: Operation,
-        work: impl FnOnce(Turn, &CancellationToken) -> Result<T, SandboxError> + Send + 'static,
+        operation: SandboxOperation,
+        work: impl FnOnce(Claim, &CancellationToken) -> Result<T, SandboxError> + Send + 'static,
     ) -> Result<T, SandboxError> {
-        let turn = self.get(sandbox)?.begin(operation)?;
-        blocking(move |stop| work(turn, stop)).await
+        let claim = self.get(sandbox)?.begin(operation)?;
+        blocking(move |stop| work(claim, stop)).await
     }
 
     fn open(&self) -> std::sync::MutexGuard<'_, HashMap<SandboxId, Sandbox>> {
@@ -188,7 +189,7 @@ impl SandboxService {
         let emitter = self.inner.emitter.clone();
         let made = copy(&id, plan, project, &folder, (emitter, stop)).and_then(|made| {
             if stop.is_cancelled() {
-                return Err(SandboxError::Cancelled { sandbox_id: id, operation: Operation::Create });
+                return Err(SandboxError::Cancelled { sandbox_id: id, operation: SandboxOperation::Create });
             }
             Ok(made)
         });
@@ -202,12 +203,12 @@ impl SandboxService {
         Ok(sandbox)
     }
 
-    fn remove(&self, turn: Turn) -> Result<(), SandboxError> {
-        let sandbox = turn.sandbox.clone();
+    fn remove(&self, claim: Claim) -> Result<(), SandboxError> {
+        let sandbox = claim.sandbox.clone();
         let folder = &sandbox.shared.folder;
         std::fs::remove_dir_all(folder).map_err(SandboxError::io("remove", folder))?;
         self.open().remove(sandbox.id());
-        turn.finish(|status, _silent| status.state = SandboxState::Closed);
+        claim.finish(|status, _silent| status.state = SandboxState::Closed);
         Ok(())
     }
 }
@@ -264,7 +265,7 @@ fn copy(
     let tree = open_root(&folder.join(TREE)).map_err(SandboxError::io("open", folder))?;
     let taken_in = |file: &mut _| store.put(file).map(|put| (put.hash, put.bytes));
     let base = scan(&project_dir, &Manifest::new(), stop, taken_in)
-        .map_err(SandboxError::walk(id, Operation::Create))?;
+        .map_err(SandboxError::walk(id, SandboxOperation::Create))?;
     let nothing = Manifest::new();
     apply::apply(&tree, &store, &changes(&nothing, &base))
         .map_err(|error| checkpoint::not_applied(error, &folder.join(TREE)))?;
@@ -273,9 +274,9 @@ fn copy(
     Ok(Shared { id, plan, project, project_dir, folder, tree, store, base, status })
 }
 
-fn compare(turn: &Turn, stop: &CancellationToken) -> Result<SandboxDiff, SandboxError> {
-    let shared = &turn.sandbox.shared;
-    let now = checkpoint::scan_tree(turn, stop)?;
+fn compare(claim: &Claim, stop: &CancellationToken) -> Result<SandboxDiff, SandboxError> {
+    let shared = &claim.sandbox.shared;
+    let now = checkpoint::scan_tree(claim, stop)?;
     let read = |path: &Path, _hash: &_| {
         let mut content = Vec::new();
         let (dir, name) = parent_of(&shared.tree, path)?;
@@ -296,9 +297,4 @@ fn size_of(manifest: &Manifest) -> (u64, u64) {
         Entry::Link { .. } => (files + 1, bytes),
         Entry::Directory { .. } => (files, bytes),
     })
-}
-
-/// Whole milliseconds.
-pub(super) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

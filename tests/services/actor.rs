@@ -200,9 +200,11 @@ async fn a_model_that_fails_panics_or_says_nothing_ends_the_loop() {
 async fn a_limit_that_is_reached_escalates_and_says_which() {
     let reads = || asks(&[("c", "read_file", json!({"path": "a.txt"})), ("d", "list_files", json!({}))]);
     let usual = ActorLimits::default();
-    let two = NonZeroU32::new(2).unwrap();
+    let (one, two) = (NonZeroU32::MIN, NonZeroU32::new(2).unwrap());
     let limits = [
+        (ActorLimits { max_iterations: one, ..usual }, EscalationReason::MaxIterations, "1 iteration", 1),
         (ActorLimits { max_iterations: two, ..usual }, EscalationReason::MaxIterations, "2 iterations", 2),
+        (ActorLimits { max_tool_calls: 1, ..usual }, EscalationReason::MaxToolCalls, "1 call of a tool", 1),
         (ActorLimits { max_tool_calls: 3, ..usual }, EscalationReason::MaxToolCalls, "3 calls of tools", 2),
     ];
     for (limits, reason, limit, iterations) in limits {

@@ -10,7 +10,7 @@ use agentbus::event::{
     SandboxStrategy, Scope,
 };
 use agentbus::service::sandbox::{
-    ChangeKind, Conflict, ConflictKind, Operation, Sandbox, SandboxError, SandboxService, SandboxState,
+    ChangeKind, Conflict, ConflictKind, Sandbox, SandboxError, SandboxOperation, SandboxService, SandboxState,
 };
 
 use crate::support::{World, write};
@@ -30,7 +30,7 @@ fn names(path: &Path) -> Vec<String> {
     names
 }
 
-fn state_error(error: &SandboxError) -> Option<(SandboxState, Operation)> {
+fn state_error(error: &SandboxError) -> Option<(SandboxState, SandboxOperation)> {
     match error {
         SandboxError::State { state, operation, .. } => Some((*state, *operation)),
         _ => None,
@@ -272,7 +272,7 @@ async fn a_rollback_undoes_everything_and_the_sandbox_can_become_active_again() 
     assert_eq!(told.reason, "it was wrong");
     assert_eq!(sandbox.state(), SandboxState::RolledBack);
     let again = world.sandboxes.rollback(sandbox.id(), "again").await.unwrap_err();
-    assert_eq!(state_error(&again), Some((SandboxState::RolledBack, Operation::RollBack)));
+    assert_eq!(state_error(&again), Some((SandboxState::RolledBack, SandboxOperation::RollBack)));
     write(&sandbox, "a.txt", "changed again");
     assert_eq!(sandbox.state(), SandboxState::Active);
     world.sandboxes.commit(sandbox.id()).await.unwrap();
@@ -336,12 +336,12 @@ async fn a_move_that_the_state_does_not_allow_is_refused() {
     let sandbox = world.sandbox().await;
     let id = sandbox.id();
     let refused = world.sandboxes.commit(id).await.unwrap_err();
-    assert_eq!(state_error(&refused), Some((SandboxState::Created, Operation::Commit)));
+    assert_eq!(state_error(&refused), Some((SandboxState::Created, SandboxOperation::Commit)));
     let refused = world.sandboxes.rollback(id, "nothing").await.unwrap_err();
-    assert_eq!(state_error(&refused), Some((SandboxState::Created, Operation::RollBack)));
+    assert_eq!(state_error(&refused), Some((SandboxState::Created, SandboxOperation::RollBack)));
     write(&sandbox, "a.txt", "x");
     let refused = world.sandboxes.close(id).await.unwrap_err();
-    assert_eq!(state_error(&refused), Some((SandboxState::Active, Operation::Close)));
+    assert_eq!(state_error(&refused), Some((SandboxState::Active, SandboxOperation::Close)));
     assert!(refused.to_string().contains("commit it or roll it back first"), "{refused}");
     world.sandboxes.commit(id).await.unwrap();
     for refused in [
@@ -367,7 +367,7 @@ async fn while_somebody_writes_everything_else_waits_its_turn() {
     let first: Sandbox = sandbox.clone();
     let (one, two) = (first.write_access().unwrap(), sandbox.write_access().unwrap());
     let busy = world.sandboxes.commit(sandbox.id()).await.unwrap_err();
-    assert!(matches!(busy, SandboxError::Busy { running: Operation::Write, .. }), "{busy}");
+    assert!(matches!(busy, SandboxError::Busy { running: SandboxOperation::Write, .. }), "{busy}");
     drop(one);
     assert!(world.sandboxes.diff(sandbox.id()).await.is_err());
     drop(two);

@@ -20,7 +20,7 @@ use crate::event::{
     Scope, Text, Usd,
 };
 use crate::service::budget::{BudgetError, Reservation};
-use crate::service::sandbox::millis;
+use crate::service::time::millis;
 use crate::service::tool::{ToolCall, ToolContext, ToolFailure, ToolResult, ToolSpec, panic_text};
 
 /// Why a loop ends.
@@ -167,7 +167,7 @@ impl ActorRuntime {
             return Err(End::cancelled());
         }
         if run.report.iterations >= limits.max_iterations.get() {
-            let limit = format!("{} iterations", limits.max_iterations);
+            let limit = counted(limits.max_iterations.get(), "iteration", "iterations");
             return Err(End::Limit(EscalationReason::MaxIterations, limit));
         }
         let reservation = run.reserve()?;
@@ -191,7 +191,7 @@ impl ActorRuntime {
         }
         let asked = u32::try_from(tool_calls.len()).unwrap_or(u32::MAX);
         if run.report.tool_calls.saturating_add(asked) > limits.max_tool_calls {
-            let limit = format!("{} calls of tools", limits.max_tool_calls);
+            let limit = counted(limits.max_tool_calls, "call of a tool", "calls of tools");
             return Err(End::Limit(EscalationReason::MaxToolCalls, limit));
         }
         self.call_tools(run, context, tools, tool_calls).await
@@ -256,7 +256,10 @@ impl Running {
     fn check_policy(&self) -> Result<(), End> {
         match self.actor.failure_policy {
             FailurePolicy::StopAfter(most) if self.failures_in_a_row >= most.get() => {
-                let message = format!("{} calls of tools failed one after the other", self.failures_in_a_row);
+                let message = match self.failures_in_a_row {
+                    1 => "a call of a tool failed".to_owned(),
+                    calls => format!("{calls} calls of tools failed one after the other"),
+                };
                 Err(End::Failed(ActorErrorKind::Policy, message))
             }
             FailurePolicy::StopAfter(_) | FailurePolicy::GoOn => Ok(()),
@@ -338,6 +341,11 @@ fn shown(result: ToolResult) -> String {
 
 fn told(failure: &ToolFailure) -> String {
     format!("error ({}): {}", failure.kind, failure.message)
+}
+
+/// A number with what it counts.
+fn counted(number: u32, one: &str, more: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { more })
 }
 
 /// What a budget allows, with its unit.

@@ -1,13 +1,13 @@
 //! What a plan can do next: the whole state machine as one table, and the facts that tell of each move.
 
 use std::fmt;
-use std::time::Duration;
 
 use super::{ApplySummary, Fact, Plan, PlanError};
 use crate::event::{
     Brief, PlanApplied, PlanCancelled, PlanErrorKind, PlanErrored, PlanPhase, PlanPhaseChanged, PlanState,
     PlanStateChanged,
 };
+use crate::service::time::millis;
 
 /// What can be asked of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -172,7 +172,7 @@ fn special(plan: &Plan, ask: Ask) -> Option<Fact> {
             done.lines_added,
             done.lines_removed,
             done.validations_passed,
-            whole_millis(done.duration),
+            millis(done.duration),
         )),
         Ask::Fail { error, kind } => {
             Fact::Errored(PlanErrored::new(revision, plan.phase, error, kind, plan.attempt))
@@ -182,8 +182,4 @@ fn special(plan: &Plan, ask: Ask) -> Option<Fact> {
         }
         _ => return None,
     })
-}
-
-fn whole_millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

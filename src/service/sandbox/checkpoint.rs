@@ -10,7 +10,7 @@ use super::SandboxService;
 use super::apply::{ApplyError, apply};
 use super::diff::{Change, changes};
 use super::error::SandboxError;
-use super::handle::{Operation, Sandbox, SandboxState, Turn};
+use super::handle::{Claim, Sandbox, SandboxOperation, SandboxState};
 use super::place::{open_file, parent_of};
 use super::tree::{Entry, Manifest, hash_file, scan};
 use crate::event::{
@@ -54,7 +54,7 @@ impl SandboxService {
         reason: impl Into<Brief>,
     ) -> Result<SandboxCheckpoint, SandboxError> {
         let reason = reason.into();
-        self.run(sandbox, Operation::Checkpoint, move |turn, stop| make(turn, reason, stop)).await
+        self.run(sandbox, SandboxOperation::Checkpoint, move |claim, stop| make(claim, reason, stop)).await
     }
 
     /// Puts the sandbox back to a checkpoint; it is active afterwards.
@@ -66,7 +66,8 @@ impl SandboxService {
     /// Dropped, it has changed nothing, or goes on to its end.
     pub async fn restore(&self, sandbox: &SandboxId, checkpoint: &CheckpointId) -> Result<(), SandboxError> {
         let checkpoint = checkpoint.clone();
-        self.run(sandbox, Operation::Restore, move |turn, stop| restore(turn, checkpoint, stop)).await
+        self.run(sandbox, SandboxOperation::Restore, move |claim, stop| restore(claim, checkpoint, stop))
+            .await
     }
 
     /// Undoes everything that was written in the sandbox.
@@ -78,7 +79,8 @@ impl SandboxService {
     /// Dropped, it has changed nothing, or goes on to its end.
     pub async fn rollback(&self, sandbox: &SandboxId, reason: impl Into<Brief>) -> Result<(), SandboxError> {
         let reason = reason.into();
-        self.run(sandbox, Operation::RollBack, move |turn, stop| roll_back(turn, reason, None, stop)).await
+        self.run(sandbox, SandboxOperation::RollBack, move |claim, stop| roll_back(claim, reason, None, stop))
+            .await
     }
 
     /// Undoes what was written in the sandbox since a checkpoint.
@@ -95,8 +97,8 @@ impl SandboxService {
         reason: impl Into<Brief>,
     ) -> Result<(), SandboxError> {
         let (checkpoint, reason) = (checkpoint.clone(), reason.into());
-        let work = move |turn, stop: &_| roll_back(turn, reason, Some(checkpoint), stop);
-        self.run(sandbox, Operation::RollBack, work).await
+        let work = move |claim, stop: &_| roll_back(claim, reason, Some(checkpoint), stop);
+        self.run(sandbox, SandboxOperation::RollBack, work).await
     }
 
     /// The checkpoints of a sandbox, oldest first.
@@ -117,19 +119,19 @@ impl SandboxService {
     /// # Cancel safety
     /// Dropped, it goes on to its end.
     pub async fn prune(&self, sandbox: &SandboxId, keep: usize) -> Result<usize, SandboxError> {
-        self.run(sandbox, Operation::Prune, move |turn, _stop| prune(turn, keep)).await
+        self.run(sandbox, SandboxOperation::Prune, move |claim, _stop| prune(claim, keep)).await
     }
 }
 
-fn make(turn: Turn, reason: Brief, stop: &CancellationToken) -> Result<SandboxCheckpoint, SandboxError> {
-    let sandbox = turn.sandbox.clone();
-    let manifest = scan_tree(&turn, stop)?;
+fn make(claim: Claim, reason: Brief, stop: &CancellationToken) -> Result<SandboxCheckpoint, SandboxError> {
+    let sandbox = claim.sandbox.clone();
+    let manifest = scan_tree(&claim, stop)?;
     let different = changes(&sandbox.shared.base, &manifest);
     let files = different.iter().filter(|c| c.leaf_before().or(c.leaf_after()).is_some()).map(|_| 1).sum();
     let new_bytes = store_contents(&sandbox, &different)?;
     let id = CheckpointId::generate();
     let facts = SandboxCheckpoint { id, reason, created: Timestamp::now(), files, new_bytes };
-    turn.finish(|status, changes| {
+    claim.finish(|status, changes| {
         status.checkpoints.push(Checkpoint { facts: facts.clone(), manifest });
         changes.emit_in(&status.scope, || {
             CheckpointCreated::new(
@@ -144,16 +146,16 @@ fn make(turn: Turn, reason: Brief, stop: &CancellationToken) -> Result<SandboxCh
     Ok(facts)
 }
 
-fn restore(turn: Turn, checkpoint: CheckpointId, stop: &CancellationToken) -> Result<(), SandboxError> {
-    let sandbox = turn.sandbox.clone();
+fn restore(claim: Claim, checkpoint: CheckpointId, stop: &CancellationToken) -> Result<(), SandboxError> {
+    let sandbox = claim.sandbox.clone();
     let target = manifest_of(&sandbox, &checkpoint)?;
-    let now = scan_tree(&turn, stop)?;
+    let now = scan_tree(&claim, stop)?;
     let back = changes(&now, &target);
     apply_to_tree(&sandbox, &back)?;
     let restored = back.iter().filter(|change| change.leaf_after().is_some()).map(|_| 1).sum();
     let removed = back.iter().filter(|c| c.leaf_before().is_some() && c.leaf_after().is_none());
     let removed = removed.map(|_| 1).sum();
-    turn.finish(|status, changes| {
+    claim.finish(|status, changes| {
         status.state = SandboxState::Active;
         let details = || CheckpointRestored::new(checkpoint, sandbox.id(), restored, removed);
         changes.emit_in(&status.scope, details);
@@ -162,19 +164,19 @@ fn restore(turn: Turn, checkpoint: CheckpointId, stop: &CancellationToken) -> Re
 }
 
 fn roll_back(
-    turn: Turn,
+    claim: Claim,
     reason: Brief,
     to: Option<CheckpointId>,
     stop: &CancellationToken,
 ) -> Result<(), SandboxError> {
-    let sandbox = turn.sandbox.clone();
+    let sandbox = claim.sandbox.clone();
     let checkpoint = to.as_ref().map(|id| manifest_of(&sandbox, id)).transpose()?;
-    let now = scan_tree(&turn, stop)?;
+    let now = scan_tree(&claim, stop)?;
     let back = changes(&now, checkpoint.as_ref().unwrap_or(&sandbox.shared.base));
-    turn.require_change(!back.is_empty())?;
+    claim.require_change(!back.is_empty())?;
     apply_to_tree(&sandbox, &back)?;
     let reverted = back.iter().filter(|c| c.leaf_before().or(c.leaf_after()).is_some()).map(|_| 1).sum();
-    turn.finish(|status, changes| {
+    claim.finish(|status, changes| {
         status.state = SandboxState::RolledBack;
         changes.emit_in(&status.scope, || {
             let mut details = SandboxRolledBack::new(sandbox.id(), reason, reverted);
@@ -185,9 +187,9 @@ fn roll_back(
     Ok(())
 }
 
-fn prune(turn: Turn, keep: usize) -> Result<usize, SandboxError> {
-    let sandbox = turn.sandbox.clone();
-    let (forgotten, needed) = turn.sandbox.shared.status.change(|status, _silent| {
+fn prune(claim: Claim, keep: usize) -> Result<usize, SandboxError> {
+    let sandbox = claim.sandbox.clone();
+    let (forgotten, needed) = claim.sandbox.shared.status.change(|status, _silent| {
         let forgotten = status.checkpoints.len().saturating_sub(keep);
         status.checkpoints.drain(..forgotten);
         let manifests = status.checkpoints.iter().map(|checkpoint| &checkpoint.manifest);
@@ -196,7 +198,7 @@ fn prune(turn: Turn, keep: usize) -> Result<usize, SandboxError> {
     });
     let needed = needed.into_iter().chain(sandbox.shared.base.values().filter_map(hash_of)).collect();
     sandbox.shared.store.retain(&needed).map_err(SandboxError::io("prune", &sandbox.store_path()))?;
-    turn.finish(|_status, _silent| ());
+    claim.finish(|_status, _silent| ());
     Ok(forgotten)
 }
 
@@ -219,9 +221,9 @@ fn manifest_of(sandbox: &Sandbox, checkpoint: &CheckpointId) -> Result<Manifest,
 }
 
 /// What stands in the tree now.
-pub(super) fn scan_tree(turn: &Turn, stop: &CancellationToken) -> Result<Manifest, SandboxError> {
-    let shared = &turn.sandbox.shared;
-    scan(&shared.tree, &shared.base, stop, hash_file).map_err(turn.walk_error())
+pub(super) fn scan_tree(claim: &Claim, stop: &CancellationToken) -> Result<Manifest, SandboxError> {
+    let shared = &claim.sandbox.shared;
+    scan(&shared.tree, &shared.base, stop, hash_file).map_err(claim.walk_error())
 }
 
 /// Stores what these changes bring, from the tree, and returns how many bytes that took. A file that is not any more

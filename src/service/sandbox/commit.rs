@@ -13,10 +13,11 @@ use super::apply::apply;
 use super::checkpoint::{not_applied, scan_tree, store_contents};
 use super::diff::{Change, SandboxDiff, changes, diff};
 use super::error::{Conflict, ConflictKind, SandboxError};
-use super::handle::{Operation, SandboxState, Turn};
+use super::handle::{Claim, SandboxOperation, SandboxState};
 use super::place::{open_dir, parent_of};
 use super::tree::{entry_at, entry_in};
 use crate::event::{SandboxCommitted, SandboxId};
+use crate::service::time::millis;
 
 impl SandboxService {
     /// Writes what is different in the sandbox to its project: everything, or nothing.
@@ -31,17 +32,17 @@ impl SandboxService {
     /// # Cancel safety
     /// Dropped, it has changed nothing, or goes on to its end.
     pub async fn commit(&self, sandbox: &SandboxId) -> Result<SandboxDiff, SandboxError> {
-        self.run(sandbox, Operation::Commit, commit).await
+        self.run(sandbox, SandboxOperation::Commit, commit).await
     }
 }
 
-fn commit(turn: Turn, stop: &CancellationToken) -> Result<SandboxDiff, SandboxError> {
+fn commit(claim: Claim, stop: &CancellationToken) -> Result<SandboxDiff, SandboxError> {
     let started = Instant::now();
-    let sandbox = turn.sandbox.clone();
+    let sandbox = claim.sandbox.clone();
     let shared = &sandbox.shared;
-    let now = scan_tree(&turn, stop)?;
+    let now = scan_tree(&claim, stop)?;
     let wanted = changes(&shared.base, &now);
-    turn.require_change(!wanted.is_empty())?;
+    claim.require_change(!wanted.is_empty())?;
     let outstanding = outstanding(&shared.project_dir, &wanted)
         .map_err(|(path, source)| SandboxError::Io {
             doing: "read",
@@ -53,10 +54,10 @@ fn commit(turn: Turn, stop: &CancellationToken) -> Result<SandboxDiff, SandboxEr
     let diff = diff(&wanted, &shared.store, |_path, hash| shared.store.read(hash))
         .map_err(|(path, source)| SandboxError::Io { doing: "compare", path, source })?;
     if stop.is_cancelled() {
-        return Err(SandboxError::Cancelled { sandbox_id: sandbox.id().clone(), operation: turn.operation });
+        return Err(SandboxError::Cancelled { sandbox_id: sandbox.id().clone(), operation: claim.operation });
     }
     apply(&shared.project_dir, &shared.store, &outstanding).map_err(|e| not_applied(e, &shared.project))?;
-    turn.finish(|status, changes| {
+    claim.finish(|status, changes| {
         status.state = SandboxState::Committed;
         changes.emit_in(&status.scope, || committed(sandbox.id(), &diff, started));
     });
@@ -71,7 +72,7 @@ fn committed(sandbox: &SandboxId, diff: &SandboxDiff, started: Instant) -> Sandb
         diff.files_removed(),
         diff.lines_added(),
         diff.lines_removed(),
-        super::millis(started.elapsed()),
+        millis(started.elapsed()),
     )
 }
 

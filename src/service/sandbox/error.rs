@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::handle::{Operation, SandboxState};
+use super::handle::{SandboxOperation, SandboxState};
 use super::tree::WalkError;
 use crate::event::{CheckpointId, SandboxId, SandboxStrategy};
 
@@ -43,7 +43,7 @@ pub enum SandboxError {
         /// The state it is in.
         state: SandboxState,
         /// What was asked for.
-        operation: Operation,
+        operation: SandboxOperation,
         /// What can be done instead.
         way_out: &'static str,
     },
@@ -55,9 +55,9 @@ pub enum SandboxError {
         /// The sandbox.
         sandbox_id: SandboxId,
         /// What was asked for.
-        operation: Operation,
+        operation: SandboxOperation,
         /// What is being done.
-        running: Operation,
+        running: SandboxOperation,
     },
     /// The project changed meanwhile where the sandbox did. Nothing was written.
     #[error("cannot commit sandbox {sandbox_id}: {} changed in the project meanwhile: {}",
@@ -94,7 +94,7 @@ pub enum SandboxError {
         /// The sandbox.
         sandbox_id: SandboxId,
         /// What was asked for.
-        operation: Operation,
+        operation: SandboxOperation,
     },
 }
 
@@ -106,7 +106,10 @@ impl SandboxError {
     }
 
     /// What a failed walk means to `operation`.
-    pub(super) fn walk(sandbox_id: &SandboxId, operation: Operation) -> impl FnOnce(WalkError) -> Self {
+    pub(super) fn walk(
+        sandbox_id: &SandboxId,
+        operation: SandboxOperation,
+    ) -> impl FnOnce(WalkError) -> Self {
         let sandbox_id = sandbox_id.clone();
         move |error| match error {
             WalkError::Stopped => Self::Cancelled { sandbox_id, operation },

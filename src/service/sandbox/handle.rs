@@ -15,6 +15,7 @@ use crate::event::{PlanId, SandboxId, Scope};
 
 /// Where a sandbox is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SandboxState {
     /// It was made; nothing was written in it yet.
     Created,
@@ -43,7 +44,7 @@ impl fmt::Display for SandboxState {
 /// What can be done to a sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Operation {
+pub enum SandboxOperation {
     /// Its making.
     Create,
     /// A write in it, or a command that may write.
@@ -64,7 +65,7 @@ pub enum Operation {
     Close,
 }
 
-impl fmt::Display for Operation {
+impl fmt::Display for SandboxOperation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Create => "create",
@@ -80,7 +81,7 @@ impl fmt::Display for Operation {
     }
 }
 
-impl Operation {
+impl SandboxOperation {
     /// What can be done instead in that state; none if the operation is allowed.
     fn refusal(self, state: SandboxState) -> Option<&'static str> {
         match (state, self) {
@@ -143,7 +144,7 @@ enum Activity {
     /// So many writers, at least one.
     Writing(usize),
     /// One operation that nothing else may run beside.
-    Exclusive(Operation),
+    Exclusive(SandboxOperation),
 }
 
 impl Sandbox {
@@ -193,11 +194,11 @@ impl Sandbox {
     /// [`SandboxError::State`] if it is committed or closed, [`SandboxError::Busy`] while another operation runs.
     pub fn write_access(&self) -> Result<WriteAccess, SandboxError> {
         self.shared.status.change(|status, _silent| {
-            self.check(status, Operation::Write)?;
+            self.check(status, SandboxOperation::Write)?;
             status.activity = match status.activity {
                 Activity::Idle => Activity::Writing(1),
                 Activity::Writing(writers) => Activity::Writing(writers + 1),
-                Activity::Exclusive(running) => return Err(self.busy(Operation::Write, running)),
+                Activity::Exclusive(running) => return Err(self.busy(SandboxOperation::Write, running)),
             };
             status.state = SandboxState::Active;
             Ok(WriteAccess { sandbox: self.clone() })
@@ -205,30 +206,35 @@ impl Sandbox {
     }
 
     /// Begins an operation that nothing else may run beside.
-    pub(super) fn begin(&self, operation: Operation) -> Result<Turn, SandboxError> {
+    pub(super) fn begin(&self, operation: SandboxOperation) -> Result<Claim, SandboxError> {
         self.shared.status.change(|status, _silent| {
             self.check(status, operation)?;
             match status.activity {
                 Activity::Idle => status.activity = Activity::Exclusive(operation),
-                Activity::Writing(_) => return Err(self.busy(operation, Operation::Write)),
+                Activity::Writing(_) => return Err(self.busy(operation, SandboxOperation::Write)),
                 Activity::Exclusive(running) => return Err(self.busy(operation, running)),
             }
-            Ok(Turn { sandbox: self.clone(), operation, is_over: false })
+            Ok(Claim { sandbox: self.clone(), operation, is_over: false })
         })
     }
 
-    fn check(&self, status: &Status, operation: Operation) -> Result<(), SandboxError> {
+    fn check(&self, status: &Status, operation: SandboxOperation) -> Result<(), SandboxError> {
         match operation.refusal(status.state) {
             None => Ok(()),
             Some(way_out) => Err(self.refused(status.state, operation, way_out)),
         }
     }
 
-    fn refused(&self, state: SandboxState, operation: Operation, way_out: &'static str) -> SandboxError {
+    fn refused(
+        &self,
+        state: SandboxState,
+        operation: SandboxOperation,
+        way_out: &'static str,
+    ) -> SandboxError {
         SandboxError::State { sandbox_id: self.id().clone(), state, operation, way_out }
     }
 
-    fn busy(&self, operation: Operation, running: Operation) -> SandboxError {
+    fn busy(&self, operation: SandboxOperation, running: SandboxOperation) -> SandboxError {
         SandboxError::Busy { sandbox_id: self.id().clone(), operation, running }
     }
 }
@@ -260,13 +266,13 @@ impl Drop for WriteAccess {
 }
 
 /// One exclusive operation, until it is finished or dropped.
-pub(super) struct Turn {
+pub(super) struct Claim {
     pub(super) sandbox: Sandbox,
-    pub(super) operation: Operation,
+    pub(super) operation: SandboxOperation,
     is_over: bool,
 }
 
-impl Turn {
+impl Claim {
     /// Ends the operation with the change that it made.
     pub(super) fn finish<R>(mut self, change: impl FnOnce(&mut Status, &mut Changes<'_>) -> R) -> R {
         self.is_over = true;
@@ -291,7 +297,7 @@ impl Turn {
     }
 }
 
-impl Drop for Turn {
+impl Drop for Claim {
     fn drop(&mut self) {
         if !self.is_over {
             self.sandbox.shared.status.change(|status, _silent| status.activity = Activity::Idle);

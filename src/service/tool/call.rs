@@ -15,7 +15,7 @@ use crate::emitter::Emitter;
 use crate::event::{
     CallId, Hash, Scope, ToolCompleted, ToolErrorKind, ToolErrored, ToolInvoked, ToolRetried,
 };
-use crate::service::sandbox::millis;
+use crate::service::time::millis;
 
 /// How long an attempt that was ended may take to be gone.
 const END_AT_MOST: Duration = Duration::from_secs(1);

@@ -85,6 +85,7 @@ pub trait Validator: fmt::Debug + Send + Sync {
 
 /// What a check by code says.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Verdict {
     /// Yes.
     Passed,

@@ -14,7 +14,7 @@ use super::{ValidationOptions, ValidationPipeline};
 use crate::emitter::Emitter;
 use crate::event::{Few, RunId, Scope, ValidationFailed, ValidationPassed, ValidationStarted};
 use crate::service::process::{DEFAULT_ENVIRONMENT, Invocation, run};
-use crate::service::sandbox::millis;
+use crate::service::time::millis;
 use crate::service::tool::panic_text;
 
 /// A run from its start on. Dropped before its end, it tells what it has, and that the others could not say.
