@@ -50,7 +50,7 @@ impl Tool for ReadFile {
         let parameters = json!({
             "type": "object",
             "properties": {
-                "path": {"type": "string", "description": "path relative to the project"},
+                "path": file_path(),
                 "first_line": {"type": "integer", "description": "where to begin, from 1"},
                 "lines": {"type": "integer", "description": "how many lines to read"},
             },
@@ -87,7 +87,7 @@ impl Tool for WriteFile {
         let parameters = json!({
             "type": "object",
             "properties": {
-                "path": {"type": "string", "description": "path relative to the project"},
+                "path": file_path(),
                 "content": {"type": "string", "description": "the whole new content"},
             },
             "required": ["path", "content"],
@@ -122,7 +122,7 @@ impl Tool for ReplaceInFile {
         let parameters = json!({
             "type": "object",
             "properties": {
-                "path": {"type": "string", "description": "path relative to the project"},
+                "path": file_path(),
                 "old": {"type": "string", "description": "the text to replace; it must occur exactly once"},
                 "new": {"type": "string", "description": "the text to put in its place"},
                 "all": {"type": "boolean", "description": "replace every occurrence instead"},
@@ -166,7 +166,7 @@ impl Tool for DeleteFile {
     fn spec(&self) -> ToolSpec {
         let parameters = json!({
             "type": "object",
-            "properties": {"path": {"type": "string", "description": "path relative to the project"}},
+            "properties": {"path": file_path()},
             "required": ["path"],
             "additionalProperties": false,
         });
@@ -181,6 +181,11 @@ impl Tool for DeleteFile {
         })
         .await
     }
+}
+
+/// The schema of the path of one file.
+fn file_path() -> Value {
+    json!({"type": "string", "description": "path relative to the project"})
 }
 
 /// The input of a tool as its own type.

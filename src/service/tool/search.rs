@@ -58,8 +58,8 @@ impl Tool for ListFiles {
         let parameters = json!({
             "type": "object",
             "properties": {
-                "path": {"type": "string", "description": "a folder relative to the project; all of it if left out"},
-                "glob": {"type": "string", "description": "only paths that match, such as src/**/*.rs"},
+                "path": folder_path(),
+                "glob": path_glob(),
                 "max": {"type": "integer", "description": "how many at most"},
             },
             "additionalProperties": false,
@@ -111,8 +111,8 @@ impl Tool for SearchFiles {
                 "pattern": {"type": "string", "description": "the text to look for"},
                 "regex": {"type": "boolean", "description": "the pattern is a regular expression"},
                 "ignore_case": {"type": "boolean", "description": "upper and lower case are the same"},
-                "path": {"type": "string", "description": "a folder relative to the project; all of it if left out"},
-                "glob": {"type": "string", "description": "only paths that match, such as src/**/*.rs"},
+                "path": folder_path(),
+                "glob": path_glob(),
                 "max": {"type": "integer", "description": "how many matches at most"},
             },
             "required": ["pattern"],
@@ -159,6 +159,16 @@ fn search(found: &Found<'_>, pattern: &Regex, output: &mut Bounded) -> io::Resul
         }
     }
     Ok(ControlFlow::Continue(()))
+}
+
+/// The schema of the folder to look over.
+fn folder_path() -> Value {
+    json!({"type": "string", "description": "a folder relative to the project; all of it if left out"})
+}
+
+/// The schema of the pattern that paths must match.
+fn path_glob() -> Value {
+    json!({"type": "string", "description": "only paths that match, such as src/**/*.rs"})
 }
 
 fn compile(input: &SearchInput) -> Result<Regex, ToolError> {

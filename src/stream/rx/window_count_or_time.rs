@@ -38,14 +38,20 @@ impl<S: Stream> Rx<S> {
     /// # }
     /// ```
     pub fn window_count_or_time(self, count: impl Count, duration: Duration) -> Rx<WindowCountOrTime<S>> {
-        Rx::new(WindowCountOrTime {
-            upstream: Upstream::new(self.stream),
-            count: count.at_least_one(),
+        Rx::new(WindowCountOrTime::new(self.stream, count.at_least_one(), duration))
+    }
+}
+
+impl<S: Stream> WindowCountOrTime<S> {
+    pub(super) fn new(source: S, count: NonZeroUsize, duration: Duration) -> Self {
+        Self {
+            upstream: Upstream::new(source),
+            count,
             period: period(duration),
             held: Some(Vec::new()),
             tick: None,
             alarm: Alarm::unset(),
-        })
+        }
     }
 }
 
@@ -54,11 +60,11 @@ pin_project! {
     #[must_use = "streams do nothing unless polled"]
     pub struct WindowCountOrTime<S: Stream> {
         #[pin]
-        upstream: Upstream<S>,
+        pub(super) upstream: Upstream<S>,
         count: NonZeroUsize,
-        period: Duration,
+        pub(super) period: Duration,
         // None once the last list is yielded.
-        held: Option<Vec<S::Item>>,
+        pub(super) held: Option<Vec<S::Item>>,
         // When the list begun is due; none before the first poll.
         tick: Option<Instant>,
         alarm: Alarm,

@@ -1,18 +1,16 @@
 //! [`Rx::window_time`].
 
 use std::fmt;
-use std::mem;
+use std::num::NonZeroUsize;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
-use tokio::time::Instant;
 use tokio_stream::Stream;
 
 use super::Rx;
-use super::alarm::{Alarm, later, next_tick, period};
-use super::upstream::{Step, Upstream};
+use super::window_count_or_time::WindowCountOrTime;
 
 impl<S: Stream> Rx<S> {
     /// Yields, at the end of each period, the items that came in it; an empty list for one without items.
@@ -36,13 +34,7 @@ impl<S: Stream> Rx<S> {
     /// # }
     /// ```
     pub fn window_time(self, duration: Duration) -> Rx<WindowTime<S>> {
-        Rx::new(WindowTime {
-            upstream: Upstream::new(self.stream),
-            period: period(duration),
-            held: Some(Vec::new()),
-            tick: None,
-            alarm: Alarm::unset(),
-        })
+        Rx::new(WindowTime { windows: WindowCountOrTime::new(self.stream, NonZeroUsize::MAX, duration) })
     }
 }
 
@@ -50,14 +42,9 @@ pin_project! {
     /// Items in lists, one for each period: see [`Rx::window_time`].
     #[must_use = "streams do nothing unless polled"]
     pub struct WindowTime<S: Stream> {
+        // Of a length that no list can have more than.
         #[pin]
-        upstream: Upstream<S>,
-        period: Duration,
-        // None once the last list is yielded.
-        held: Option<Vec<S::Item>>,
-        // The end of this period; none before the first poll.
-        tick: Option<Instant>,
-        alarm: Alarm,
+        windows: WindowCountOrTime<S>,
     }
 }
 
@@ -65,35 +52,20 @@ impl<S: Stream> Stream for WindowTime<S> {
     type Item = Vec<S::Item>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Vec<S::Item>>> {
-        let mut this = self.project();
-        let Some(held) = this.held else {
-            return Poll::Ready(None);
-        };
-        let tick = *this.tick.get_or_insert_with(|| later(Instant::now(), *this.period));
-        this.alarm.set(tick);
-        let lull = loop {
-            match this.upstream.as_mut().step(cx) {
-                Step::Item(item) => held.push(item),
-                Step::End => return Poll::Ready(this.held.take()),
-                Step::Lull(lull) => break lull,
-            }
-        };
-        ready!(this.alarm.poll(cx, lull));
-        *this.tick = Some(next_tick(tick, *this.period));
-        Poll::Ready(Some(mem::take(held)))
+        self.project().windows.poll_next(cx)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        if self.held.is_some() { (1, None) } else { (0, Some(0)) }
+        if self.windows.held.is_some() { (1, None) } else { (0, Some(0)) }
     }
 }
 
 impl<S: Stream + fmt::Debug> fmt::Debug for WindowTime<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WindowTime")
-            .field("source", &self.upstream)
-            .field("period", &self.period)
-            .field("held", &self.held.as_ref().map(Vec::len))
+            .field("source", &self.windows.upstream)
+            .field("period", &self.windows.period)
+            .field("held", &self.windows.held.as_ref().map(Vec::len))
             .finish_non_exhaustive()
     }
 }
