@@ -20,6 +20,15 @@ Feature: Budgets
     Then nothing is told
     And plan "mend" has spent 0 and reserved 0
 
+  Scenario: What is only reserved is not warned of, its cost is
+    Given plan "mend" may spend 10
+    When 9 is reserved for plan "mend"
+    Then nothing is told
+    When the reservation is settled at 8
+    Then exactly this is told
+      | event          | spent_usd | limit_usd |
+      | budget.warning | 8         | 10        |
+
   Scenario: A reservation that does not fit is refused, and that is told
     Given plan "mend" may spend 10
     And 7.5 was reserved for plan "mend"

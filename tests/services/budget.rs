@@ -74,7 +74,8 @@ impl Account {
     }
 }
 
-type Told = (EventType, Text, i128);
+/// The kind, the tier, what is spent and, where the event says so, what is reserved besides.
+type Told = (EventType, Text, i128, Option<i128>);
 
 #[derive(Debug, Default)]
 struct World {
@@ -92,12 +93,13 @@ impl World {
 
     fn warn(&mut self, at: usize) {
         if self.accounts[at].warns() {
-            self.told.push((EventType::BudgetWarning, tier(at).scope_id(), self.accounts[at].spent));
+            self.told.push((EventType::BudgetWarning, tier(at).scope_id(), self.accounts[at].spent, None));
         }
     }
 
-    fn exceed(&mut self, at: usize, spent: i128) {
-        self.told.push((EventType::BudgetExceeded, tier(at).scope_id(), spent));
+    fn exceed(&mut self, at: usize, spent: i128, reserved: i128) {
+        let besides = (reserved > 0).then_some(reserved);
+        self.told.push((EventType::BudgetExceeded, tier(at).scope_id(), spent, besides));
     }
 
     fn reserve(&mut self, bits: u8, amount: i64) -> bool {
@@ -107,7 +109,7 @@ impl World {
         let wide = i128::from(amount);
         let over: Vec<_> = tiers(bits).filter(|at| self.accounts[*at].is_over_with(wide)).collect();
         for at in &over {
-            self.exceed(*at, self.accounts[*at].spent);
+            self.exceed(*at, self.accounts[*at].spent, self.accounts[*at].reserved);
         }
         if !over.is_empty() {
             return false;
@@ -126,11 +128,12 @@ impl World {
         for at in tiers(bits) {
             let account = &mut self.accounts[at];
             account.reserved -= i128::from(freed);
-            let (spent, over) = (account.spent, cost > 0 && account.is_over_with(i128::from(cost)));
+            let (spent, reserved) = (account.spent, account.reserved);
+            let over = cost > 0 && account.is_over_with(i128::from(cost));
             account.spent += i128::from(cost);
             self.warn(at);
             if over {
-                self.exceed(at, spent);
+                self.exceed(at, spent, reserved);
             }
         }
         true
@@ -206,12 +209,14 @@ fn act(budgets: &BudgetService, held: &mut Vec<Reservation>, world: &mut World, 
 
 fn told(bus: &RecordingEventBus) -> Vec<Told> {
     let events = bus.events().into_iter().map(|event| {
-        let (scope_id, held) = match (event.details::<BudgetWarning>(), event.details::<BudgetExceeded>()) {
-            (Some(told), _) => (told.scope_id.clone(), told.spent_usd),
-            (_, Some(told)) => (told.scope_id.clone(), told.spent_usd),
-            _ => panic!("{event:?}"),
-        };
-        (event.event_type(), scope_id, i128::from(held.as_micros()))
+        let (scope_id, spent, reserved) =
+            match (event.details::<BudgetWarning>(), event.details::<BudgetExceeded>()) {
+                (Some(told), _) => (told.scope_id.clone(), told.spent_usd, None),
+                (_, Some(told)) => (told.scope_id.clone(), told.spent_usd, told.reserved_usd),
+                _ => panic!("{event:?}"),
+            };
+        let micros = |amount: Usd| i128::from(amount.as_micros());
+        (event.event_type(), scope_id, micros(spent), reserved.map(micros))
     });
     events.collect()
 }

@@ -253,10 +253,14 @@ fn budget_warning(budget: &BudgetWarning) -> String {
 }
 
 fn budget_exceeded(budget: &BudgetExceeded) -> String {
-    format!(
+    let what = format!(
         "{}: {} USD more does not fit, {} of {} is spent",
         budget.tier, budget.requested_usd, budget.spent_usd, budget.limit_usd
-    )
+    );
+    match budget.reserved_usd {
+        Some(reserved) => format!("{what} and {reserved} reserved"),
+        None => what,
+    }
 }
 
 fn because(what: String, reason: Option<&str>) -> String {
