@@ -1,5 +1,6 @@
 //! The ledger's columns, each against an independent count.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -75,6 +76,64 @@ struct Reader {
     stream: EventStream,
     filter: u8,
     count: Count,
+    model: Model,
+}
+
+/// What the rings of the test hold: chatter, and what is critical.
+const CAPACITIES: [usize; 2] = [4, 1];
+
+/// A stream as the design describes it: two bounded lanes, read in the order of turns, and its account.
+#[derive(Default)]
+struct Model {
+    /// Unread events of each lane: their turn, and whether they pass the filter.
+    lanes: [VecDeque<(u64, bool)>; 2],
+    /// Overrun in each lane and not yet told.
+    lost: [u64; 2],
+    /// It found nothing when it last read: what does not pass moves it on at once.
+    waits: bool,
+    filtered: u64,
+    overrun: u64,
+}
+
+impl Model {
+    fn offer(&mut self, turn: u64, critical: bool, passes: bool) {
+        if self.waits && !passes {
+            self.filtered += 1;
+            return;
+        }
+        self.waits = false;
+        let lane = usize::from(critical);
+        if self.lanes[lane].len() == CAPACITIES[lane] {
+            self.lanes[lane].pop_front();
+            self.lost[lane] += 1;
+            self.overrun += 1;
+        }
+        self.lanes[lane].push_back((turn, passes));
+    }
+
+    fn read(&mut self, at_most: usize) {
+        let mut taken = 0;
+        while taken < at_most {
+            let heads = self.lanes.iter().enumerate();
+            let heads = heads.filter_map(|(lane, unread)| unread.front().map(|(turn, _)| (*turn, lane)));
+            let Some((_, lane)) = heads.min() else {
+                self.waits = taken == 0;
+                return;
+            };
+            if std::mem::take(&mut self.lost[lane]) > 0 {
+                taken += 1;
+                continue;
+            }
+            match self.lanes[lane].pop_front() {
+                Some((_, true)) => taken += 1,
+                _ => self.filtered += 1,
+            }
+        }
+    }
+
+    fn pending(&self) -> u64 {
+        self.lanes.iter().map(|unread| unread.len() as u64).sum()
+    }
 }
 
 struct Handler {
@@ -92,12 +151,15 @@ struct Run {
     handlers: Vec<Handler>,
     /// Offered to those who are gone.
     departed: u64,
+    /// Waiting for those who are gone when they went.
+    abandoned: u64,
+    turn: u64,
 }
 
 impl Run {
     fn new() -> Self {
         let bus = ReactiveEventBus::builder().capacity(4).id_capacity(4).build();
-        Self { bus, readers: Vec::new(), handlers: Vec::new(), departed: 0 }
+        Self { bus, readers: Vec::new(), handlers: Vec::new(), departed: 0, abandoned: 0, turn: 0 }
     }
 
     fn emit(&mut self, critical: bool, plan: u8) {
@@ -107,7 +169,11 @@ impl Run {
             DomainEvent::new(SessionCreated::new(false))
         };
         self.bus.emit(event.with_plan_id(plan.to_string()));
+        self.turn += 1;
         for reader in &mut self.readers {
+            if is_on_route(reader.filter, critical, plan) {
+                reader.model.offer(self.turn, critical, passes(reader.filter, critical, plan));
+            }
             reader.count.offered += u64::from(is_on_route(reader.filter, critical, plan));
             reader.count.passing += u64::from(passes(reader.filter, critical, plan));
         }
@@ -137,6 +203,7 @@ impl Run {
 
     fn read(&mut self, place: usize, at_most: usize) {
         let Some(reader) = self.readers.get_mut(place) else { return };
+        reader.model.read(at_most);
         let waker = std::task::Waker::noop();
         let next = std::pin::pin!(reader.stream.next_many(at_most));
         let poll = Future::poll(next, &mut std::task::Context::from_waker(waker));
@@ -155,11 +222,18 @@ impl Run {
             Step::Emit { critical, plan } => self.emit(critical, plan),
             Step::OpenStream { filter: number } => {
                 let stream = self.bus.stream(filter(number));
-                self.readers.push(Reader { stream, filter: number, count: Count::default() });
+                self.readers.push(Reader {
+                    stream,
+                    filter: number,
+                    count: Count::default(),
+                    model: Model::default(),
+                });
             }
             Step::Read { stream, at_most } => self.read(stream, at_most),
             Step::DropStream { stream } if stream < self.readers.len() => {
-                self.departed += self.readers.remove(stream).count.offered;
+                let gone = self.readers.remove(stream);
+                self.departed += gone.count.offered;
+                self.abandoned += gone.model.pending();
             }
             Step::Subscribe { filter, panics } => self.subscribe(filter, panics),
             Step::Unsubscribe { handler } if handler < self.handlers.len() => {
@@ -173,9 +247,14 @@ impl Run {
     fn check(&self) {
         let ledger: Ledger = self.bus.ledger();
         assert!(ledger.is_balanced(), "{ledger:#?}");
-        assert_eq!(ledger.departed.offered, self.departed);
-        let mut streams: Vec<_> =
-            self.readers.iter().map(|reader| (reader.count.offered, reader.count.delivered)).collect();
+        assert_eq!((ledger.departed.offered, ledger.departed.abandoned), (self.departed, self.abandoned));
+        let mut streams: Vec<_> = self
+            .readers
+            .iter()
+            .map(|Reader { count, model, .. }| {
+                (count.offered, count.delivered, model.filtered, model.overrun, model.pending())
+            })
+            .collect();
         let mut handlers: Vec<_> = self
             .handlers
             .iter()
@@ -189,7 +268,7 @@ impl Run {
         let (mut stream_rows, mut handler_rows) = (Vec::new(), Vec::new());
         for row in &ledger.rows {
             if row.kind == agentbus::bus::SubscriberKind::Stream {
-                stream_rows.push((row.offered, row.delivered));
+                stream_rows.push((row.offered, row.delivered, row.filtered, row.overrun, row.pending));
             } else {
                 handler_rows.push((row.offered, row.delivered, row.failed, row.filtered));
             }

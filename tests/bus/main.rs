@@ -1,6 +1,10 @@
 //! The bus from outside: the contract over every implementation, order, loss, the ledger, nesting, shutdown.
 
-#![expect(clippy::unwrap_used, reason = "the helpers of a test fail as it does, by a panic")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "the helpers of a test fail as it does, by a panic"
+)]
 
 mod contract;
 mod foreign;
