@@ -6,6 +6,7 @@ pub mod event;
 pub mod filter;
 #[cfg(feature = "agent")]
 pub mod gate;
+pub mod journal;
 pub mod redact;
 #[cfg(feature = "agent")]
 pub mod service;

@@ -1,0 +1,126 @@
+//! [`FileSystem`]: a directory on disk.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use super::{Open, Storage, StorageFile};
+
+/// A directory of the file system.
+#[derive(Clone, Debug)]
+pub struct FileSystem {
+    root: PathBuf,
+}
+
+impl FileSystem {
+    /// The directory of that path; it need not exist yet.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Its path.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+}
+
+impl Storage for FileSystem {
+    fn open(&self, name: &str, how: Open) -> io::Result<Box<dyn StorageFile>> {
+        let path = self.root.join(name);
+        let mut options = OpenOptions::new();
+        match how {
+            Open::Read => options.read(true),
+            Open::Append => options.read(true).append(true),
+            Open::Create => options.read(true).append(true).create_new(true),
+            Open::Lock => options.read(true).append(true).create(true),
+        };
+        let file = options.open(&path)?;
+        let meta = file.metadata()?;
+        if !meta.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+        }
+        Ok(Box::new(OnDisk { file, path, id: (meta.dev(), meta.ino()) }))
+    }
+
+    fn list(&self, folder: &str) -> io::Result<Vec<String>> {
+        // A name that is no UTF-8 is none of ours.
+        let name = |entry: io::Result<fs::DirEntry>| entry.map(|entry| entry.file_name().into_string().ok());
+        fs::read_dir(self.root.join(folder))?.filter_map(|entry| name(entry).transpose()).collect()
+    }
+
+    fn create_folder(&self, name: &str) -> io::Result<()> {
+        let path = self.root.join(name);
+        match fs::create_dir(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+            done => done,
+        }
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.root.join(from), self.root.join(to))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.root.join(name))
+    }
+
+    fn sync_folder(&self, name: &str) -> io::Result<()> {
+        File::open(self.root.join(name))?.sync_all()
+    }
+
+    fn boot(&self) -> Option<String> {
+        let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(id.trim().to_owned()).filter(|id| !id.is_empty())
+    }
+}
+
+#[derive(Debug)]
+struct OnDisk {
+    file: File,
+    path: PathBuf,
+    /// Device and inode: while it is open, no other file has them.
+    id: (u64, u64),
+}
+
+impl StorageFile for OnDisk {
+    fn read_at(&self, into: &mut [u8], at: u64) -> io::Result<usize> {
+        self.file.read_at(into, at)
+    }
+
+    fn append(&self, bytes: &[u8]) -> io::Result<usize> {
+        io::Write::write(&mut &self.file, bytes)
+    }
+
+    fn cut(&self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.file.metadata().map(|meta| meta.len())
+    }
+
+    fn is_current(&self) -> io::Result<bool> {
+        match fs::symlink_metadata(&self.path) {
+            Ok(meta) => Ok((meta.dev(), meta.ino()) == self.id),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn try_lock(&self) -> io::Result<bool> {
+        match self.file.try_lock() {
+            Ok(()) => Ok(true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn unlock(&self) -> io::Result<()> {
+        self.file.unlock()
+    }
+}
