@@ -44,6 +44,9 @@ pub enum LineFault {
     /// Its position is not behind that of the line before it.
     #[error("the position is not behind that of the line before")]
     Backward,
+    /// Its position leaves a gap that neither its chain nor the line behind it bears out.
+    #[error("the position leaves a gap that the lines around it contradict")]
+    Unproven,
     /// What stands between is no event. `column` counts bytes from 1, `None` where it is not known.
     #[error("the line holds no event{}", column.map(|at| format!(", the fault is at column {at}")).unwrap_or_default())]
     NoEvent {

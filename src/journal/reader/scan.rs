@@ -1,0 +1,196 @@
+//! [`Scan`]: the lines of a journal, segment after segment.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+
+use super::lines::{Found, Lines};
+use super::sequence::{Sequence, Verdict};
+use crate::journal::layout;
+use crate::journal::line::LineFault;
+use crate::journal::position::Position;
+use crate::journal::record::{ReadError, Unreadable};
+use crate::journal::storage::{Open, Storage};
+
+/// The lines of a journal from a place on, without a look at what they hold.
+#[derive(Debug)]
+pub(super) struct Scan {
+    storage: Arc<dyn Storage>,
+    /// Where it is; `None` before the first segment.
+    segment: Option<Segment>,
+    /// The first positions of the segments behind it, as they were listed last.
+    behind: VecDeque<Position>,
+    sequence: Sequence,
+    /// A line that is to be judged again, and where it begins.
+    again: Option<(u64, Found)>,
+}
+
+/// A segment that is open.
+#[derive(Debug)]
+pub(super) struct Segment {
+    first: Position,
+    file: String,
+    lines: Lines,
+}
+
+/// What comes next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A line in its place: [`Scan::line`].
+    Line {
+        /// Its position.
+        position: Position,
+        /// Where it begins in its file, in bytes.
+        at: u64,
+    },
+    /// A line that is none.
+    Unreadable(Unreadable),
+    /// Lines up to that position are gone.
+    Removed(Position),
+    /// A line that is not asked for.
+    Passed,
+    /// There is no more, now.
+    End,
+}
+
+impl Segment {
+    /// Opens a segment; `None` if it is gone.
+    pub(super) fn open(storage: &dyn Storage, first: Position) -> Result<Option<Self>, ReadError> {
+        let file = layout::segment(first);
+        match storage.open(&file, Open::Read) {
+            Ok(opened) => Ok(Some(Self { first, file, lines: Lines::new(opened, 0) })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(ReadError::Read { file, source }),
+        }
+    }
+
+    fn failed(&self, source: io::Error) -> ReadError {
+        ReadError::Read { file: self.file.clone(), source }
+    }
+}
+
+/// The first positions of all segments there are, ascending.
+pub(super) fn list(storage: &dyn Storage) -> Result<Vec<Position>, ReadError> {
+    let failed = |source| ReadError::Read { file: layout::SEGMENTS.to_owned(), source };
+    let names = match storage.list(layout::SEGMENTS) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        listed => listed.map_err(failed)?,
+    };
+    let mut firsts: Vec<_> = names.iter().filter_map(|name| layout::segment_first(name)).collect();
+    firsts.sort_unstable();
+    Ok(firsts)
+}
+
+impl Scan {
+    /// Of what stands behind `after`.
+    pub(super) fn new(storage: Arc<dyn Storage>, after: Option<Position>) -> Self {
+        Self { storage, segment: None, behind: VecDeque::new(), sequence: Sequence::new(after), again: None }
+    }
+
+    /// The line of the last [`Step::Line`].
+    pub(super) fn line(&self) -> &[u8] {
+        self.segment.as_ref().map_or(&[], |segment| segment.lines.line())
+    }
+
+    /// What tells that the line found last, at that place, cannot be read.
+    pub(super) fn unreadable(&self, after: Option<Position>, at: u64, fault: LineFault) -> Unreadable {
+        let file = self.segment.as_ref().map(|segment| segment.file.clone()).unwrap_or_default();
+        Unreadable { after, file, at, fault }
+    }
+
+    /// The position of the last line in its place.
+    pub(super) fn previous(&self) -> Option<Position> {
+        self.sequence.previous()
+    }
+
+    /// Goes one step.
+    pub(super) fn step(&mut self) -> Result<Step, ReadError> {
+        if let Some((at, found)) = self.again.take() {
+            return self.judge(at, found);
+        }
+        let Some(segment) = &mut self.segment else { return self.begin() };
+        match segment.lines.advance() {
+            Ok(Some((at, found))) => self.judge(at, found),
+            Ok(None) => self.leave(),
+            Err(source) => Err(segment.failed(source)),
+        }
+    }
+
+    /// Judges the line found at that place. One at fault is read again before it is told: it may have been read while
+    /// it was cut away and written anew.
+    fn judge(&mut self, at: u64, found: Found) -> Result<Step, ReadError> {
+        let Some(segment) = &mut self.segment else { return Ok(Step::End) };
+        let mut found = Some(found);
+        let mut is_read_again = false;
+        while let Some(kind) = found {
+            let line = segment.lines.line();
+            let fault = match kind {
+                Found::TooLong => LineFault::TooLong,
+                Found::Line => match self.sequence.judge(line, segment.lines.ahead()) {
+                    Verdict::Wanted(position) => return Ok(Step::Line { position, at }),
+                    Verdict::Passed => return Ok(Step::Passed),
+                    Verdict::Missing(through) => {
+                        self.again = Some((at, kind));
+                        return Ok(self.removed(through));
+                    }
+                    Verdict::Fault(fault) => fault,
+                },
+            };
+            if is_read_again || kind == Found::TooLong {
+                self.sequence.pass(if kind == Found::Line { line } else { &[] });
+                return Ok(Step::Unreadable(self.unreadable(self.sequence.previous(), at, fault)));
+            }
+            found =
+                segment.lines.read_again().map_err(|source| segment.failed(source))?.map(|(_, found)| found);
+            is_read_again = true;
+        }
+        Ok(Step::Passed)
+    }
+
+    fn removed(&mut self, through: Position) -> Step {
+        if self.sequence.tell_removed(through) { Step::Removed(through) } else { Step::Passed }
+    }
+
+    /// Opens the segment in which reading begins.
+    fn begin(&mut self) -> Result<Step, ReadError> {
+        let firsts = list(&*self.storage)?;
+        let after = self.sequence.floor();
+        let next = after.and_then(Position::next).unwrap_or(Position::FIRST);
+        let place = firsts.partition_point(|first| *first <= next).saturating_sub(1);
+        self.behind = firsts.into_iter().skip(place).collect();
+        let Some(first) = self.open_next()? else { return Ok(Step::End) };
+        let gone = first.previous().filter(|gone| after.is_some() && *gone >= next);
+        Ok(gone.map_or(Step::Passed, |through| self.removed(through)))
+    }
+
+    /// Goes on behind the last line of a segment.
+    fn leave(&mut self) -> Result<Step, ReadError> {
+        let Some(segment) = &self.segment else { return Ok(Step::End) };
+        let Some(next) = self.behind.front().copied() else {
+            // Lines may have come to this one before the next was begun: it is read to its end once more.
+            self.behind = list(&*self.storage)?.into_iter().filter(|first| *first > segment.first).collect();
+            let Some(next) = self.behind.front() else { return Ok(Step::End) };
+            self.sequence.set_next_first(*next);
+            return Ok(Step::Passed);
+        };
+        let (at, after) = (segment.lines.place(), self.sequence.previous());
+        let is_torn = segment.lines.file().len().map_err(|source| segment.failed(source))? > at;
+        // If nothing is missing before the next segment, what is torn was written again there.
+        let told = (is_torn && after.map_or(Some(Position::FIRST), Position::next) < Some(next))
+            .then(|| self.unreadable(after, at, LineFault::NoChain));
+        self.open_next()?;
+        Ok(told.map_or(Step::Passed, Step::Unreadable))
+    }
+
+    /// Opens the next segment that is still there.
+    fn open_next(&mut self) -> Result<Option<Position>, ReadError> {
+        while let Some(first) = self.behind.pop_front() {
+            if let Some(segment) = Segment::open(&*self.storage, first)? {
+                self.sequence.enter(first, self.behind.front().copied());
+                self.segment = Some(segment);
+                return Ok(Some(first));
+            }
+        }
+        Ok(None)
+    }
+}

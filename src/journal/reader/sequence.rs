@@ -1,0 +1,141 @@
+//! [`Sequence`]: which lines stand in their place.
+
+use crate::event::Hash;
+use crate::journal::chain;
+use crate::journal::line::{self, ENDING_BYTES, LineFault};
+use crate::journal::position::Position;
+
+/// Judges lines by their positions, in the order in which they stand.
+///
+/// A position that is not the next one is believed if the chain bears it out, or if the line behind it goes on from
+/// there: else one damaged digit would make all lines behind it look as if they went back.
+#[derive(Clone, Debug)]
+pub(super) struct Sequence {
+    /// The greatest position known: lines up to it were given before or are not asked for.
+    floor: Option<Position>,
+    /// Whether a line was judged: before that, nothing can be missing.
+    has_begun: bool,
+    /// That of the last line in its place in this segment; at its start the one before its first.
+    previous: Option<Position>,
+    /// The chain behind the line before, if its ending was whole.
+    chain: Option<Hash>,
+    /// The first position of this segment, if it leaves a gap, as long as none of its lines was judged.
+    entered: Option<Position>,
+    /// The first position of the next segment, once there is one: those from it on are left over from a write that
+    /// was taken back and written again there.
+    next_first: Option<Position>,
+}
+
+/// What is to be done with a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is asked for.
+    Wanted(Position),
+    /// It was given before, is not asked for or is left over.
+    Passed,
+    /// Lines up to that position are missing before it; it is to be judged again.
+    Missing(Position),
+    /// It is in no order.
+    Fault(LineFault),
+}
+
+impl Sequence {
+    /// Of what stands behind that position.
+    pub(super) fn new(floor: Option<Position>) -> Self {
+        Self { floor, has_begun: false, previous: None, chain: None, entered: None, next_first: None }
+    }
+
+    /// The greatest position known.
+    pub(super) fn floor(&self) -> Option<Position> {
+        self.floor
+    }
+
+    /// The position of the last line in its place.
+    pub(super) fn previous(&self) -> Option<Position> {
+        self.previous
+    }
+
+    /// The segment with that first position begins, and `next_first` the one behind it.
+    pub(super) fn enter(&mut self, first: Position, next_first: Option<Position>) {
+        let next = self.previous.map_or(Position::FIRST, |previous| previous.next().unwrap_or(previous));
+        self.entered = (self.has_begun && first > next).then_some(first);
+        if first < next {
+            self.chain = None;
+        }
+        (self.previous, self.next_first) = (first.previous(), next_first);
+    }
+
+    /// A segment was begun behind the present one.
+    pub(super) fn set_next_first(&mut self, next_first: Position) {
+        self.next_first = Some(next_first);
+    }
+
+    /// The place behind a line of this segment whose position and chain are known.
+    pub(super) fn resume_behind(&mut self, previous: Position, chain: Hash) {
+        (self.has_begun, self.previous, self.chain, self.entered) = (true, Some(previous), Some(chain), None);
+    }
+
+    /// The file was cut: lines may come again.
+    pub(super) fn restart(&mut self, first: Position) {
+        (self.previous, self.chain) = (first.previous(), None);
+    }
+
+    /// Judges a line; `ahead` is what is known of the one behind it. What is at fault has to be [passed](Self::pass).
+    pub(super) fn judge(&mut self, bytes: &[u8], ahead: &[u8]) -> Verdict {
+        let Some(position) = line::position(bytes) else {
+            return Verdict::Fault(LineFault::NoPosition);
+        };
+        if let Some(first) = self.entered.take()
+            && !self.is_borne_out(bytes)
+        {
+            self.chain = None;
+            return Verdict::Missing(first.previous().unwrap_or(first));
+        }
+        if Some(position) <= self.previous {
+            return Verdict::Fault(LineFault::Backward);
+        }
+        if !self.is_next(position) && self.is_refuted(position, ahead) && !self.is_borne_out(bytes) {
+            return Verdict::Fault(LineFault::Unproven);
+        }
+        if self.next_first.is_some_and(|next| position >= next) {
+            return Verdict::Passed;
+        }
+        let Some(chain) = line::chain_of(bytes) else {
+            return Verdict::Fault(LineFault::NoChain);
+        };
+        (self.has_begun, self.previous, self.chain) = (true, Some(position), Some(chain));
+        if Some(position) <= self.floor {
+            return Verdict::Passed;
+        }
+        self.floor = Some(position);
+        Verdict::Wanted(position)
+    }
+
+    /// Goes on behind a line that is at fault.
+    pub(super) fn pass(&mut self, bytes: &[u8]) {
+        (self.has_begun, self.chain) = (true, line::chain_of(bytes));
+    }
+
+    /// Whether lines up to that position have not been told as gone; they are now.
+    pub(super) fn tell_removed(&mut self, through: Position) -> bool {
+        let is_new = Some(through) > self.floor;
+        self.floor = self.floor.max(Some(through));
+        is_new
+    }
+
+    fn is_next(&self, position: Position) -> bool {
+        position.previous() == self.previous
+    }
+
+    /// Whether the chain of a line follows from the one before it.
+    fn is_borne_out(&self, bytes: &[u8]) -> bool {
+        let leaf = bytes.len().checked_sub(ENDING_BYTES).and_then(|len| bytes.get(..len));
+        let (Some(previous), Some(leaf)) = (&self.chain, leaf) else { return false };
+        line::chain_of(bytes) == Some(chain::link(previous, leaf))
+    }
+
+    /// Whether the line behind goes on from a place before that position.
+    fn is_refuted(&self, position: Position, ahead: &[u8]) -> bool {
+        line::position(ahead).is_some_and(|next| Some(next) > self.previous && next <= position)
+    }
+}
