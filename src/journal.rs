@@ -8,6 +8,7 @@ mod position;
 mod reader;
 mod record;
 pub mod storage;
+pub(crate) mod tail;
 
 pub use line::{LineFault, MAX_LINE_BYTES};
 pub use manifest::ManifestError;

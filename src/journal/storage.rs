@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::Path;
 
 mod file_system;
 mod replace;
@@ -56,6 +57,12 @@ pub trait Storage: fmt::Debug + Send + Sync {
 
     /// A text that changes when the machine restarts; `None` if it cannot be told.
     fn boot(&self) -> Option<String>;
+
+    /// Where it is in the file system, if what is written to it is to be seen there: followers have the system tell
+    /// them of it. Elsewhere they look every 5 ms.
+    fn directory(&self) -> Option<&Path> {
+        None
+    }
 }
 
 /// An open file of a [`Storage`]. Dropping it closes it and gives up its lock.
