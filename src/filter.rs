@@ -50,6 +50,7 @@ use crate::event::text::read_text;
 use crate::event::{Category, CorrelationId, DomainEvent, EventType, PlanId, SessionId, Severity, Text};
 
 mod error;
+mod history;
 mod parse;
 mod term;
 #[cfg(test)]
@@ -57,6 +58,7 @@ mod tests;
 mod types;
 
 pub use error::FilterError;
+pub(crate) use history::History;
 pub use parse::{MAX_FILTER_BYTES, MAX_FILTER_VALUES};
 use term::{Term, Test};
 pub(crate) use types::TypeSet;
@@ -92,11 +94,21 @@ impl Filter {
     /// Of `under` it knows what `event` tells by itself; see [`Filter::needs_history`].
     #[inline]
     pub fn matches(&self, event: &DomainEvent) -> bool {
+        self.holds(event, None)
+    }
+
+    /// Whether it holds for `event`, which `history` has learned last.
+    pub(crate) fn matches_in(&self, event: &DomainEvent, history: &History) -> bool {
+        self.holds(event, Some(history))
+    }
+
+    #[inline]
+    fn holds(&self, event: &DomainEvent, history: Option<&History>) -> bool {
         let kind = event.event_type();
         if !self.reach.may.contains(kind) {
             return false;
         }
-        self.reach.sure.contains(kind) || self.terms.iter().all(|term| term.holds(event))
+        self.reach.sure.contains(kind) || self.terms.iter().all(|term| term.holds(event, history))
     }
 
     /// Whether one event does not tell enough: with `under`, what caused it and that in turn must be known.

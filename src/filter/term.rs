@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::event::{Category, CorrelationId, DomainEvent, PlanId, SessionId, Severity, Text};
 
+use super::history::History;
 use super::types::{Pattern, Reach, TypeSet};
 
 /// A term: a test, or its opposite.
@@ -91,8 +92,8 @@ impl Term {
         if self.excluded { reach.not() } else { reach }
     }
 
-    pub(super) fn holds(&self, event: &DomainEvent) -> bool {
-        self.test.holds(event) != self.excluded
+    pub(super) fn holds(&self, event: &DomainEvent, history: Option<&History>) -> bool {
+        self.test.holds(event, history) != self.excluded
     }
 }
 
@@ -114,7 +115,7 @@ impl Test {
         }
     }
 
-    fn holds(&self, event: &DomainEvent) -> bool {
+    fn holds(&self, event: &DomainEvent, history: Option<&History>) -> bool {
         fn has<T: PartialEq>(values: &[T], actual: Option<&T>) -> bool {
             actual.is_some_and(|actual| values.contains(actual))
         }
@@ -133,7 +134,9 @@ impl Test {
             Self::Project(names) => has(names, event.project_name()),
             Self::User(names) => has(names, event.user_identity()),
             Self::Correlation(ids) => ids.contains(event.correlation_id()),
-            Self::Under(ids) => ids.iter().any(|id| is_plainly_under(id, event)),
+            Self::Under(ids) => ids.iter().any(|id| {
+                history.map_or_else(|| is_plainly_under(id, event), |history| history.is_under(id, event))
+            }),
         }
     }
 }
@@ -146,7 +149,7 @@ fn reach_of_traits(known: TypeSet, asked: usize, are: usize) -> Reach {
 
 /// What one event tells by itself of lying under `id`: it is about that plan or its tree, or that event is its
 /// cause.
-fn is_plainly_under(id: &PlanId, event: &DomainEvent) -> bool {
+pub(super) fn is_plainly_under(id: &PlanId, event: &DomainEvent) -> bool {
     event.root_plan_id() == Some(id)
         || event.plan_id() == Some(id)
         || event.causation_id().is_some_and(|cause| PlanId::from(cause) == *id)

@@ -396,7 +396,7 @@ proptest! {
             read("ab.cd"),
         ];
         let event = &events[kind];
-        prop_assert_eq!(filter.matches(event), filter.terms.iter().all(|term| term.holds(event)));
+        prop_assert_eq!(filter.matches(event), filter.terms.iter().all(|term| term.holds(event, None)));
         if !filter.type_set().contains(event.event_type()) {
             prop_assert!(!filter.matches(event));
         } else if filter.is_types_only() {
