@@ -109,17 +109,35 @@ impl Redactor {
     /// # Errors
     /// `serde_json`'s, if custom details have no JSON form.
     pub fn event_json(&self, event: &DomainEvent) -> Result<String, serde_json::Error> {
-        let line = serde_json::to_string(event)?;
-        let Some(rules) = &self.rules else { return Ok(line) };
+        let mut line = Vec::new();
+        self.write_event_json(event, &mut line)?;
+        Ok(String::from_utf8(line).expect("serde_json writes UTF-8"))
+    }
+
+    /// Appends what [`Redactor::event_json`] gives to `into`; whether anything was masked. After an error part of it
+    /// may stand there.
+    pub(crate) fn write_event_json(
+        &self,
+        event: &DomainEvent,
+        into: &mut Vec<u8>,
+    ) -> Result<bool, serde_json::Error> {
+        let start = into.len();
+        serde_json::to_writer(&mut *into, event)?;
+        let Some(rules) = &self.rules else { return Ok(false) };
+        let line = into.get(start..).and_then(|line| std::str::from_utf8(line).ok());
+        let line = line.expect("serde_json writes UTF-8");
         let is_custom = matches!(event.payload(), Payload::Custom(_));
         let has_own_keys =
             is_custom || event.attributes().next().is_some() || event.unknown_keys().next().is_some();
-        if !has_own_keys && !rules.text.may_mask_json(&line) {
-            return Ok(line);
+        if !has_own_keys && !rules.text.may_mask_json(line) {
+            return Ok(false);
         }
-        let scan = Scan::new(&rules.text, &line);
+        let scan = Scan::new(&rules.text, line);
         let scan = if is_custom { scan } else { scan.of_known_event() };
-        Ok(scan.run().unwrap_or(line))
+        let Some(masked) = scan.run() else { return Ok(false) };
+        into.truncate(start);
+        into.extend_from_slice(masked.as_bytes());
+        Ok(true)
     }
 }
 

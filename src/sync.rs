@@ -12,7 +12,7 @@ pub(crate) use tokio::sync::Notify;
 #[cfg(not(shuttle))]
 pub(crate) use std::{
     sync::{
-        Mutex, MutexGuard,
+        Condvar, Mutex, MutexGuard,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread_local,
@@ -21,7 +21,7 @@ pub(crate) use std::{
 #[cfg(shuttle)]
 pub(crate) use shuttle::{
     sync::{
-        Mutex, MutexGuard,
+        Condvar, Mutex, MutexGuard,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread_local,
@@ -36,4 +36,18 @@ mod notify;
 /// Takes the lock, poisoned or not.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Waits for `condition` to be told, poisoned or not. It may return without that.
+pub(crate) fn wait<'a, T>(condition: &Condvar, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+    condition.wait(guard).unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Waits like [`wait`], at most that long.
+pub(crate) fn wait_for<'a, T>(
+    condition: &Condvar,
+    guard: MutexGuard<'a, T>,
+    patience: std::time::Duration,
+) -> MutexGuard<'a, T> {
+    condition.wait_timeout(guard, patience).unwrap_or_else(std::sync::PoisonError::into_inner).0
 }

@@ -14,6 +14,7 @@ use super::trace::TraceContext;
 use super::{Scope, source, wire};
 
 mod json;
+mod weight;
 
 /// What the embedder attached, by key.
 type Attributes = BTreeMap<String, Value>;

@@ -29,6 +29,10 @@ impl Rest {
         self.0.is_empty()
     }
 
+    fn weight(&self) -> usize {
+        self.0.iter().map(|(key, value)| size_of_val(key) + key.len() + value.get().len()).sum()
+    }
+
     /// Keeps the value of `key` that `map` is about to give.
     pub(super) fn keep<'de, A: MapAccess<'de>>(&mut self, key: Key, map: &mut A) -> Result<(), A::Error> {
         if self.0.len() < FEW_KEYS && self.keys().any(|kept| kept == key.0) {
@@ -81,6 +85,11 @@ pub(super) struct Unknown {
 impl Unknown {
     pub(super) fn is_empty(&self) -> bool {
         self.envelope.is_empty() && self.details.is_empty()
+    }
+
+    /// The memory it holds, in bytes.
+    pub(super) fn weight(&self) -> usize {
+        self.envelope.weight() + self.details.weight()
     }
 }
 

@@ -156,6 +156,11 @@ impl<'a> Line<'a> {
         self.bytes.get(..self.bytes.len() - ENDING_BYTES).unwrap_or_default()
     }
 
+    /// An event's JSON object without its braces.
+    pub(crate) fn body(&self) -> &'a [u8] {
+        self.leaf_of().get(self.body..).unwrap_or_default()
+    }
+
     /// Whether its chain follows from the one before it.
     pub(crate) fn follows(&self, previous: &Hash) -> bool {
         chain::link(previous, self.leaf_of()) == self.chain
@@ -163,19 +168,21 @@ impl<'a> Line<'a> {
 
     /// The event in it. `scratch` is memory to work in.
     pub(crate) fn decode(&self, scratch: &mut Vec<u8>) -> Result<DomainEvent, LineFault> {
-        scratch.clear();
-        scratch.push(b'{');
-        scratch.extend_from_slice(self.leaf_of().get(self.body..).unwrap_or_default());
-        scratch.push(b'}');
-        let event: DomainEvent = serde_json::from_slice(scratch).map_err(|error| LineFault::NoEvent {
-            column: Some(error.column()).filter(|at| *at > 0).map(|at| at + self.body - 1),
-        })?;
-        // A second position or chain inside: whose would count?
-        if event.unknown_keys().any(is_reserved) {
-            return Err(LineFault::NoEvent { column: None });
-        }
-        Ok(event)
+        decode_body(self.body(), scratch)
+            .map_err(|column| LineFault::NoEvent { column: column.map(|at| at + self.body - 1) })
     }
+}
+
+/// The event of a body; else the column of the fault in it, from 1, with a brace before it.
+pub(crate) fn decode_body(body: &[u8], scratch: &mut Vec<u8>) -> Result<DomainEvent, Option<usize>> {
+    scratch.clear();
+    scratch.push(b'{');
+    scratch.extend_from_slice(body);
+    scratch.push(b'}');
+    let event: DomainEvent =
+        serde_json::from_slice(scratch).map_err(|error| Some(error.column()).filter(|at| *at > 0))?;
+    // A second position or chain inside: whose would count?
+    if event.unknown_keys().any(is_reserved) { Err(None) } else { Ok(event) }
 }
 
 /// Whether the journal itself writes that key.

@@ -24,8 +24,6 @@ pub(crate) struct Manifest {
     pub(crate) created: Timestamp,
     /// Positions up to this one may have been used; 0 if none.
     pub(crate) reserved: u64,
-    /// Positions up to this one were used, though their lines may have been cut away; 0 if none were.
-    pub(crate) used: u64,
     /// The boot of the machine under which lines may not be synced; absent once all are, after a clean close.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) boot: Option<String>,
@@ -38,8 +36,9 @@ pub(crate) struct Manifest {
 pub(crate) struct SegmentStart {
     /// The least position it may hold: its file's name.
     pub(crate) first: Position,
-    /// The chain before its first line.
-    pub(crate) chain: Hash,
+    /// The chain before its first line; absent where `journal.json` was lost: then that line is taken on trust.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) chain: Option<Hash>,
 }
 
 /// Why `journal.json` could not be read.
@@ -72,8 +71,8 @@ impl Manifest {
     /// That of a journal without lines.
     pub(crate) fn new() -> Self {
         let (created, id) = crate::event::source::stamp();
-        let start = SegmentStart { first: Position::FIRST, chain: chain::genesis(id) };
-        Self { format: FORMAT, id, created, reserved: 0, used: 0, boot: None, segments: vec![start] }
+        let start = SegmentStart { first: Position::FIRST, chain: Some(chain::genesis(id)) };
+        Self { format: FORMAT, id, created, reserved: 0, boot: None, segments: vec![start] }
     }
 
     /// Reads that of a journal; `None` if it has none.
@@ -99,7 +98,7 @@ impl Manifest {
         }
         let manifest: Self = serde_json::from_slice(bytes).map_err(|error| damaged(&error))?;
         let ascends = manifest.segments.is_sorted_by(|one, other| one.first < other.first);
-        let fits = manifest.reserved.max(manifest.used) <= Position::MAX.get();
+        let fits = manifest.reserved <= Position::MAX.get();
         if ascends && fits { Ok(manifest) } else { Err(ManifestError::Damaged { line: 0, column: 0 }) }
     }
 
@@ -113,7 +112,7 @@ impl Manifest {
     /// The chain before the first line of a segment, if it is told.
     pub(crate) fn chain_at(&self, first: Position) -> Option<Hash> {
         let place = self.segments.binary_search_by_key(&first, |start| start.first).ok()?;
-        self.segments.get(place).map(|start| start.chain)
+        self.segments.get(place).and_then(|start| start.chain)
     }
 }
 

@@ -129,6 +129,16 @@ impl CustomPayload {
     }
 }
 
+impl CustomPayload {
+    /// An estimate of the memory it holds, in bytes; of typed details the part that is not behind pointers.
+    pub(in crate::event) fn weight(&self) -> usize {
+        match &self.body {
+            Body::Typed(details) => size_of_val(&**details),
+            Body::Read { json, .. } => json.get().len(),
+        }
+    }
+}
+
 impl fmt::Debug for CustomPayload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut tuple = f.debug_tuple("CustomPayload");

@@ -44,7 +44,7 @@ impl Written {
             // Two segments cannot begin at one position: an empty one leaves a gap.
             self.next += 1;
         }
-        self.manifest.segments.push(SegmentStart { first: at(self.next), chain: self.chain });
+        self.manifest.segments.push(SegmentStart { first: at(self.next), chain: Some(self.chain) });
         fs::write(self.file(), "").unwrap();
         self.manifest.write(&FileSystem::new(self.directory.path())).unwrap();
     }

@@ -1,0 +1,54 @@
+//! What appending and closing can fail with.
+
+use super::line::MAX_LINE_BYTES;
+use crate::event::DomainEvent;
+
+/// Why an event was not appended, or is not known to be.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppendError {
+    /// Its line would be too long. A `journal.refused` line tells so in its place.
+    #[error("cannot append an event whose line has {bytes} bytes: at most {MAX_LINE_BYTES} are allowed")]
+    TooLong {
+        /// How long its line would be.
+        bytes: usize,
+    },
+    /// It has a key of its own that the journal writes itself. A `journal.refused` line tells so in its place.
+    #[error("cannot append an event that has a key \"pos\" or \"chain\": the journal sets these")]
+    ReservedKey,
+    /// Its details have no JSON form, or writing them panicked. A `journal.refused` line tells so in its place.
+    #[error("cannot append an event whose details have no JSON form")]
+    NoJson,
+    /// The journal cannot write at the moment. The events were not recorded and are handed back.
+    #[error("cannot append while the journal cannot write: {reason}")]
+    Failing {
+        /// What keeps it from writing.
+        reason: String,
+        /// What was not recorded.
+        events: Vec<DomainEvent>,
+    },
+    /// The journal began to fail while the event was being written. It is kept in memory and recorded once writing
+    /// resumes, unless the process ends before that: appending it again may record it twice.
+    #[error("cannot tell yet whether the event is recorded: {reason}")]
+    Unsettled {
+        /// What keeps the journal from writing.
+        reason: String,
+    },
+    /// The journal was closed. The events were not recorded and are handed back.
+    #[error("cannot append to a journal that is closed")]
+    Closed {
+        /// What was not recorded.
+        events: Vec<DomainEvent>,
+    },
+}
+
+/// Why not everything was written when a journal was closed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot write {unwritten} events before the journal closes{}", reason.as_deref().map(|why| format!(": {why}")).unwrap_or_default())]
+#[non_exhaustive]
+pub struct CloseError {
+    /// How many are lost.
+    pub unwritten: u64,
+    /// What kept them from being written, if not time alone.
+    pub reason: Option<String>,
+}

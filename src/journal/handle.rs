@@ -1,0 +1,257 @@
+//! [`Journal`]: the handle of a journal that is open for writing.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::durability::Durability;
+use super::encode::{self, Refused};
+use super::error::{AppendError, CloseError};
+use super::health::Health;
+use super::kinds::Refusal;
+use super::line::MAX_LINE_BYTES;
+use super::log::{OpenError, Recovery};
+use super::open::JournalBuilder;
+use super::position::Position;
+use super::queue::{self, Ticket};
+use super::shared::{Handle, Progress, Shared};
+use super::storage::Storage;
+use super::writer::{Queued, Unanswered, append_error};
+use crate::bus::{RecordError, Recorder};
+use crate::event::{DomainEvent, Turn};
+use crate::redact::Redactor;
+
+/// A journal that is open for writing. Cheap to clone; clones are the same journal.
+///
+/// Given to a bus as its recorder, it records what the bus emits. Dropping the last handle writes what is queued, for
+/// at most five seconds, on the thread that drops it; [`Journal::close`] does so without blocking one.
+#[derive(Debug)]
+pub struct Journal {
+    handle: Arc<Handle>,
+    redactor: Redactor,
+    recovery: Arc<Recovery>,
+    /// Losses up to this ticket were told to whoever flushed through this handle.
+    told: AtomicU64,
+}
+
+impl Clone for Journal {
+    fn clone(&self) -> Self {
+        Self {
+            handle: Arc::clone(&self.handle),
+            redactor: self.redactor.clone(),
+            recovery: Arc::clone(&self.recovery),
+            told: AtomicU64::new(self.told.load(Ordering::Relaxed)),
+        }
+    }
+}
+
+impl Journal {
+    /// Opens the journal in that directory, with what [`Journal::builder`] has by default.
+    ///
+    /// # Errors
+    /// As [`JournalBuilder::open`].
+    pub fn open(directory: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::builder(directory).open()
+    }
+
+    /// A journal in that directory, to be opened.
+    pub fn builder(directory: impl AsRef<Path>) -> JournalBuilder {
+        JournalBuilder::new(directory.as_ref().to_owned())
+    }
+
+    /// A journal on that storage, to be opened.
+    pub fn builder_on(storage: Arc<dyn Storage>) -> JournalBuilder {
+        JournalBuilder::on(storage)
+    }
+
+    pub(super) fn new(handle: Handle, redactor: Redactor, recovery: Recovery) -> Self {
+        let (handle, recovery) = (Arc::new(handle), Arc::new(recovery));
+        Self { handle, redactor, recovery, told: AtomicU64::new(0) }
+    }
+
+    /// What opening found and did.
+    pub fn recovery(&self) -> &Recovery {
+        &self.recovery
+    }
+
+    /// Whether it writes.
+    pub fn health(&self) -> Health {
+        self.shared().progress.borrow().health.clone()
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.handle.shared
+    }
+
+    /// Appends one event and gives its place, once it is as durable as the journal's [`Durability`] says: synced with
+    /// [`Durability::Sync`], else written. Its secrets are masked.
+    ///
+    /// # Errors
+    /// [`AppendError`]. But for [`AppendError::Unsettled`] the event is not recorded then.
+    ///
+    /// # Cancel safety
+    /// Once polled the event is queued, and is recorded also if this is dropped.
+    pub async fn append(&self, event: DomainEvent) -> Result<Position, AppendError> {
+        let positions = self.append_many(vec![event]).await?;
+        Ok(positions.first().copied().expect("one event has one position"))
+    }
+
+    /// Appends events side by side in their order, like [`Journal::append`].
+    ///
+    /// # Errors
+    /// [`AppendError`]. If one of them cannot be made into a line, none is recorded. If the journal fails on the way,
+    /// those before may be.
+    ///
+    /// # Cancel safety
+    /// Once polled the events are queued, and are recorded also if this is dropped.
+    pub async fn append_many(&self, events: Vec<DomainEvent>) -> Result<Vec<Position>, AppendError> {
+        let mut queued = Vec::with_capacity(events.len());
+        let mut replies = Vec::with_capacity(events.len());
+        for event in &events {
+            let mut body = Vec::new();
+            if let Err(refused) = encode::body(&self.redactor, event, &mut body) {
+                return Err(self.refuse(event, &refused));
+            }
+            let (reply, answer) = oneshot::channel();
+            queued.push(Queued::body(body, Some(reply)));
+            replies.push(answer);
+        }
+        match self.shared().queue.offer(queued) {
+            Ok(()) => {}
+            Err(queue::Refused::Stopped) => return Err(AppendError::Closed { events }),
+            Err(queue::Refused::Failing) => {
+                return Err(AppendError::Failing { reason: self.reason(), events });
+            }
+        }
+        self.shared().relieve();
+        let mut positions = Vec::with_capacity(replies.len());
+        for answer in replies {
+            // Without an answer the thread that writes is gone.
+            let closed = |_gone| Unanswered::Unsettled("the journal was closed".to_owned());
+            match answer.await.map_err(closed).and_then(|answer| answer) {
+                Ok(position) => positions.push(position),
+                Err(unanswered) => return Err(append_error(unanswered, events)),
+            }
+        }
+        Ok(positions)
+    }
+
+    /// Records that an event was refused.
+    fn refuse(&self, event: &DomainEvent, refused: &Refused) -> AppendError {
+        let mut stub = Vec::new();
+        encode::stub(&self.redactor, event, refused, &mut stub);
+        self.shared().queue.push(Queued::body(stub, None));
+        match refused.reason {
+            Refusal::TooLong => AppendError::TooLong { bytes: refused.bytes.unwrap_or(MAX_LINE_BYTES) },
+            Refusal::ReservedKey => AppendError::ReservedKey,
+            Refusal::NoJson => AppendError::NoJson,
+        }
+    }
+
+    fn reason(&self) -> String {
+        match self.health() {
+            Health::Failing { reason, .. } => reason,
+            Health::Healthy => "it was failing a moment ago".to_owned(),
+        }
+    }
+
+    /// Waits until everything that was recorded or appended before is written and, unless with [`Durability::Os`],
+    /// synced.
+    ///
+    /// # Errors
+    /// [`RecordError`] at once if the journal cannot write now; it is kept in memory and written when it can. Also if
+    /// events were lost since the last flush through this handle, as they did not fit into memory.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn flush(&self) -> Result<(), RecordError> {
+        let (through, lost) = self.shared().queue.tickets();
+        let told = self.told.load(Ordering::Relaxed);
+        self.written(through).await?;
+        // Only now are they told of: a flush that failed told something else.
+        self.told.fetch_max(lost, Ordering::Relaxed);
+        if lost > told {
+            let reason =
+                "events were lost while the journal could not write; a `journal.gap` line tells how many";
+            return Err(RecordError::new(reason));
+        }
+        Ok(())
+    }
+
+    async fn written(&self, through: Ticket) -> Result<(), RecordError> {
+        let syncs = matches!(self.shared().durability, Durability::Interval(_));
+        if syncs {
+            self.shared().queue.ask_sync(through);
+        }
+        let is_through = |progress: &Progress| {
+            let reached = if syncs { progress.written.synced } else { progress.written.written };
+            reached >= through
+        };
+        let mut progress = self.shared().progress.subscribe();
+        let seen = progress
+            .wait_for(|seen| is_through(seen) || !seen.health.is_healthy() || seen.closed.is_some())
+            .await
+            .map_err(|_gone| RecordError::new("the journal was closed"))?;
+        match &seen.health {
+            _ if is_through(&seen) => Ok(()),
+            Health::Failing { reason, .. } => {
+                Err(RecordError::new(format!("the journal cannot write: {reason}")))
+            }
+            Health::Healthy => Err(RecordError::new("the journal was closed")),
+        }
+    }
+
+    /// Closes the journal: writes what is queued, syncs it, and marks the journal as cleanly closed, so that no
+    /// position need be skipped should the machine restart. What is recorded later is lost, and flushes say so.
+    ///
+    /// # Errors
+    /// [`CloseError`] if not everything was written before the deadline.
+    ///
+    /// # Cancel safety
+    /// If dropped, closing goes on; it can be called again.
+    pub async fn close(&self, deadline: Duration) -> Result<(), CloseError> {
+        // A deadline beyond a year is none for practical purposes, and no clock can tell every one.
+        let deadline = deadline.min(Duration::from_hours(24 * 365));
+        self.shared().queue.stop(Instant::now() + deadline);
+        let mut progress = self.shared().progress.subscribe();
+        // The thread keeps to the deadline by itself; the rest is for the system.
+        let closed =
+            timeout(deadline + Duration::from_secs(1), progress.wait_for(|seen| seen.closed.is_some()));
+        let seen = closed.await.ok().and_then(Result::ok).map(|seen| seen.clone());
+        let unwritten = match &seen {
+            Some(progress) => progress.closed.unwrap_or_default(),
+            None => self.shared().queue.len().max(1),
+        };
+        if unwritten == 0 {
+            return Ok(());
+        }
+        let reason = match self.health() {
+            Health::Failing { reason, .. } => Some(reason),
+            Health::Healthy => None,
+        };
+        Err(CloseError { unwritten, reason })
+    }
+}
+
+#[async_trait]
+impl Recorder for Journal {
+    fn record(&self, event: &Arc<DomainEvent>) {
+        if !event.is_replayed() {
+            self.shared().queue.push(Queued::event(Arc::clone(event)));
+        }
+    }
+
+    fn relieve(&self) {
+        self.shared().relieve();
+    }
+
+    /// Waits for everything recorded so far, which may be more than was asked for.
+    async fn recorded(&self, _through: Turn) -> Result<(), RecordError> {
+        self.flush().await
+    }
+}

@@ -1,0 +1,315 @@
+//! [`Log`]: the lines on disk, as one writer among many sees them.
+//!
+//! Whatever is written is written under the journal's lock, behind everything that others wrote. What a failed write
+//! or sync leaves behind is not believed: the lines stay in memory until they stand in a segment of their own, synced,
+//! at the same positions; only then is the old copy cut away.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::batch::Batch;
+use super::durability::Durability;
+use super::health::Problem;
+use super::layout::{self, SEGMENTS};
+use super::line;
+use super::manifest::{Manifest, SegmentStart};
+use super::position::Position;
+use super::storage::{Open, Storage, StorageFile, append_all};
+use crate::event::Hash;
+
+mod lock;
+mod recover;
+mod refresh;
+mod scan;
+mod settle;
+
+use lock::LockFile;
+pub use recover::{OpenError, Recovery};
+
+/// How many positions are reserved at once. What is reserved and not used is skipped after a crash of the machine.
+const RESERVED: u64 = 1 << 20;
+
+#[derive(Debug)]
+pub(super) struct Log {
+    storage: Arc<dyn Storage>,
+    settings: Settings,
+    /// The boot of the machine.
+    boot: String,
+    lock: LockFile,
+    manifest: Manifest,
+    /// The file that the manifest was read from or written to: another one in its place means another writer's.
+    manifest_file: Box<dyn StorageFile>,
+    active: Active,
+    /// Behind the last line.
+    end: Mark,
+    /// Behind the last line that need not be kept in memory.
+    believed: Mark,
+    /// The lines between the two.
+    retained: Vec<u8>,
+    /// What failed and was not settled yet.
+    suspect: Option<Suspect>,
+    lines: Vec<u8>,
+    positions: Vec<Position>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Settings {
+    pub(super) durability: Durability,
+    pub(super) segment_bytes: u64,
+}
+
+/// The segment that is written to.
+#[derive(Debug)]
+struct Active {
+    first: Position,
+    file: Box<dyn StorageFile>,
+}
+
+impl Active {
+    fn name(&self) -> String {
+        layout::segment(self.first)
+    }
+}
+
+/// A place between two lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mark {
+    /// The last position used before it; 0 if none was.
+    last: u64,
+    /// The chain at it.
+    chain: Hash,
+    /// Its place in the active segment, in bytes.
+    at: u64,
+}
+
+/// A batch whose write or sync failed; without lines if it was the sync of earlier ones.
+#[derive(Clone, Debug, Default)]
+struct Suspect {
+    lines: Vec<u8>,
+    positions: Vec<Position>,
+}
+
+impl Log {
+    /// Writes a batch, as durably as the settings say. After an error it is called again with the same batch, until
+    /// it is written; positions that lines may have been seen at stay theirs.
+    pub(super) fn write(&mut self, batch: &Batch, patience: Duration) -> Result<&[Position], Problem> {
+        self.lock.acquire(&*self.storage, patience)?;
+        let written = self.write_locked(batch);
+        self.lock.release();
+        written.map(|()| self.positions.as_slice())
+    }
+
+    fn write_locked(&mut self, batch: &Batch) -> Result<(), Problem> {
+        if let Some(suspect) = &self.suspect {
+            let is_this_batch = !suspect.positions.is_empty();
+            self.settle()?;
+            if is_this_batch {
+                return Ok(());
+            }
+        }
+        self.refresh()?;
+        if batch.is_empty() {
+            return Ok(());
+        }
+        if self.end.at >= self.settings.segment_bytes {
+            self.rotate()?;
+        }
+        self.reserve(batch.len())?;
+        let end = self.put_in_line(batch)?;
+        self.append(end)
+    }
+
+    /// Makes the batch into lines behind the last one; the mark behind them.
+    fn put_in_line(&mut self, batch: &Batch) -> Result<Mark, Problem> {
+        self.lines.clear();
+        self.positions.clear();
+        let mut end = self.end;
+        for body in batch.bodies() {
+            let position = Position::new(end.last + 1).ok_or(Problem::Full)?;
+            end.chain = line::write(&mut self.lines, position, body, &end.chain);
+            end.last = position.get();
+            self.positions.push(position);
+        }
+        end.at += self.lines.len() as u64;
+        Ok(end)
+    }
+
+    /// Writes the lines, which reach to `end`.
+    fn append(&mut self, end: Mark) -> Result<(), Problem> {
+        let file = &*self.active.file;
+        let written = append_all(file, &self.lines).map_err(Problem::io("write", self.active.name()));
+        let written = written.and_then(|()| match self.settings.durability {
+            Durability::Sync => file.sync().map_err(Problem::io("sync", self.active.name())),
+            _ => Ok(()),
+        });
+        if let Err(problem) = written {
+            let lines = std::mem::take(&mut self.lines);
+            self.suspect = Some(Suspect { lines, positions: self.positions.clone() });
+            return Err(problem);
+        }
+        self.end = end;
+        match self.settings.durability {
+            Durability::Interval(_) => self.retained.extend_from_slice(&self.lines),
+            _ => self.believe(),
+        }
+        Ok(())
+    }
+
+    /// Nothing up to here need be kept in memory.
+    fn believe(&mut self) {
+        self.believed = self.end;
+        self.retained.clear();
+    }
+
+    /// Makes all that was written outlive a crash of the machine.
+    pub(super) fn sync(&mut self, patience: Duration) -> Result<(), Problem> {
+        if self.suspect.is_some() {
+            return self.write(&Batch::default(), patience).map(drop);
+        }
+        match self.active.file.sync() {
+            Ok(()) => {
+                self.believe();
+                Ok(())
+            }
+            Err(source) => {
+                self.suspect = Some(Suspect::default());
+                Err(Problem::io("sync", self.active.name())(source))
+            }
+        }
+    }
+
+    /// Marks everything as synced, so that no position need be skipped when the machine restarts. Others that still
+    /// write take the mark away again.
+    pub(super) fn close(&mut self, patience: Duration) -> Result<(), Problem> {
+        self.lock.acquire(&*self.storage, patience)?;
+        let closed = self.close_locked();
+        self.lock.release();
+        closed
+    }
+
+    fn close_locked(&mut self) -> Result<(), Problem> {
+        if self.suspect.is_some() {
+            self.settle()?;
+        }
+        self.refresh()?;
+        self.active.file.sync().map_err(Problem::io("sync", self.active.name()))?;
+        self.believe();
+        if self.manifest.boot.is_some() {
+            let closed = Manifest { boot: None, reserved: self.end.last, ..self.manifest.clone() };
+            self.write_manifest(closed)?;
+        }
+        Ok(())
+    }
+
+    /// How many bytes are kept in memory because they are not synced.
+    pub(super) fn retained_bytes(&self) -> usize {
+        self.retained.len()
+    }
+
+    /// Whether anything was written that is not synced, or has to be settled.
+    pub(super) fn is_unsynced(&self) -> bool {
+        !self.retained.is_empty() || self.suspect.is_some()
+    }
+
+    /// Sees to it that so many more positions may be used.
+    fn reserve(&mut self, positions: usize) -> Result<(), Problem> {
+        let last = self.end.last.saturating_add(positions as u64);
+        if last > Position::MAX.get() {
+            return Err(Problem::Full);
+        }
+        let is_marked = self.manifest.boot.as_deref() == Some(self.boot.as_str());
+        if is_marked && last <= self.manifest.reserved {
+            return Ok(());
+        }
+        let reserved = last.saturating_add(RESERVED).min(Position::MAX.get());
+        let boot = Some(self.boot.clone());
+        self.write_manifest(Manifest { reserved, boot, ..self.manifest.clone() })
+    }
+
+    fn write_manifest(&mut self, manifest: Manifest) -> Result<(), Problem> {
+        manifest.write(&*self.storage).map_err(Problem::io("write", layout::MANIFEST))?;
+        self.manifest_file = open_manifest(&*self.storage)?;
+        self.manifest = manifest;
+        Ok(())
+    }
+
+    /// Seals the active segment and goes on in a new one.
+    fn rotate(&mut self) -> Result<(), Problem> {
+        if let Err(source) = self.active.file.sync() {
+            let problem = Problem::io("sync", self.active.name())(source);
+            if self.settings.durability == Durability::Os {
+                // Nothing of it is in memory any more, and nothing was promised.
+                super::report::unsynced(&problem);
+            } else {
+                self.suspect = Some(Suspect::default());
+                return Err(problem);
+            }
+        }
+        self.believe();
+        self.begin_segment()
+    }
+
+    /// Goes on in a new segment behind the last line that is believed; lines that are not are written there again.
+    fn begin_segment(&mut self) -> Result<(), Problem> {
+        let first = Position::new(self.believed.last + 1).ok_or(Problem::Full)?;
+        let file = create_segment(&*self.storage, first, &self.retained)?;
+        self.list_segment(first)?;
+        self.active = Active { first, file };
+        self.end.at = self.retained.len() as u64;
+        self.believe();
+        Ok(())
+    }
+
+    /// Lists a new segment in the manifest; the chain before its first line is the one that is believed.
+    fn list_segment(&mut self, first: Position) -> Result<(), Problem> {
+        let mut manifest = self.manifest.clone();
+        manifest.segments.retain(|start| start.first < first);
+        manifest.segments.push(SegmentStart { first, chain: Some(self.believed.chain) });
+        self.write_manifest(manifest)
+    }
+}
+
+/// Makes the file of a segment with these lines: whole or not at all, synced.
+fn create_segment(
+    storage: &dyn Storage,
+    first: Position,
+    lines: &[u8],
+) -> Result<Box<dyn StorageFile>, Problem> {
+    let name = layout::segment(first);
+    let temporary = format!("{name}.tmp");
+    let create = || -> io::Result<Box<dyn StorageFile>> {
+        match storage.remove(&temporary) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _left_behind => {}
+        }
+        let file = storage.open(&temporary, Open::Create)?;
+        append_all(&*file, lines)?;
+        file.sync()?;
+        drop(file);
+        storage.rename(&temporary, &name)?;
+        storage.sync_folder(SEGMENTS)?;
+        storage.open(&name, Open::Append)
+    };
+    create().map_err(Problem::io("create", name.clone()))
+}
+
+fn open_manifest(storage: &dyn Storage) -> Result<Box<dyn StorageFile>, Problem> {
+    storage.open(layout::MANIFEST, Open::Read).map_err(Problem::io("open", layout::MANIFEST))
+}
+
+/// Reads a range of a file; it must be there.
+fn read_range(file: &dyn StorageFile, from: u64, to: u64) -> io::Result<Vec<u8>> {
+    let len = usize::try_from(to.saturating_sub(from)).map_err(io::Error::other)?;
+    let mut bytes = vec![0; len];
+    let mut read = 0;
+    while let Some(rest) = bytes.get_mut(read..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, from + read as u64) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(more) => read += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(bytes)
+}

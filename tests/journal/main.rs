@@ -1,0 +1,3 @@
+//! The journal: writing, reading, crashes.
+
+mod write;
