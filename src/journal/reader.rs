@@ -5,16 +5,20 @@ use std::sync::Arc;
 
 use super::manifest::Manifest;
 use super::position::Position;
-use super::record::{ReadError, ReadFrom};
+use super::record::{Entry, ReadError, ReadFrom};
 use super::storage::{FileSystem, Storage};
 use crate::filter::Filter;
 
+mod last;
 mod lines;
 mod reading;
 mod scan;
+mod seek;
 mod sequence;
+mod sieve;
 
 pub use reading::{Events, Reading};
+use scan::Scan;
 
 /// A view of a journal that never writes, takes no lock and recovers nothing. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -55,15 +59,23 @@ impl JournalReader {
 
     /// What stands in it from there on.
     ///
+    /// With a filter that [needs history](Filter::needs_history) everything before is read too, and what is known by
+    /// then of what caused what is kept in memory: 16 bytes for each event under the id asked for. Lines that are gone
+    /// by then are told as removed.
+    ///
     /// # Errors
-    /// What keeps the last position from being found, for [`ReadFrom::End`].
+    /// What keeps the end from being found, for [`ReadFrom::End`], or the segments from being listed.
     pub fn read(&self, from: ReadFrom, filter: Filter) -> Result<Reading, ReadError> {
-        let after = match from {
-            ReadFrom::Start => None,
-            ReadFrom::After(position) => Some(position),
-            ReadFrom::End => self.last()?,
-        };
-        Ok(Reading::new(Arc::clone(&self.storage), after, filter))
+        Reading::new(Arc::clone(&self.storage), from, filter)
+    }
+
+    /// The last `n` events that the filter lets through, and what else stands between and behind them, in the order of
+    /// the journal. Read from the end backward, unless the filter [needs history](Filter::needs_history).
+    ///
+    /// # Errors
+    /// What keeps a file from being read.
+    pub fn tail(&self, n: usize, filter: Filter) -> Result<Vec<Entry>, ReadError> {
+        last::entries(&self.storage, n, filter)
     }
 
     /// The position of the last line; `None` if there are no lines.
@@ -71,22 +83,7 @@ impl JournalReader {
     /// # Errors
     /// What keeps a file from being read.
     pub fn last(&self) -> Result<Option<Position>, ReadError> {
-        // Segments may be without lines.
-        for first in scan::list(&*self.storage)?.into_iter().rev() {
-            let mut scan = scan::Scan::new(Arc::clone(&self.storage), first.previous());
-            let mut last = None;
-            loop {
-                match scan.step()? {
-                    scan::Step::Line { position, .. } => last = Some(position),
-                    scan::Step::End => break,
-                    _ => {}
-                }
-            }
-            if last.is_some() {
-                return Ok(last);
-            }
-        }
-        Ok(None)
+        Ok(Scan::at_end(Arc::clone(&self.storage))?.known())
     }
 }
 

@@ -5,7 +5,8 @@ use std::io;
 use crate::journal::line::MAX_LINE_BYTES;
 use crate::journal::storage::StorageFile;
 
-/// How much is read at once, in bytes.
+/// How much is read at once, in bytes: little at first, since it may be enough, then more.
+const FIRST_CHUNK: usize = 8 << 10;
 const CHUNK: usize = 256 << 10;
 
 /// How much is known of the next line, so that its position can be told.
@@ -29,6 +30,8 @@ pub(super) struct Lines {
     searched: usize,
     /// How much of the buffer is filled.
     filled: usize,
+    /// How much is read next, in bytes.
+    chunk: usize,
     /// Where a line that is too long begins, as long as its newline has not come.
     too_long: Option<u64>,
 }
@@ -43,15 +46,24 @@ pub(super) enum Found {
 }
 
 impl Lines {
-    /// The lines from that place on, which is the beginning of one.
-    pub(super) fn new(file: Box<dyn StorageFile>, from: u64) -> Self {
-        let (buffer, given) = (Vec::new(), 0..0);
-        Self { file, until: u64::MAX, buffer, base: from, given, searched: 0, filled: 0, too_long: None }
+    /// All lines.
+    pub(super) fn new(file: Box<dyn StorageFile>) -> Self {
+        Self {
+            file,
+            until: u64::MAX,
+            buffer: Vec::new(),
+            base: 0,
+            given: 0..0,
+            searched: 0,
+            filled: 0,
+            chunk: FIRST_CHUNK,
+            too_long: None,
+        }
     }
 
-    /// Those alone that end at or before that place.
-    pub(super) fn until(self, until: u64) -> Self {
-        Self { until, ..self }
+    /// From now on only lines that end at or before that place, in bytes.
+    pub(super) fn set_until(&mut self, until: u64) {
+        self.until = until;
     }
 
     /// The file.
@@ -98,10 +110,22 @@ impl Lines {
         }
     }
 
-    /// Reads on at that place: the file was cut there.
+    /// Reads on at that place.
     pub(super) fn go_to(&mut self, place: u64) {
         self.drop_until(self.filled);
-        (self.base, self.too_long) = (place, None);
+        (self.base, self.too_long, self.chunk) = (place, None, FIRST_CHUNK);
+    }
+
+    /// Forgets what was read of lines not given, as the file may have changed; it has that length now. Whether it was
+    /// cut before the place up to which lines were given; then it is read on from its end.
+    pub(super) fn look_again(&mut self, len: u64) -> bool {
+        let is_cut = len < self.place();
+        if is_cut {
+            self.go_to(len);
+        } else if self.too_long.is_none() || len < self.base + self.filled as u64 {
+            self.go_to(self.place());
+        }
+        is_cut
     }
 
     /// Goes to the line found last again, in case it was read while it was cut away and written anew.
@@ -133,7 +157,8 @@ impl Lines {
     fn fill(&mut self, keep_from: usize) -> io::Result<usize> {
         self.drop_until(keep_from);
         let at = self.base + self.filled as u64;
-        let wanted = usize::try_from(self.until.saturating_sub(at)).unwrap_or(CHUNK).min(CHUNK);
+        let wanted = usize::try_from(self.until.saturating_sub(at)).unwrap_or(CHUNK).min(self.chunk);
+        self.chunk = (self.chunk * 2).min(CHUNK);
         if self.buffer.len() < self.filled + wanted {
             self.buffer.resize(self.filled + wanted, 0);
         }

@@ -2,31 +2,56 @@
 
 use std::sync::Arc;
 
-use super::scan::{Scan, Step};
+use super::scan::{Scan, Step, list};
+use super::sieve::Sieve;
 use crate::filter::Filter;
-use crate::journal::line::{Line, LineFault};
 use crate::journal::position::Position;
-use crate::journal::record::{Entry, ReadError, Recorded};
+use crate::journal::record::{Entry, ReadError, ReadFrom, Recorded};
 use crate::journal::storage::Storage;
 
 /// What stands in a journal from a place on, to its end at the time when it is reached. Made by
 /// [`JournalReader::read`](crate::journal::JournalReader::read).
 ///
 /// It reads files while it is asked for the next entry: in async code it belongs into a blocking task. After an error
-/// it is at its end.
+/// it is at its end. A line whose kind is not asked for is passed without a look at its details.
 #[derive(Debug)]
 #[must_use = "nothing is read before an entry is asked for"]
 pub struct Reading {
     scan: Scan,
-    filter: Filter,
-    /// Memory to decode in.
-    scratch: Vec<u8>,
+    sieve: Sieve,
+    /// Behind which position entries are asked for, if all before is read for its history.
+    asked_after: Option<Position>,
+    /// Lines that are gone, to be told first.
+    gone: Option<Position>,
     is_over: bool,
 }
 
 impl Reading {
-    pub(super) fn new(storage: Arc<dyn Storage>, after: Option<Position>, filter: Filter) -> Self {
-        Self { scan: Scan::new(storage, after), filter, scratch: Vec::new(), is_over: false }
+    pub(super) fn new(storage: Arc<dyn Storage>, from: ReadFrom, filter: Filter) -> Result<Self, ReadError> {
+        let sieve = Sieve::new(filter);
+        let mut gone = None;
+        let mut scan = match from {
+            ReadFrom::Start => Scan::new(Arc::clone(&storage), None),
+            ReadFrom::After(position) => Scan::new(Arc::clone(&storage), Some(position)),
+            ReadFrom::End => Scan::at_end(Arc::clone(&storage))?,
+        };
+        let mut asked_after = None;
+        if sieve.needs_history() {
+            asked_after = scan.known();
+            gone = list(&*storage)?.first().and_then(|first| first.previous());
+            scan = Scan::new(storage, None);
+        }
+        Ok(Self { scan, sieve, asked_after, gone, is_over: false })
+    }
+
+    /// Of what a scan finds.
+    pub(super) fn of(scan: Scan, sieve: Sieve) -> Self {
+        Self { scan, sieve, asked_after: None, gone: None, is_over: false }
+    }
+
+    /// What it reads by.
+    pub(super) fn into_parts(self) -> (Scan, Sieve) {
+        (self.scan, self.sieve)
     }
 
     /// The events alone; the rest is counted.
@@ -37,27 +62,48 @@ impl Reading {
     /// The next entry; `None` at the end, behind which more may come.
     fn advance(&mut self) -> Result<Option<Entry>, ReadError> {
         loop {
-            let before = self.scan.previous();
-            match self.scan.step()? {
-                Step::Line { position, at } => match self.decode(position) {
-                    Ok(None) => {}
-                    Ok(Some(recorded)) => return Ok(Some(Entry::Event(recorded))),
-                    Err(fault) => {
-                        return Ok(Some(Entry::Unreadable(self.scan.unreadable(before, at, fault))));
-                    }
-                },
-                Step::Unreadable(unreadable) => return Ok(Some(Entry::Unreadable(unreadable))),
-                Step::Removed(through) => return Ok(Some(Entry::Removed { through })),
-                Step::Passed => {}
-                Step::End => return Ok(None),
+            match self.advance_by_a_line()? {
+                Advanced::Entry(entry) => return Ok(Some(entry)),
+                Advanced::Nothing => {}
+                Advanced::End => return Ok(None),
             }
         }
     }
 
-    fn decode(&mut self, position: Position) -> Result<Option<Recorded>, LineFault> {
-        let event = Line::split(self.scan.line())?.decode(&mut self.scratch)?;
-        Ok(self.filter.matches(&event).then(|| Recorded { position, event: Arc::new(event) }))
+    /// Goes on by one line.
+    pub(super) fn advance_by_a_line(&mut self) -> Result<Advanced, ReadError> {
+        if let Some(through) = self.gone.take() {
+            return Ok(Advanced::Entry(Entry::Removed { through }));
+        }
+        let before = self.scan.previous();
+        let entry = match self.scan.step()? {
+            Step::Line { position, at } => match self.sieve.decode(self.scan.line(), position) {
+                Ok(Some(recorded)) if Some(position) > self.asked_after => Entry::Event(recorded),
+                Ok(_) => return Ok(Advanced::Nothing),
+                Err(fault) => Entry::Unreadable(self.scan.unreadable(before, at, fault)),
+            },
+            Step::Unreadable(unreadable) => Entry::Unreadable(unreadable),
+            Step::Removed(through) => Entry::Removed { through },
+            Step::Passed => return Ok(Advanced::Nothing),
+            Step::End => return Ok(Advanced::End),
+        };
+        Ok(if self.is_asked_for(&entry) { Advanced::Entry(entry) } else { Advanced::Nothing })
     }
+
+    fn is_asked_for(&self, entry: &Entry) -> bool {
+        match entry {
+            Entry::Unreadable(unreadable) => unreadable.after >= self.asked_after,
+            _ => true,
+        }
+    }
+}
+
+/// What going on by a line came to.
+#[derive(Debug)]
+pub(super) enum Advanced {
+    Entry(Entry),
+    Nothing,
+    End,
 }
 
 impl Iterator for Reading {

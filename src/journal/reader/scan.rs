@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::lines::{Found, Lines};
+use super::seek::{self, Anchor};
 use super::sequence::{Sequence, Verdict};
 use crate::journal::layout;
 use crate::journal::line::LineFault;
@@ -23,14 +24,16 @@ pub(super) struct Scan {
     sequence: Sequence,
     /// A line that is to be judged again, and where it begins.
     again: Option<(u64, Found)>,
+    /// Whether it ends with the segment that it is in.
+    is_part: bool,
 }
 
 /// A segment that is open.
 #[derive(Debug)]
 pub(super) struct Segment {
-    first: Position,
-    file: String,
-    lines: Lines,
+    pub(super) first: Position,
+    pub(super) file: String,
+    pub(super) lines: Lines,
 }
 
 /// What comes next.
@@ -58,13 +61,13 @@ impl Segment {
     pub(super) fn open(storage: &dyn Storage, first: Position) -> Result<Option<Self>, ReadError> {
         let file = layout::segment(first);
         match storage.open(&file, Open::Read) {
-            Ok(opened) => Ok(Some(Self { first, file, lines: Lines::new(opened, 0) })),
+            Ok(opened) => Ok(Some(Self { first, file, lines: Lines::new(opened) })),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(ReadError::Read { file, source }),
         }
     }
 
-    fn failed(&self, source: io::Error) -> ReadError {
+    pub(super) fn failed(&self, source: io::Error) -> ReadError {
         ReadError::Read { file: self.file.clone(), source }
     }
 }
@@ -84,7 +87,50 @@ pub(super) fn list(storage: &dyn Storage) -> Result<Vec<Position>, ReadError> {
 impl Scan {
     /// Of what stands behind `after`.
     pub(super) fn new(storage: Arc<dyn Storage>, after: Option<Position>) -> Self {
-        Self { storage, segment: None, behind: VecDeque::new(), sequence: Sequence::new(after), again: None }
+        Self::of(storage, VecDeque::new(), Sequence::new(after))
+    }
+
+    /// Of what stands behind the last line there is now.
+    pub(super) fn at_end(storage: Arc<dyn Storage>) -> Result<Self, ReadError> {
+        let firsts = list(&*storage)?;
+        let mut scan = Self::new(Arc::clone(&storage), None);
+        // The last segments may be without lines.
+        for place in (0..firsts.len()).rev() {
+            let behind = firsts.iter().skip(place).copied().collect();
+            scan = Self::of(Arc::clone(&storage), behind, Sequence::new(None));
+            scan.open_next()?;
+            scan.resume(seek::near_end)?;
+            while scan.step()? != Step::End {}
+            if scan.known().is_some() {
+                break;
+            }
+        }
+        Ok(scan)
+    }
+
+    /// Of the lines of one segment behind an anchor, or its start, and not behind `until`, in bytes.
+    pub(super) fn of_part(
+        storage: Arc<dyn Storage>,
+        mut segment: Segment,
+        next_first: Option<Position>,
+        anchor: Option<Anchor>,
+        until: u64,
+    ) -> Self {
+        let mut scan = Self::of(storage, VecDeque::new(), Sequence::new(None));
+        segment.lines.set_until(until);
+        scan.sequence.enter(segment.first, next_first);
+        (scan.segment, scan.is_part) = (Some(segment), true);
+        scan.go_behind(anchor);
+        scan
+    }
+
+    fn of(storage: Arc<dyn Storage>, behind: VecDeque<Position>, sequence: Sequence) -> Self {
+        Self { storage, segment: None, behind, sequence, again: None, is_part: false }
+    }
+
+    /// Gives the segment back that it is in.
+    pub(super) fn into_segment(self) -> Option<Segment> {
+        self.segment
     }
 
     /// The line of the last [`Step::Line`].
@@ -92,7 +138,7 @@ impl Scan {
         self.segment.as_ref().map_or(&[], |segment| segment.lines.line())
     }
 
-    /// What tells that the line found last, at that place, cannot be read.
+    /// What tells that the line at that place cannot be read.
     pub(super) fn unreadable(&self, after: Option<Position>, at: u64, fault: LineFault) -> Unreadable {
         let file = self.segment.as_ref().map(|segment| segment.file.clone()).unwrap_or_default();
         Unreadable { after, file, at, fault }
@@ -101,6 +147,11 @@ impl Scan {
     /// The position of the last line in its place.
     pub(super) fn previous(&self) -> Option<Position> {
         self.sequence.previous()
+    }
+
+    /// The greatest position that it has seen or that is not asked for.
+    pub(super) fn known(&self) -> Option<Position> {
+        self.sequence.floor()
     }
 
     /// Goes one step.
@@ -137,7 +188,7 @@ impl Scan {
                 },
             };
             if is_read_again || kind == Found::TooLong {
-                self.sequence.pass(if kind == Found::Line { line } else { &[] });
+                self.sequence.pass(line);
                 return Ok(Step::Unreadable(self.unreadable(self.sequence.previous(), at, fault)));
             }
             found =
@@ -159,13 +210,34 @@ impl Scan {
         let place = firsts.partition_point(|first| *first <= next).saturating_sub(1);
         self.behind = firsts.into_iter().skip(place).collect();
         let Some(first) = self.open_next()? else { return Ok(Step::End) };
-        let gone = first.previous().filter(|gone| after.is_some() && *gone >= next);
+        let Some(after) = after else { return Ok(Step::Passed) };
+        self.resume(|lines| seek::bisect(lines, after))?;
+        let gone = first.previous().filter(|gone| *gone >= next);
         Ok(gone.map_or(Step::Passed, |through| self.removed(through)))
+    }
+
+    /// Goes to the anchor that is found in this segment.
+    fn resume(
+        &mut self,
+        find: impl FnOnce(&mut Lines) -> io::Result<Option<Anchor>>,
+    ) -> Result<(), ReadError> {
+        let Some(segment) = &mut self.segment else { return Ok(()) };
+        let anchor = find(&mut segment.lines).map_err(|source| segment.failed(source))?;
+        self.go_behind(anchor);
+        Ok(())
+    }
+
+    fn go_behind(&mut self, anchor: Option<Anchor>) {
+        let Some(segment) = &mut self.segment else { return };
+        segment.lines.go_to(anchor.map_or(0, |anchor| anchor.at));
+        if let Some(anchor) = anchor {
+            self.sequence.resume_behind(anchor.position, anchor.chain);
+        }
     }
 
     /// Goes on behind the last line of a segment.
     fn leave(&mut self) -> Result<Step, ReadError> {
-        let Some(segment) = &self.segment else { return Ok(Step::End) };
+        let Some(segment) = self.segment.as_ref().filter(|_| !self.is_part) else { return Ok(Step::End) };
         let Some(next) = self.behind.front().copied() else {
             // Lines may have come to this one before the next was begun: it is read to its end once more.
             self.behind = list(&*self.storage)?.into_iter().filter(|first| *first > segment.first).collect();
@@ -176,8 +248,8 @@ impl Scan {
         let (at, after) = (segment.lines.place(), self.sequence.previous());
         let is_torn = segment.lines.file().len().map_err(|source| segment.failed(source))? > at;
         // If nothing is missing before the next segment, what is torn was written again there.
-        let told = (is_torn && after.map_or(Some(Position::FIRST), Position::next) < Some(next))
-            .then(|| self.unreadable(after, at, LineFault::NoChain));
+        let is_told = is_torn && after.map_or(Some(Position::FIRST), Position::next) < Some(next);
+        let told = is_told.then(|| self.unreadable(after, at, LineFault::NoChain));
         self.open_next()?;
         Ok(told.map_or(Step::Passed, Step::Unreadable))
     }
@@ -192,5 +264,22 @@ impl Scan {
             }
         }
         Ok(None)
+    }
+
+    /// Looks at the file again before reading on: meanwhile it may have been cut, or another put in its place. Lines
+    /// that come again are not given again.
+    pub(super) fn look_again(&mut self) -> Result<(), ReadError> {
+        let Some(segment) = &mut self.segment else { return Ok(()) };
+        let looked = segment.lines.file().len().and_then(|len| Ok((len, segment.lines.file().is_current()?)));
+        let (len, is_current) = looked.map_err(|source| segment.failed(source))?;
+        if !is_current {
+            if let Some(replaced) = Segment::open(&*self.storage, segment.first)? {
+                *segment = replaced;
+                self.sequence.restart(segment.first);
+            }
+        } else if segment.lines.look_again(len) {
+            self.sequence.restart(segment.first);
+        }
+        Ok(())
     }
 }

@@ -73,6 +73,7 @@ impl Sequence {
     /// The place behind a line of this segment whose position and chain are known.
     pub(super) fn resume_behind(&mut self, previous: Position, chain: Hash) {
         (self.has_begun, self.previous, self.chain, self.entered) = (true, Some(previous), Some(chain), None);
+        self.floor = self.floor.max(Some(previous));
     }
 
     /// The file was cut: lines may come again.
