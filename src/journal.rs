@@ -33,6 +33,6 @@ pub use log::{OpenError, Recovery};
 pub use manifest::ManifestError;
 pub use open::{DEFAULT_QUEUE_BYTES, DEFAULT_SEGMENT_BYTES, JournalBuilder};
 pub use position::{ParsePositionError, Position};
-pub use reader::{Events, JournalReader, Reading};
+pub use reader::{Events, Follow, JournalReader, Reading};
 pub use record::{Entry, ReadError, ReadFrom, Recorded, Unreadable};
 pub use storage::{FileSystem, Open, Storage, StorageFile};

@@ -7,8 +7,10 @@ use super::manifest::Manifest;
 use super::position::Position;
 use super::record::{Entry, ReadError, ReadFrom};
 use super::storage::{FileSystem, Storage};
+use super::tail::Tail;
 use crate::filter::Filter;
 
+mod follow;
 mod last;
 mod lines;
 mod reading;
@@ -17,6 +19,7 @@ mod seek;
 mod sequence;
 mod sieve;
 
+pub use follow::Follow;
 pub use reading::{Events, Reading};
 use scan::Scan;
 
@@ -24,6 +27,7 @@ use scan::Scan;
 #[derive(Clone, Debug)]
 pub struct JournalReader {
     storage: Arc<dyn Storage>,
+    tail: Arc<Tail>,
 }
 
 impl JournalReader {
@@ -49,12 +53,12 @@ impl JournalReader {
         if Manifest::read(&*storage)?.is_none() && scan::list(&*storage)?.is_empty() {
             return Err(ReadError::NotAJournal { directory: name() });
         }
-        Ok(Self::of(storage))
+        Ok(Self::of(storage, Tail::new()))
     }
 
-    /// A view of a journal that is known to be one.
-    pub(crate) fn of(storage: Arc<dyn Storage>) -> Self {
-        Self { storage }
+    /// A view of a journal that is known to be one, and of what its writer in this process publishes.
+    pub(crate) fn of(storage: Arc<dyn Storage>, tail: Arc<Tail>) -> Self {
+        Self { storage, tail }
     }
 
     /// What stands in it from there on.
@@ -67,6 +71,16 @@ impl JournalReader {
     /// What keeps the end from being found, for [`ReadFrom::End`], or the segments from being listed.
     pub fn read(&self, from: ReadFrom, filter: Filter) -> Result<Reading, ReadError> {
         Reading::new(Arc::clone(&self.storage), from, filter)
+    }
+
+    /// What stands in it from there on, and then what comes, whoever writes it.
+    ///
+    /// For filters that [need history](Filter::needs_history) see [`JournalReader::read`].
+    ///
+    /// # Errors
+    /// As [`JournalReader::read`], and [`ReadError::Watch`].
+    pub fn follow(&self, from: ReadFrom, filter: Filter) -> Result<Follow, ReadError> {
+        Follow::new(&self.storage, &self.tail, from, filter)
     }
 
     /// The last `n` events that the filter lets through, and what else stands between and behind them, in the order of

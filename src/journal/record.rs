@@ -100,6 +100,12 @@ pub enum ReadError {
     /// `journal.json` cannot be read.
     #[error(transparent)]
     Manifest(#[from] super::manifest::ManifestError),
+    /// The thread that sees what other processes write could not be started.
+    #[error("cannot watch the journal")]
+    Watch {
+        /// What the system says.
+        source: io::Error,
+    },
     /// A file could not be read.
     #[error("cannot read {file}")]
     Read {

@@ -29,24 +29,42 @@ pub struct Reading {
 impl Reading {
     pub(super) fn new(storage: Arc<dyn Storage>, from: ReadFrom, filter: Filter) -> Result<Self, ReadError> {
         let sieve = Sieve::new(filter);
-        let mut gone = None;
-        let mut scan = match from {
+        let scan = match from {
             ReadFrom::Start => Scan::new(Arc::clone(&storage), None),
             ReadFrom::After(position) => Scan::new(Arc::clone(&storage), Some(position)),
             ReadFrom::End => Scan::at_end(Arc::clone(&storage))?,
         };
-        let mut asked_after = None;
-        if sieve.needs_history() {
-            asked_after = scan.known();
-            gone = list(&*storage)?.first().and_then(|first| first.previous());
-            scan = Scan::new(storage, None);
+        if !sieve.needs_history() {
+            return Ok(Self::of(scan, sieve));
         }
-        Ok(Self { scan, sieve, asked_after, gone, is_over: false })
+        let asked_after = scan.known();
+        let gone = list(&*storage)?.first().and_then(|first| first.previous());
+        Ok(Self { scan: Scan::from_start(storage, asked_after), sieve, asked_after, gone, is_over: false })
     }
 
     /// Of what a scan finds.
     pub(super) fn of(scan: Scan, sieve: Sieve) -> Self {
         Self { scan, sieve, asked_after: None, gone: None, is_over: false }
+    }
+
+    /// The greatest position that it has seen or that is not asked for.
+    pub(super) fn known(&self) -> Option<Position> {
+        self.scan.known()
+    }
+
+    /// How long the line is that it looked at last, in bytes.
+    pub(super) fn line_len(&self) -> usize {
+        self.scan.line().len()
+    }
+
+    /// Whether an event is asked for that comes next and was not read here.
+    pub(super) fn admits(&mut self, recorded: &Recorded) -> bool {
+        self.sieve.admits(&recorded.event) && Some(recorded.position) > self.asked_after
+    }
+
+    /// Goes on after its end; everything up to `known` was had from elsewhere.
+    pub(super) fn resume_behind(&mut self, known: Option<Position>) -> Result<(), ReadError> {
+        self.scan.resume_behind(known)
     }
 
     /// What it reads by.
@@ -78,8 +96,9 @@ impl Reading {
         let before = self.scan.previous();
         let entry = match self.scan.step()? {
             Step::Line { position, at } => match self.sieve.decode(self.scan.line(), position) {
-                Ok(Some(recorded)) if Some(position) > self.asked_after => Entry::Event(recorded),
-                Ok(_) => return Ok(Advanced::Nothing),
+                _ if Some(position) <= self.asked_after => return Ok(Advanced::Nothing),
+                Ok(None) => return Ok(Advanced::Nothing),
+                Ok(Some(recorded)) => Entry::Event(recorded),
                 Err(fault) => Entry::Unreadable(self.scan.unreadable(before, at, fault)),
             },
             Step::Unreadable(unreadable) => Entry::Unreadable(unreadable),
@@ -87,14 +106,7 @@ impl Reading {
             Step::Passed => return Ok(Advanced::Nothing),
             Step::End => return Ok(Advanced::End),
         };
-        Ok(if self.is_asked_for(&entry) { Advanced::Entry(entry) } else { Advanced::Nothing })
-    }
-
-    fn is_asked_for(&self, entry: &Entry) -> bool {
-        match entry {
-            Entry::Unreadable(unreadable) => unreadable.after >= self.asked_after,
-            _ => true,
-        }
+        Ok(Advanced::Entry(entry))
     }
 }
 

@@ -13,6 +13,9 @@ use crate::journal::position::Position;
 use crate::journal::record::{ReadError, Unreadable};
 use crate::journal::storage::{Open, Storage};
 
+/// How many positions are rather read over than looked for anew: lines that cannot be read may stand among them.
+const RATHER_READ: u64 = 4096;
+
 /// The lines of a journal from a place on, without a look at what they hold.
 #[derive(Debug)]
 pub(super) struct Scan {
@@ -88,6 +91,11 @@ impl Scan {
     /// Of what stands behind `after`.
     pub(super) fn new(storage: Arc<dyn Storage>, after: Option<Position>) -> Self {
         Self::of(storage, VecDeque::new(), Sequence::new(after))
+    }
+
+    /// Of everything, for somebody who asks for what stands behind `after`.
+    pub(super) fn from_start(storage: Arc<dyn Storage>, after: Option<Position>) -> Self {
+        Self::of(storage, VecDeque::new(), Sequence::from_start(after))
     }
 
     /// Of what stands behind the last line there is now.
@@ -188,7 +196,10 @@ impl Scan {
                 },
             };
             if is_read_again || kind == Found::TooLong {
-                self.sequence.pass(line);
+                let is_asked_for = self.sequence.pass(line);
+                if !is_asked_for {
+                    return Ok(Step::Passed);
+                }
                 return Ok(Step::Unreadable(self.unreadable(self.sequence.previous(), at, fault)));
             }
             found =
@@ -266,18 +277,24 @@ impl Scan {
         Ok(None)
     }
 
-    /// Looks at the file again before reading on: meanwhile it may have been cut, or another put in its place. Lines
-    /// that come again are not given again.
-    pub(super) fn look_again(&mut self) -> Result<(), ReadError> {
+    /// Goes on after the end; everything up to `known` was had from elsewhere. The file may have been cut meanwhile, or
+    /// another put in its place: lines that come again are not given again.
+    pub(super) fn resume_behind(&mut self, known: Option<Position>) -> Result<(), ReadError> {
+        let [here, there] = [self.known(), known].map(|place| place.map_or(0, Position::get));
+        if there.saturating_sub(here) > RATHER_READ {
+            *self = Self::new(Arc::clone(&self.storage), known);
+            return Ok(());
+        }
+        self.sequence.know(known);
         let Some(segment) = &mut self.segment else { return Ok(()) };
         let looked = segment.lines.file().len().and_then(|len| Ok((len, segment.lines.file().is_current()?)));
         let (len, is_current) = looked.map_err(|source| segment.failed(source))?;
-        if !is_current {
-            if let Some(replaced) = Segment::open(&*self.storage, segment.first)? {
-                *segment = replaced;
+        if is_current {
+            if segment.lines.look_again(len) {
                 self.sequence.restart(segment.first);
             }
-        } else if segment.lines.look_again(len) {
+        } else if let Some(replaced) = Segment::open(&*self.storage, segment.first)? {
+            *segment = replaced;
             self.sequence.restart(segment.first);
         }
         Ok(())

@@ -13,6 +13,10 @@ use crate::journal::position::Position;
 pub(super) struct Sequence {
     /// The greatest position known: lines up to it were given before or are not asked for.
     floor: Option<Position>,
+    /// What is asked for stands behind it.
+    asked_after: Option<Position>,
+    /// How many lines at fault stand behind the last one in its place.
+    faults: u64,
     /// Whether a line was judged: before that, nothing can be missing.
     has_begun: bool,
     /// That of the last line in its place in this segment; at its start the one before its first.
@@ -42,7 +46,18 @@ pub(super) enum Verdict {
 impl Sequence {
     /// Of what stands behind that position.
     pub(super) fn new(floor: Option<Position>) -> Self {
-        Self { floor, has_begun: false, previous: None, chain: None, entered: None, next_first: None }
+        Self { floor, ..Self::from_start(floor) }
+    }
+
+    /// Of everything, for somebody who asks for what stands behind that position.
+    pub(super) fn from_start(asked_after: Option<Position>) -> Self {
+        let (floor, previous, chain, entered, next_first) = (None, None, None, None, None);
+        Self { floor, asked_after, faults: 0, has_begun: false, previous, chain, entered, next_first }
+    }
+
+    /// Everything up to that position was had from elsewhere.
+    pub(super) fn know(&mut self, position: Option<Position>) {
+        self.floor = self.floor.max(position);
     }
 
     /// The greatest position known.
@@ -105,6 +120,7 @@ impl Sequence {
             return Verdict::Fault(LineFault::NoChain);
         };
         (self.has_begun, self.previous, self.chain) = (true, Some(position), Some(chain));
+        self.faults = 0;
         if Some(position) <= self.floor {
             return Verdict::Passed;
         }
@@ -112,9 +128,12 @@ impl Sequence {
         Verdict::Wanted(position)
     }
 
-    /// Goes on behind a line that is at fault.
-    pub(super) fn pass(&mut self, bytes: &[u8]) {
+    /// Goes on behind a line that is at fault; whether it is asked for, as far as can be told if each took a position.
+    pub(super) fn pass(&mut self, bytes: &[u8]) -> bool {
         (self.has_begun, self.chain) = (true, line::chain_of(bytes));
+        self.faults += 1;
+        let place = self.previous.map_or(0, Position::get) + self.faults;
+        place > self.asked_after.map_or(0, Position::get)
     }
 
     /// Whether lines up to that position have not been told as gone; they are now.
