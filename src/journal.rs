@@ -2,6 +2,7 @@
 
 mod batch;
 pub(crate) mod chain;
+pub mod consumer;
 mod durability;
 mod encode;
 mod error;
@@ -18,11 +19,18 @@ mod queue;
 mod reader;
 mod record;
 mod report;
+pub mod retention;
 mod shared;
+pub mod signal;
 pub mod storage;
-mod tail;
+pub(crate) mod tail;
 mod writer;
 
+pub use consumer::{
+    AckError, Consumer, ConsumerError, ConsumerName, ConsumerNameError, ConsumerOptions, ConsumerState,
+    CursorFault, CursorState, DeadLetter, DeadLetters, MAX_CONSUMER_NAME_BYTES, NackError, Nacked, Polled,
+    Retry,
+};
 pub use durability::Durability;
 pub use error::{AppendError, CloseError};
 pub use handle::Journal;
@@ -35,4 +43,6 @@ pub use open::{DEFAULT_QUEUE_BYTES, DEFAULT_SEGMENT_BYTES, JournalBuilder};
 pub use position::{ParsePositionError, Position};
 pub use reader::{Events, Follow, JournalReader, Reading};
 pub use record::{Entry, ReadError, ReadFrom, Recorded, Unreadable};
+pub use retention::{CollectReason, Collected, CollectedSegment, GcError, GcMode, KeptFor, Retention};
+pub use signal::{Signal, SignalProvider};
 pub use storage::{FileSystem, Open, Storage, StorageFile};

@@ -31,7 +31,7 @@ impl<T> Few<T> {
         self.more
     }
 
-    fn push(&mut self, item: T) {
+    pub(crate) fn push(&mut self, item: T) {
         if self.items.len() < MAX_FEW_ITEMS {
             self.items.push(item);
         } else {

@@ -19,11 +19,14 @@ use super::log::{OpenError, Recovery};
 use super::open::JournalBuilder;
 use super::position::Position;
 use super::queue::{self, Ticket};
+use super::reader::{JournalReader, Reading};
+use super::record::{ReadError, ReadFrom};
 use super::shared::{Handle, Progress, Shared};
 use super::storage::Storage;
 use super::writer::{Queued, Unanswered, append_error};
 use crate::bus::{RecordError, Recorder};
 use crate::event::{DomainEvent, Turn};
+use crate::filter::Filter;
 use crate::redact::Redactor;
 
 /// A journal that is open for writing. Cheap to clone; clones are the same journal.
@@ -33,6 +36,7 @@ use crate::redact::Redactor;
 #[derive(Debug)]
 pub struct Journal {
     handle: Arc<Handle>,
+    reader: JournalReader,
     redactor: Redactor,
     recovery: Arc<Recovery>,
     /// Losses up to this ticket were told to whoever flushed through this handle.
@@ -43,6 +47,7 @@ impl Clone for Journal {
     fn clone(&self) -> Self {
         Self {
             handle: Arc::clone(&self.handle),
+            reader: self.reader.clone(),
             redactor: self.redactor.clone(),
             recovery: Arc::clone(&self.recovery),
             told: AtomicU64::new(self.told.load(Ordering::Relaxed)),
@@ -69,9 +74,22 @@ impl Journal {
         JournalBuilder::on(storage)
     }
 
-    pub(super) fn new(handle: Handle, redactor: Redactor, recovery: Recovery) -> Self {
+    pub(super) fn new(handle: Handle, reader: JournalReader, redactor: Redactor, recovery: Recovery) -> Self {
         let (handle, recovery) = (Arc::new(handle), Arc::new(recovery));
-        Self { handle, redactor, recovery, told: AtomicU64::new(0) }
+        Self { handle, reader, redactor, recovery, told: AtomicU64::new(0) }
+    }
+
+    /// The same journal to be read, also after this handle is gone.
+    pub fn reader(&self) -> &JournalReader {
+        &self.reader
+    }
+
+    /// What stands in it from there on; see [`JournalReader::read`].
+    ///
+    /// # Errors
+    /// As [`JournalReader::read`].
+    pub fn read(&self, from: ReadFrom, filter: Filter) -> Result<Reading, ReadError> {
+        self.reader.read(from, filter)
     }
 
     /// What opening found and did.
@@ -235,6 +253,12 @@ impl Journal {
             Health::Healthy => None,
         };
         Err(CloseError { unwritten, reason })
+    }
+}
+
+impl AsRef<JournalReader> for Journal {
+    fn as_ref(&self) -> &JournalReader {
+        &self.reader
     }
 }
 

@@ -8,6 +8,7 @@ use super::durability::Durability;
 use super::handle::Journal;
 use super::health::Problem;
 use super::log::{Log, OpenError, Settings};
+use super::reader::JournalReader;
 use super::shared::{Handle, Shared};
 use super::storage::{FileSystem, Storage};
 use super::tail::Tail;
@@ -96,10 +97,11 @@ impl JournalBuilder {
         let opened = Log::open(Arc::clone(&self.storage), settings);
         let (log, recovery) = opened.map_err(|problem| failed(problem.reason()))?;
         let tail = Tail::new();
+        let reader = JournalReader::of(self.storage, Arc::clone(&tail));
         let redactor = self.redactor.clone();
         let writer = Writer::new(log, self.redactor, self.durability, self.queue_bytes, tail);
         let shared = Shared::new(writer, self.queue_bytes, self.durability, directory.clone());
         let handle = Handle::start(shared).map_err(|error| failed(error.to_string()))?;
-        Ok(Journal::new(handle, redactor, recovery))
+        Ok(Journal::new(handle, reader, redactor, recovery))
     }
 }

@@ -18,6 +18,9 @@ pub(super) trait Weighs {
     fn gap_mut(&mut self) -> Option<&mut u64>;
 }
 
+#[cfg(all(test, shuttle))]
+mod model;
+
 /// At most so many are written as one batch.
 const BATCH: usize = 4_096;
 

@@ -30,6 +30,12 @@ pub struct JournalReader {
     tail: Arc<Tail>,
 }
 
+impl AsRef<Self> for JournalReader {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 impl JournalReader {
     /// A view of the journal in that directory.
     ///
@@ -59,6 +65,11 @@ impl JournalReader {
     /// A view of a journal that is known to be one, and of what its writer in this process publishes.
     pub(crate) fn of(storage: Arc<dyn Storage>, tail: Arc<Tail>) -> Self {
         Self { storage, tail }
+    }
+
+    /// Where its files are.
+    pub(crate) fn storage(&self) -> &Arc<dyn Storage> {
+        &self.storage
     }
 
     /// What stands in it from there on.

@@ -25,7 +25,7 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// `NotFound` if it has to exist, `AlreadyExists` if it must not, and whatever the system says.
     fn open(&self, name: &str, how: Open) -> io::Result<Box<dyn StorageFile>>;
 
-    /// The names of the files in a folder, in no order.
+    /// The names of the files and folders in a folder, in no order, without it.
     ///
     /// # Errors
     /// `NotFound` if there is no such folder.

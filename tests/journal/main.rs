@@ -1,3 +1,14 @@
 //! The journal: writing, reading, crashes.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the helpers of a test fail as it does, by a panic"
+)]
+
+mod consumer;
+mod crash;
+mod storage;
+mod support;
 mod write;
