@@ -12,6 +12,7 @@ pub mod budget;
 pub mod decision;
 pub mod plan;
 mod process;
+pub mod restore;
 pub mod sandbox;
 pub mod session;
 mod time;

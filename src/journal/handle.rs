@@ -102,6 +102,22 @@ impl Journal {
         self.shared().progress.borrow().health.clone()
     }
 
+    /// Waits until it writes: to append again what [`AppendError::Failing`] handed back. Returns at once while it
+    /// does.
+    ///
+    /// # Errors
+    /// [`RecordError`] if it is closed.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn healthy(&self) -> Result<(), RecordError> {
+        let closed = || RecordError::new("the journal was closed");
+        let mut progress = self.shared().progress.subscribe();
+        let told = |progress: &Progress| progress.closed.is_some() || progress.health.is_healthy();
+        let seen = progress.wait_for(told).await.map_err(|_gone| closed())?;
+        if seen.closed.is_some() { Err(closed()) } else { Ok(()) }
+    }
+
     fn shared(&self) -> &Shared {
         &self.handle.shared
     }

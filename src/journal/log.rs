@@ -15,8 +15,10 @@ use super::layout::{self, SEGMENTS};
 use super::line;
 use super::manifest::{Manifest, SegmentStart};
 use super::position::Position;
+use super::reader::JournalReader;
+use super::retention::{self, Retention};
 use super::storage::{Open, Storage, StorageFile, append_all};
-use crate::event::Hash;
+use crate::event::{Hash, Timestamp};
 
 mod lock;
 mod recover;
@@ -53,10 +55,11 @@ pub(super) struct Log {
     positions: Vec<Position>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub(super) durability: Durability,
     pub(super) segment_bytes: u64,
+    pub(super) retention: Retention,
 }
 
 /// The segment that is written to.
@@ -247,7 +250,27 @@ impl Log {
             }
         }
         self.believe();
-        self.begin_segment()
+        self.begin_segment()?;
+        self.collect_garbage();
+        Ok(())
+    }
+
+    /// Removes what is kept long enough. Should that fail, the next rotation tries again.
+    fn collect_garbage(&mut self) {
+        if self.settings.retention.keeps_all() {
+            return;
+        }
+        let reader = JournalReader::of(Arc::clone(&self.storage));
+        let now = Timestamp::now();
+        match retention::collect(&reader, &mut self.manifest, &self.settings.retention, now) {
+            Ok(collected) if collected.segments.is_empty() => {}
+            Ok(collected) => super::report::collected(&collected),
+            Err(source) => super::report::not_collected(&Problem::io("collect garbage in", SEGMENTS)(source)),
+        }
+        // Where that fails, the next look at it finds another one in its place.
+        if let Ok(file) = open_manifest(&*self.storage) {
+            self.manifest_file = file;
+        }
     }
 
     /// Goes on in a new segment behind the last line that is believed; lines that are not are written there again.

@@ -9,6 +9,7 @@ use super::handle::Journal;
 use super::health::Problem;
 use super::log::{Log, OpenError, Settings};
 use super::reader::JournalReader;
+use super::retention::Retention;
 use super::shared::{Handle, Shared};
 use super::storage::{FileSystem, Storage};
 use super::tail::Tail;
@@ -31,6 +32,7 @@ pub struct JournalBuilder {
     durability: Durability,
     segment_bytes: u64,
     queue_bytes: usize,
+    retention: Retention,
     redactor: Redactor,
 }
 
@@ -47,6 +49,7 @@ impl JournalBuilder {
             durability: Durability::default(),
             segment_bytes: DEFAULT_SEGMENT_BYTES,
             queue_bytes: DEFAULT_QUEUE_BYTES,
+            retention: Retention::default(),
             redactor: Redactor::new(),
         }
     }
@@ -72,6 +75,12 @@ impl JournalBuilder {
         self
     }
 
+    /// What is removed, whenever the journal is opened and a segment is begun; nothing by default.
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
+        self
+    }
+
     /// What masks secrets before anything is written; the built-in rules by default.
     pub fn redactor(mut self, redactor: Redactor) -> Self {
         self.redactor = redactor;
@@ -93,7 +102,11 @@ impl JournalBuilder {
             let made = fs::create_dir_all(path);
             made.map_err(|source| failed(Problem::io("create", "the directory")(source).reason()))?;
         }
-        let settings = Settings { durability: self.durability, segment_bytes: self.segment_bytes };
+        let settings = Settings {
+            durability: self.durability,
+            segment_bytes: self.segment_bytes,
+            retention: self.retention,
+        };
         let opened = Log::open(Arc::clone(&self.storage), settings);
         let (log, recovery) = opened.map_err(|problem| failed(problem.reason()))?;
         let tail = Tail::new();

@@ -112,5 +112,11 @@ impl JournalReader {
     }
 }
 
+impl AsRef<Self> for JournalReader {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 #[cfg(test)]
 mod tests;

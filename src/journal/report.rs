@@ -1,6 +1,8 @@
 //! What the journal itself has to say, to the log. Never content.
 
 use super::health::Problem;
+use super::position::Position;
+use super::retention::Collected;
 use crate::bus::report::quietly;
 
 /// It cannot write.
@@ -43,4 +45,19 @@ pub(super) fn not_cut(problem: &Problem) {
 /// What was queued when the last handle was dropped could not all be written.
 pub(super) fn remainder(directory: &str, events: u64) {
     quietly(|| tracing::error!(target: "agentbus::journal", directory, events, "journal_closed_unwritten"));
+}
+
+/// Retention removed segments.
+pub(super) fn collected(collected: &Collected) {
+    let (segments, bytes) = (collected.segments.len(), collected.bytes());
+    let through = collected.through().map(Position::get);
+    quietly(
+        || tracing::info!(target: "agentbus::journal", segments, bytes, through, "journal_garbage_collected"),
+    );
+}
+
+/// Retention could not remove a segment.
+pub(super) fn not_collected(problem: &Problem) {
+    let reason = problem.reason();
+    quietly(|| tracing::warn!(target: "agentbus::journal", reason, "journal_garbage_not_collected"));
 }

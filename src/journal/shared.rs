@@ -88,11 +88,16 @@ impl Shared {
             let worked = writer
                 .write(&self.queue, PATIENCE)
                 .and_then(|()| writer.sync_if_due(asked.sync_through, PATIENCE));
-            let works = self.conclude(&mut writer, worked);
-            let is_done = works && !writer.has_begun() && self.queue.len() == 0;
-            let stops = asked.stop_at.is_some_and(|at| is_done || Instant::now() >= at);
-            if stops {
-                return self.close(&mut writer);
+            let mut works = self.conclude(&mut writer, worked);
+            if let Some(at) = asked.stop_at {
+                let is_done = works && !writer.has_begun() && self.queue.len() == 0;
+                if is_done || Instant::now() >= at {
+                    let closed = writer.close(PATIENCE);
+                    if closed.is_ok() || Instant::now() >= at {
+                        return self.end(&mut writer, closed);
+                    }
+                    works = self.conclude(&mut writer, closed);
+                }
             }
             drop(writer);
             if works {
@@ -113,10 +118,11 @@ impl Shared {
         }
     }
 
-    fn close(&self, writer: &mut Writer) {
+    /// Lets go of what could not be written in time, and tells how much that is.
+    fn end(&self, writer: &mut Writer, closed: Result<(), Problem>) {
         let mut left = self.queue.close() + writer.unwritten();
         writer.leave_unsettled("the journal was closed");
-        if let Err(problem) = writer.close(PATIENCE) {
+        if let Err(problem) = closed {
             // Then the next start looks closer; only what was to be synced may be lost.
             report::failing(&self.directory, &problem.reason());
             if self.durability != Durability::Os && writer.has_unsynced() {

@@ -37,10 +37,13 @@ use std::sync::Arc;
 use crate::bus::EventBus;
 use crate::emitter::{Emitter, Outbox};
 use crate::event::{Brief, CorrectionMode, DecisionId, PlanId, Scope, Text};
+use crate::service::restore::Restored;
 
 mod error;
 mod input;
+mod rebuild;
 mod recorder;
+mod restore;
 mod state;
 
 #[cfg(test)]
@@ -56,12 +59,14 @@ pub use state::{Decision, Superseded};
 #[derive(Clone, Debug)]
 pub struct DecisionService {
     decisions: Arc<Outbox<Decisions>>,
+    /// What restoring it came to, if it was restored.
+    restored: Option<Arc<Restored>>,
 }
 
 impl DecisionService {
     /// A service without decisions.
     pub fn new(bus: Option<Arc<dyn EventBus>>) -> Self {
-        Self { decisions: Arc::new(Outbox::new(Decisions::default(), Emitter::new(bus))) }
+        Self { decisions: Arc::new(Outbox::new(Decisions::default(), Emitter::new(bus))), restored: None }
     }
 
     /// Records a decision.

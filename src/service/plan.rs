@@ -50,12 +50,16 @@ use crate::bus::EventBus;
 use crate::emitter::{Changes, Emitter, Outbox};
 use crate::event::{Brief, PlanCreated, PlanErrorKind, PlanId, PlanPhase, Scope};
 use crate::gate::{Gate, GateAnswer, GateOperation, GateQuestion};
+use crate::service::restore::Restored;
 
 mod error;
 mod input;
 mod moves;
+mod rebuild;
+mod restore;
 mod state;
 mod tree;
+mod watchdog;
 
 #[cfg(test)]
 mod tests;
@@ -67,18 +71,21 @@ use moves::{Ask, Target, decide, lead};
 pub use state::Plan;
 use state::{Fact, Identity};
 use tree::{Entry, Plans, plan_scope};
+pub use watchdog::PlanWatchdog;
 
 /// Leads plans through their phases. Cheap to clone; clones share their plans.
 #[derive(Clone, Debug)]
 pub struct PlanService {
     plans: Arc<Outbox<Plans>>,
     gate: Option<Arc<dyn Gate>>,
+    /// What restoring it came to, if it was restored.
+    restored: Option<Arc<Restored>>,
 }
 
 impl PlanService {
     /// A service without plans and without a gate.
     pub fn new(bus: Option<Arc<dyn EventBus>>) -> Self {
-        Self { plans: Arc::new(Outbox::new(Plans::default(), Emitter::new(bus))), gate: None }
+        Self { plans: Arc::new(Outbox::new(Plans::default(), Emitter::new(bus))), gate: None, restored: None }
     }
 
     /// The same service, that asks `gate` before a plan advances. Clones made before do not ask it.
@@ -262,9 +269,7 @@ fn open(
     events: &mut Changes<'_>,
 ) -> Result<Plan, PlanError> {
     let id = new.id.unwrap_or_else(PlanId::generate);
-    if plans.contains(&id) {
-        return Err(PlanError::Exists { plan: id });
-    }
+    plans.check_free(&id)?;
     let (parent_id, root_id) = above.map_or((None, id.clone()), |(parent, root)| (Some(parent), root));
     let mut created = PlanCreated::new(1, new.name, PlanPhase::Action, new.project_names, new.max_reversions);
     created.parent_plan_id = parent_id;
@@ -274,7 +279,7 @@ fn open(
     let scope = plan_scope(scope, &identity, created.actor.as_ref(), &created.project_names);
     let (inside, at) = events.open_timed(&scope, || created.clone());
     let plan = Plan::created(identity, &created, at);
-    plans.insert(Entry::new(plan.clone(), inside));
+    plans.insert(Entry { plan: plan.clone(), inside });
     Ok(plan)
 }
 

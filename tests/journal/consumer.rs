@@ -12,6 +12,7 @@ use agentbus::testing::FixedClock;
 use agentbus::{DomainEvent, Filter};
 use tempfile::TempDir;
 
+mod crash;
 mod failure;
 mod signals;
 mod state;

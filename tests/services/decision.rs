@@ -11,11 +11,11 @@ use agentbus::testing::RecordingEventBus;
 use agentbus::{DomainEvent, Payload};
 use proptest::prelude::*;
 
-const PLANS: [&str; 2] = ["p", "q"];
+pub(crate) const PLANS: [&str; 2] = ["p", "q"];
 
 /// Decisions are picked by a number, of all that there are.
 #[derive(Debug, Clone)]
-enum Op {
+pub(crate) enum Op {
     Root(usize),
     Orphan(usize),
     /// In a plan, below a decision that may be of the other.
@@ -25,7 +25,7 @@ enum Op {
     Supersede(usize, Option<usize>),
 }
 
-fn op() -> impl Strategy<Value = Op> {
+pub(crate) fn op() -> impl Strategy<Value = Op> {
     let plan = 0..PLANS.len();
     let decision = 0..1_000_usize;
     let mode = prop::sample::select(CorrectionMode::ALL);
@@ -48,7 +48,7 @@ struct Model {
 }
 
 #[derive(Debug, Default)]
-struct World {
+pub(crate) struct World {
     all: Vec<Model>,
 }
 
@@ -82,7 +82,7 @@ impl World {
     }
 
     /// How many decisions fall, if the rules allow `op`; one that is new comes into the world.
-    fn act(&mut self, op: &Op, made: Option<DecisionId>) -> Option<Vec<usize>> {
+    pub(crate) fn act(&mut self, op: &Op, made: Option<DecisionId>) -> Option<Vec<usize>> {
         let standing = |world: &Self, at: usize| !world.all[at].superseded;
         let fallen = match *op {
             Op::Root(plan) => {
@@ -129,7 +129,11 @@ impl World {
 }
 
 /// What the service did: nothing, if it refused; else with the decision that it recorded, if it did.
-fn act(decisions: &DecisionService, world: &World, op: &Op) -> Result<Option<DecisionId>, DecisionError> {
+pub(crate) fn act(
+    decisions: &DecisionService,
+    world: &World,
+    op: &Op,
+) -> Result<Option<DecisionId>, DecisionError> {
     let at =
         |number: usize| world.pick(number).map_or_else(|| "nobody".into(), |at| world.all[at].id.clone());
     let kind = DecisionType::ToolChoice;

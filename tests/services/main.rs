@@ -12,6 +12,7 @@ mod actor;
 mod budget;
 mod decision;
 mod plan;
+mod restore;
 mod sandbox;
 mod session;
 mod support;

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 const MAX_REVERSIONS: u32 = 2;
 
 #[derive(Debug, Clone)]
-enum Op {
+pub(crate) enum Op {
     Create,
     SpawnChild(usize),
     Advance(usize),
@@ -27,7 +27,7 @@ enum Op {
     Cancel(usize),
 }
 
-fn op() -> impl Strategy<Value = Op> {
+pub(crate) fn op() -> impl Strategy<Value = Op> {
     let plan = 0..3_usize;
     let phase = prop::sample::select(PlanPhase::ALL);
     prop_oneof![
@@ -185,7 +185,7 @@ impl World {
     }
 }
 
-async fn act(plans: &PlanService, ids: &[PlanId], op: &Op) -> Result<Plan, PlanError> {
+pub(crate) async fn act(plans: &PlanService, ids: &[PlanId], op: &Op) -> Result<Plan, PlanError> {
     let new = || NewPlan::new("p").with_max_reversions(MAX_REVERSIONS);
     match *op {
         Op::Create => plans.create(new()),

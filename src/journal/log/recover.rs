@@ -85,7 +85,11 @@ impl Log {
             acquired => acquired?,
         }
         let opened = Opening::begin(storage).and_then(|opening| opening.finish(settings, lock));
-        opened.inspect(|(log, _)| log.lock.release())
+        opened.map(|(mut log, recovery)| {
+            log.collect_garbage();
+            log.lock.release();
+            (log, recovery)
+        })
     }
 
     /// Cuts the bytes behind the last newline of the active segment, and keeps them.
@@ -172,8 +176,9 @@ impl Opening {
             let end = before.map(|before| self.scan_end(before).map(|(_, end)| end)).transpose()?;
             if end.as_ref().is_some_and(|end| end.last >= first.get()) {
                 // Copies of lines that still stand in the segment before: a write was being settled.
-                let name = layout::segment(first);
-                self.storage.remove(&name).map_err(Problem::io("remove", name))?;
+                let (name, id) = (layout::segment(first), crate::event::source::stamp().1);
+                let kept = format!("{QUARANTINE}/{:020}-unlisted-{id}", first.get());
+                self.storage.rename(&name, &kept).map_err(Problem::io("move", name))?;
                 files.retain(|other| *other != first);
                 break;
             }
@@ -193,13 +198,21 @@ impl Opening {
         let len = file.len().map_err(Problem::io("look at", name.clone()))?;
         let begin = len.saturating_sub(ENOUGH);
         let bytes = read_range(&*file, begin, len).map_err(Problem::io("read", name.clone()))?;
-        let mut end = begin;
+        let (mut end, mut chain) = (begin, None);
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
             let is_torn = !line.ends_with(b"\n") && !line::holds_ending(line);
             if is_torn || line::position(line).is_some_and(|position| position >= next) {
                 break;
             }
             end += line.len() as u64;
+            chain = line::chain_of(line);
+        }
+        if chain.is_none() && end == 0 {
+            chain = self.manifest.chain_at(sealed);
+        }
+        // Only if the next segment goes on right behind what stays: else it is damage, which stays as it is.
+        if chain.is_none() || chain != self.manifest.chain_at(next) {
+            return Ok(());
         }
         if end < len {
             file.cut(end).and_then(|()| file.sync()).map_err(Problem::io("cut", name))?;

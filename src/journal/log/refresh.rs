@@ -1,5 +1,7 @@
 //! Catching up with other writers, under the lock.
 
+use std::io;
+
 use super::scan::{From, scan};
 use super::{Active, Log, Mark, open_manifest};
 use crate::journal::durability::Durability;
@@ -25,7 +27,7 @@ impl Log {
         if self.reload_manifest()? == Reloaded::Other {
             self.switch_segment()?;
         }
-        let is_there = self.active.file.is_current().map_err(Problem::io("look at", self.active.name()))?;
+        let is_there = self.reopen_if_replaced()?;
         let len = self.active.file.len().map_err(Problem::io("look at", self.active.name()))?;
         if !is_there || len < self.end.at {
             // Removed or cut by hand. What was there is gone but for what is in memory; positions and chain go on.
@@ -35,14 +37,30 @@ impl Log {
         if len > self.end.at { self.read_foreign() } else { Ok(()) }
     }
 
+    /// Opens the active segment again if another file has its name; whether there is one. A writer that settled put it
+    /// there: it holds the same lines at the same places, and those that followed.
+    fn reopen_if_replaced(&mut self) -> Result<bool, Problem> {
+        let name = self.active.name();
+        if self.active.file.is_current().map_err(Problem::io("look at", name.clone()))? {
+            return Ok(true);
+        }
+        match self.storage.open(&name, Open::Append) {
+            Ok(file) => {
+                self.active.file = file;
+                Ok(true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(Problem::io("open", name)(error)),
+        }
+    }
+
     /// Reads the manifest again if another one stands in its place.
     pub(super) fn reload_manifest(&mut self) -> Result<Reloaded, Problem> {
         if self.manifest_file.is_current().map_err(Problem::io("look at", layout::MANIFEST))? {
             return Ok(Reloaded::Same);
         }
         let Some(manifest) = Manifest::read(&*self.storage)? else {
-            self.found_again()?;
-            return Ok(Reloaded::FoundedAgain);
+            return self.found_again();
         };
         if manifest.id != self.manifest.id {
             return Err(Problem::Replaced { found: manifest.id });
@@ -53,13 +71,19 @@ impl Log {
     }
 
     /// Makes the directory a journal again, this one, in which positions go on.
-    fn found_again(&mut self) -> Result<(), Problem> {
+    fn found_again(&mut self) -> Result<Reloaded, Problem> {
+        if self.active.file.is_current().map_err(Problem::io("look at", self.active.name()))? {
+            // Nothing but the manifest is gone.
+            self.write_manifest(self.manifest.clone())?;
+            return Ok(Reloaded::Same);
+        }
         for folder in FOLDERS {
             self.storage.create_folder(folder).map_err(Problem::io("create", folder))?;
         }
         // Positions and chain go on from what is believed; the segments before it are gone.
         self.manifest.segments.clear();
-        self.begin_segment()
+        self.begin_segment()?;
+        Ok(Reloaded::FoundedAgain)
     }
 
     /// Goes to the segment that is listed last, if another writer began it.
@@ -69,13 +93,24 @@ impl Log {
             return Ok(());
         }
         let name = layout::segment(newest.first);
-        let file = self.storage.open(&name, Open::Append).map_err(Problem::io("open", name))?;
-        self.active = Active { first: newest.first, file };
         // Whoever began it has synced what is before it.
         let chain = newest.chain.unwrap_or(self.end.chain);
-        self.end = Mark { last: newest.first.get() - 1, chain, at: 0 };
-        self.believe();
-        Ok(())
+        match self.storage.open(&name, Open::Append) {
+            Ok(file) => {
+                self.active = Active { first: newest.first, file };
+                self.end = Mark { last: newest.first.get() - 1, chain, at: 0 };
+                self.believe();
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // Removed by hand. How far it went is not known; what is reserved is enough.
+                super::super::report::lost(&name);
+                self.end = Mark { last: self.manifest.reserved.max(newest.first.get()), chain, at: 0 };
+                self.believe();
+                self.begin_segment()
+            }
+            Err(error) => Err(Problem::io("open", name)(error)),
+        }
     }
 
     /// Reads what others wrote behind the last line known, and cuts what one of them left torn.

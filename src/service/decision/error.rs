@@ -1,6 +1,7 @@
 //! [`DecisionError`]: why a decision was not taken, or stayed as it was.
 
 use crate::event::{DecisionId, DecisionType, NameError, PlanId};
+use crate::service::restore::RestoreFault;
 
 /// Why nothing was done. Nothing has changed then, and nothing was told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -76,5 +77,14 @@ pub enum DecisionError {
         decision: DecisionId,
         /// The one that was to take its place.
         by: DecisionId,
+    },
+    /// What was decided in the plan could not be restored from the journal.
+    #[error("cannot use the decisions of plan {plan}: they could not be restored from the journal")]
+    Broken {
+        /// The plan.
+        plan: PlanId,
+        /// What its events lack.
+        #[source]
+        source: RestoreFault,
     },
 }

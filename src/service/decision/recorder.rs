@@ -38,6 +38,7 @@ impl<'a, 'e> Recording<'a, 'e> {
     }
 
     pub(super) fn record(&mut self, new: NewDecision) -> Result<Decision, DecisionError> {
+        self.state.check_whole(&self.plan)?;
         if let Some(id) = new.id.as_ref().filter(|id| self.state.contains(id)) {
             return Err(DecisionError::Exists { decision: id.clone() });
         }

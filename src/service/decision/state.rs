@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use super::DecisionError;
 use crate::event::{
     Brief, DecisionApproved, DecisionCorrected, DecisionCreated, DecisionId, DecisionSuperseded,
-    DecisionType, Few, Fraction, PlanId, Text, Timestamp,
+    DecisionType, Few, Fraction, Payload, PlanId, Text, Timestamp,
 };
+use crate::service::restore::RestoreFault;
 
 /// A decision as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +62,19 @@ pub(super) enum Fact {
     Superseded(DecisionSuperseded),
 }
 
+impl Fact {
+    /// What an event tells of a decision.
+    pub(super) fn told(payload: &Payload) -> Option<Self> {
+        Some(match payload {
+            Payload::DecisionCreated(created) => Self::Created((**created).clone()),
+            Payload::DecisionApproved(approved) => Self::Approved(approved.clone()),
+            Payload::DecisionCorrected(corrected) => Self::Corrected(corrected.clone()),
+            Payload::DecisionSuperseded(superseded) => Self::Superseded(superseded.clone()),
+            _ => return None,
+        })
+    }
+}
+
 impl Decision {
     pub(super) fn created(plan_id: PlanId, fact: &DecisionCreated, at: Timestamp) -> Self {
         Self {
@@ -105,16 +119,44 @@ pub(super) struct Tree {
 pub(super) struct Decisions {
     nodes: HashMap<DecisionId, Node>,
     trees: HashMap<PlanId, Tree>,
+    /// The plans whose decisions could not be restored.
+    broken: HashMap<PlanId, RestoreFault>,
+    /// The decisions that are known to have been taken in those.
+    lost: HashMap<DecisionId, PlanId>,
 }
 
 impl Decisions {
     pub(super) fn contains(&self, id: &DecisionId) -> bool {
-        self.nodes.contains_key(id)
+        self.nodes.contains_key(id) || self.lost.contains_key(id)
     }
 
     pub(super) fn get(&self, id: &DecisionId) -> Result<&Decision, DecisionError> {
-        let node = self.nodes.get(id).ok_or_else(|| DecisionError::Unknown { decision: id.clone() })?;
-        Ok(&node.decision)
+        if let Some(node) = self.nodes.get(id) {
+            return Ok(&node.decision);
+        }
+        self.lost.get(id).map_or(Ok(()), |plan| self.check_whole(plan))?;
+        Err(DecisionError::Unknown { decision: id.clone() })
+    }
+
+    /// Refuses a plan whose decisions could not be restored.
+    pub(super) fn check_whole(&self, plan: &PlanId) -> Result<(), DecisionError> {
+        self.broken
+            .get(plan)
+            .map_or(Ok(()), |fault| Err(DecisionError::Broken { plan: plan.clone(), source: fault.clone() }))
+    }
+
+    /// Hears of a decision of a plan that is broken.
+    pub(super) fn lose(&mut self, id: DecisionId, plan: &PlanId) {
+        self.lost.insert(id, plan.clone());
+    }
+
+    /// Takes back the decisions of a plan, which is broken.
+    pub(super) fn break_plan(&mut self, plan: &PlanId, fault: RestoreFault) {
+        for id in self.trees.remove(plan).into_iter().flat_map(|tree| tree.order) {
+            self.nodes.remove(&id);
+            self.lose(id, plan);
+        }
+        self.broken.insert(plan.clone(), fault);
     }
 
     pub(super) fn tree_of(&self, plan: &PlanId) -> Option<&Tree> {

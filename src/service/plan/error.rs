@@ -2,6 +2,7 @@
 
 use super::PlanMove;
 use crate::event::{Brief, NameError, PlanId, PlanPhase, PlanState};
+use crate::service::restore::RestoreFault;
 
 /// Why nothing was done. Nothing has changed then, and nothing was told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +72,15 @@ pub enum PlanError {
         expected: u64,
         /// The revision now.
         actual: u64,
+    },
+    /// It could not be restored from the journal.
+    #[error("cannot use plan {plan}: it could not be restored from the journal; begin another")]
+    Broken {
+        /// The plan.
+        plan: PlanId,
+        /// What its events lack.
+        #[source]
+        source: RestoreFault,
     },
 }
 

@@ -90,6 +90,17 @@ pub(super) fn is_final(state: PlanState) -> bool {
     matches!(state, PlanState::Applied | PlanState::Cancelled)
 }
 
+/// The moves that can lead to another state of the same phase.
+const WITHIN_A_PHASE: [PlanMove; 7] = [
+    PlanMove::Start,
+    PlanMove::Complete,
+    PlanMove::Apply,
+    PlanMove::Fail,
+    PlanMove::Constrain,
+    PlanMove::Retry,
+    PlanMove::Cancel,
+];
+
 /// What is asked of a plan, with what it takes.
 #[derive(Debug)]
 pub(super) enum Ask {
@@ -182,4 +193,33 @@ fn special(plan: &Plan, ask: Ask) -> Option<Fact> {
         }
         _ => return None,
     })
+}
+
+/// Whether a fact that was told can have happened to `plan`. `last` is the change of state, from and to, that the fact
+/// before it told; a fact of its own follows that directly.
+pub(super) fn can_follow(plan: &Plan, last: Option<(PlanState, PlanState)>, fact: &Fact) -> bool {
+    let leads = |asked, to| target(plan.phase, plan.state, asked) == Some(to);
+    match fact {
+        Fact::PhaseChanged(moved) => {
+            let (asked, count) = if moved.reversion {
+                (PlanMove::RevertTo(moved.to), plan.reversion_count.saturating_add(1))
+            } else {
+                (PlanMove::Advance, plan.reversion_count)
+            };
+            let fits = moved.from == plan.phase && moved.reversion_count == count;
+            fits && count <= plan.max_reversions && leads(asked, Target::Phase(moved.to))
+        }
+        Fact::StateChanged(changed) => {
+            let fits = changed.phase == plan.phase && changed.from == plan.state;
+            fits && WITHIN_A_PHASE.iter().any(|asked| leads(*asked, Target::State(changed.to)))
+        }
+        Fact::Applied(_) => last.is_some_and(|(_, to)| to == PlanState::Applied),
+        Fact::Cancelled(cancelled) => {
+            cancelled.phase == plan.phase && last == Some((cancelled.state, PlanState::Cancelled))
+        }
+        Fact::Errored(errored) => {
+            let fits = errored.phase == plan.phase && errored.attempt == plan.attempt;
+            fits && last.is_some_and(|(_, to)| to == PlanState::Errored)
+        }
+    }
 }

@@ -3,8 +3,8 @@
 use super::moves::{is_final, lead};
 use super::{PlanError, PlanMove};
 use crate::event::{
-    Brief, Few, PlanApplied, PlanCancelled, PlanCreated, PlanErrored, PlanId, PlanPhase, PlanPhaseChanged,
-    PlanState, PlanStateChanged, SessionId, Text, Timestamp,
+    Brief, Few, Payload, PlanApplied, PlanCancelled, PlanCreated, PlanErrored, PlanId, PlanPhase,
+    PlanPhaseChanged, PlanState, PlanStateChanged, SessionId, Text, Timestamp,
 };
 
 /// A plan as it stands.
@@ -61,6 +61,20 @@ pub(super) struct Identity {
     pub(super) id: PlanId,
     pub(super) root_id: PlanId,
     pub(super) session_id: Option<SessionId>,
+}
+
+impl Fact {
+    /// What an event tells of a plan that was created before.
+    pub(super) fn told(payload: &Payload) -> Option<Self> {
+        Some(match payload {
+            Payload::PlanPhaseChanged(moved) => Self::PhaseChanged(moved.clone()),
+            Payload::PlanStateChanged(changed) => Self::StateChanged(changed.clone()),
+            Payload::PlanApplied(applied) => Self::Applied(applied.clone()),
+            Payload::PlanCancelled(cancelled) => Self::Cancelled(cancelled.clone()),
+            Payload::PlanErrored(errored) => Self::Errored(errored.clone()),
+            _ => return None,
+        })
+    }
 }
 
 impl Plan {

@@ -1,9 +1,14 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
 use super::*;
-use crate::event::{EventType, PlanCancelled, PlanErrored, PlanPhaseChanged, PlanState, PlanStateChanged};
-use crate::testing::RecordingEventBus;
+use crate::event::{
+    EventType, PlanCancelled, PlanErrored, PlanPhaseChanged, PlanState, PlanStateChanged, Timestamp,
+};
+use crate::journal::{Signal, SignalProvider as _};
+use crate::testing::{FixedClock, RecordingEventBus};
 
 fn service() -> (PlanService, RecordingEventBus) {
     let bus = RecordingEventBus::new();
@@ -265,7 +270,7 @@ async fn an_advance_that_is_given_up_while_the_gate_is_asked_was_never_asked() {
     let gate = Arc::new(Slow::default());
     let plans = plans.with_gate(gate.clone());
     let id = plans.create(NewPlan::new("p")).unwrap().id;
-    let given_up = tokio::time::timeout(std::time::Duration::ZERO, plans.advance(&id)).await;
+    let given_up = tokio::time::timeout(Duration::ZERO, plans.advance(&id)).await;
     assert!(given_up.is_err());
     bus.assert_types([EventType::PlanCreated]);
     gate.answer.notify_one();
@@ -320,4 +325,37 @@ fn many_tasks_at_one_plan_tell_its_revisions_in_order() {
         let before = last.insert(event.plan_id().unwrap().clone(), revision).unwrap_or(0);
         assert_eq!(revision, before + 1);
     }
+}
+
+#[tokio::test]
+async fn a_plan_that_stands_still_is_signalled_until_it_moves_or_is_finished() {
+    let clock = FixedClock::at(Timestamp::from_unix_nanos(0));
+    let (plans, _bus) = service();
+    let id = plans.create(NewPlan::new("p").with_id("p").with_session_id("s")).unwrap().id;
+    let watchdog = plans.watchdog(Duration::from_secs(60));
+    clock.advance(Duration::from_secs(59));
+    assert_eq!(watchdog.signals(Timestamp::now()), []);
+    plans.create(NewPlan::new("younger")).unwrap();
+    clock.advance(Duration::from_secs(1));
+    let expected = Signal::new(
+        "stalled_plan",
+        "p",
+        "plan p is queued in action, without an event since 1970-01-01T00:00:00Z",
+        Timestamp::from_unix_nanos(0),
+    );
+    assert_eq!(watchdog.signals(Timestamp::now()), [expected.with_plan_id("p").with_session_id("s")]);
+    plans.advance(&id).await.unwrap();
+    assert_eq!(watchdog.signals(Timestamp::now()), []);
+    plans.cancel(&id, "enough").unwrap();
+    clock.advance(Duration::from_secs(3_600));
+    let stalled: Vec<_> =
+        watchdog.signals(Timestamp::now()).into_iter().map(|signal| signal.plan_id).collect();
+    assert!(stalled.len() == 1 && !stalled.contains(&Some(id)));
+}
+
+#[test]
+fn a_watchdog_that_waits_for_ever_says_nothing() {
+    let (plans, _bus) = service();
+    plans.create(NewPlan::new("p")).unwrap();
+    assert_eq!(plans.watchdog(Duration::MAX).signals(Timestamp::now()), []);
 }

@@ -1,4 +1,4 @@
-//! The plans, each with its scope and its children.
+//! The plans, each with its scope and its place in its tree.
 
 use std::collections::HashMap;
 
@@ -6,6 +6,7 @@ use super::state::Identity;
 use super::{Ask, Fact, Plan, PlanError, PlanFilter, decide};
 use crate::emitter::Changes;
 use crate::event::{Brief, Few, PlanId, Scope, Text};
+use crate::service::restore::RestoreFault;
 
 /// A plan and what belongs to it.
 #[derive(Debug)]
@@ -13,15 +14,9 @@ pub(super) struct Entry {
     pub(super) plan: Plan,
     /// The scope of what happens inside the plan: its ids, its opening event as the cause.
     pub(super) inside: Scope,
-    /// In the order in which they were spawned.
-    children: Vec<PlanId>,
 }
 
 impl Entry {
-    pub(super) fn new(plan: Plan, inside: Scope) -> Self {
-        Self { plan, inside, children: Vec::new() }
-    }
-
     /// The scope in which an event of this plan is told: that of what runs now, with the plan's ids; what it does
     /// not say, above all a cause and a correlation, it has from the plan.
     pub(super) fn scope(&self, now: &Scope) -> Scope {
@@ -78,30 +73,59 @@ pub(super) fn plan_scope(
     }
 }
 
+/// A place in a tree, and who stands there.
+#[derive(Debug)]
+struct Node {
+    /// Broken plans keep their place: what is below them belongs to the tree all the same.
+    entry: Result<Entry, RestoreFault>,
+    parent: Option<PlanId>,
+    /// In the order in which they were spawned.
+    children: Vec<PlanId>,
+}
+
 /// All plans of a service.
 #[derive(Debug, Default)]
 pub(super) struct Plans {
-    by_id: HashMap<PlanId, Entry>,
-    /// The ids in the order of creation.
+    nodes: HashMap<PlanId, Node>,
+    /// The ids of those that are not broken, in the order of creation.
     order: Vec<PlanId>,
 }
 
 impl Plans {
-    pub(super) fn contains(&self, id: &PlanId) -> bool {
-        self.by_id.contains_key(id)
-    }
-
     pub(super) fn entry(&self, id: &PlanId) -> Result<&Entry, PlanError> {
-        self.by_id.get(id).ok_or_else(|| PlanError::Unknown { plan: id.clone() })
+        match self.nodes.get(id).map(|node| &node.entry) {
+            Some(Ok(entry)) => Ok(entry),
+            Some(Err(fault)) => Err(broken(id, fault)),
+            None => Err(PlanError::Unknown { plan: id.clone() }),
+        }
     }
 
-    pub(super) fn insert(&mut self, entry: Entry) {
-        let id = entry.plan.id.clone();
-        if let Some(parent) = entry.plan.parent_id.as_ref().and_then(|parent| self.by_id.get_mut(parent)) {
-            parent.children.push(id.clone());
+    /// Refuses an id that is taken.
+    pub(super) fn check_free(&self, id: &PlanId) -> Result<(), PlanError> {
+        match self.entry(id) {
+            Ok(_) => Err(PlanError::Exists { plan: id.clone() }),
+            Err(PlanError::Unknown { .. }) => Ok(()),
+            Err(broken) => Err(broken),
         }
+    }
+
+    /// Puts a plan below its parent.
+    pub(super) fn insert(&mut self, entry: Entry) {
+        let (id, parent) = (entry.plan.id.clone(), entry.plan.parent_id.clone());
         self.order.push(id.clone());
-        self.by_id.insert(id, entry);
+        self.place(id, parent, Ok(entry));
+    }
+
+    /// Keeps the place of a plan that could not be restored.
+    pub(super) fn insert_broken(&mut self, id: PlanId, parent: Option<PlanId>, fault: RestoreFault) {
+        self.place(id, parent, Err(fault));
+    }
+
+    fn place(&mut self, id: PlanId, parent: Option<PlanId>, entry: Result<Entry, RestoreFault>) {
+        if let Some(above) = parent.as_ref().and_then(|parent| self.nodes.get_mut(parent)) {
+            above.children.push(id.clone());
+        }
+        self.nodes.insert(id, Node { entry, parent, children: Vec::new() });
     }
 
     /// Does what is asked of a plan.
@@ -112,8 +136,11 @@ impl Plans {
         now: &Scope,
         events: &mut Changes<'_>,
     ) -> Result<Plan, PlanError> {
-        let unknown = || PlanError::Unknown { plan: id.clone() };
-        let entry = self.by_id.get_mut(id).ok_or_else(unknown)?;
+        let entry = match self.nodes.get_mut(id).map(|node| &mut node.entry) {
+            Some(Ok(entry)) => entry,
+            Some(Err(fault)) => return Err(broken(id, fault)),
+            None => return Err(PlanError::Unknown { plan: id.clone() }),
+        };
         let facts = decide(&entry.plan, ask)?;
         entry.take(facts, now, events);
         Ok(entry.plan.clone())
@@ -132,8 +159,9 @@ impl Plans {
         // Of each plan, how many below it were cancelled: what each adds to its parent's count.
         let mut below: HashMap<PlanId, u64> = HashMap::new();
         for descendant in self.leaves_first(id) {
-            let entry = self.entry(&descendant)?;
-            let (unfinished, parent) = (!entry.plan.is_final(), entry.plan.parent_id.clone());
+            let Some(node) = self.nodes.get(&descendant) else { continue };
+            let unfinished = node.entry.as_ref().is_ok_and(|entry| !entry.plan.is_final());
+            let parent = node.parent.clone();
             let cancelled = below.remove(&descendant).unwrap_or(0);
             if unfinished {
                 self.change(&descendant, cancel(cancelled), now, events)?;
@@ -145,9 +173,13 @@ impl Plans {
         Ok(self.entry(id)?.plan.clone())
     }
 
+    /// The plans in the order of creation.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Plan> {
+        self.order.iter().filter_map(|id| self.entry(id).ok()).map(|entry| &entry.plan)
+    }
+
     pub(super) fn list(&self, filter: &PlanFilter) -> Vec<Plan> {
-        let plans = self.order.iter().filter_map(|id| self.by_id.get(id)).map(|entry| &entry.plan);
-        plans.filter(|plan| filter.matches(plan)).cloned().collect()
+        self.all().filter(|plan| filter.matches(plan)).cloned().collect()
     }
 
     /// The plan and those below it, each before its children.
@@ -155,9 +187,9 @@ impl Plans {
         self.entry(top)?;
         let mut waiting = vec![top];
         let mut plans = Vec::new();
-        while let Some(entry) = waiting.pop().and_then(|id| self.by_id.get(id)) {
-            plans.push(entry.plan.clone());
-            waiting.extend(entry.children.iter().rev());
+        while let Some(node) = waiting.pop().and_then(|id| self.nodes.get(id)) {
+            plans.extend(node.entry.as_ref().ok().map(|entry| entry.plan.clone()));
+            waiting.extend(node.children.iter().rev());
         }
         Ok(plans)
     }
@@ -166,11 +198,15 @@ impl Plans {
     fn leaves_first(&self, top: &PlanId) -> Vec<PlanId> {
         let mut waiting = vec![top];
         let mut ids = Vec::new();
-        while let Some(entry) = waiting.pop().and_then(|id| self.by_id.get(id)) {
-            ids.push(entry.plan.id.clone());
-            waiting.extend(&entry.children);
+        while let Some((id, node)) = waiting.pop().and_then(|id| self.nodes.get_key_value(id)) {
+            ids.push(id.clone());
+            waiting.extend(&node.children);
         }
         ids.reverse();
         ids
     }
+}
+
+fn broken(id: &PlanId, fault: &RestoreFault) -> PlanError {
+    PlanError::Broken { plan: id.clone(), source: fault.clone() }
 }

@@ -140,7 +140,7 @@ fn a_crash_between_the_letter_and_the_cursor_doubles_no_letter() {
     consumer.nack(at(1), "third").unwrap();
     let reasons: Vec<_> =
         consumer.dead_letters().unwrap().letters.into_iter().map(|letter| letter.reason).collect();
-    assert_eq!(reasons, ["first", "third"]);
+    assert_eq!(reasons, ["second", "third"]);
 }
 
 #[test]

@@ -1,0 +1,10 @@
+//! What the proofs share: a reader of a journal's files that has nothing of the journal's own code, a storage that is
+//! watched after every call, and a scripted run.
+
+mod files;
+mod run;
+mod watched;
+
+pub(crate) use files::{Files, bytes_of, files, segments};
+pub(crate) use run::{Account, DURABILITIES, LONG, OnFailure, builder, event, on_threads, run, wait};
+pub(crate) use watched::Watched;
