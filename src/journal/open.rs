@@ -110,7 +110,7 @@ impl JournalBuilder {
         let opened = Log::open(Arc::clone(&self.storage), settings);
         let (log, recovery) = opened.map_err(|problem| failed(problem.reason()))?;
         let tail = Tail::new();
-        let reader = JournalReader::of(self.storage, Arc::clone(&tail));
+        let reader = JournalReader::sharing(self.storage, Arc::clone(&tail));
         let redactor = self.redactor.clone();
         let writer = Writer::new(log, self.redactor, self.durability, self.queue_bytes, tail);
         let shared = Shared::new(writer, self.queue_bytes, self.durability, directory.clone());

@@ -30,12 +30,6 @@ pub struct JournalReader {
     tail: Arc<Tail>,
 }
 
-impl AsRef<Self> for JournalReader {
-    fn as_ref(&self) -> &Self {
-        self
-    }
-}
-
 impl JournalReader {
     /// A view of the journal in that directory.
     ///
@@ -59,11 +53,16 @@ impl JournalReader {
         if Manifest::read(&*storage)?.is_none() && scan::list(&*storage)?.is_empty() {
             return Err(ReadError::NotAJournal { directory: name() });
         }
-        Ok(Self::of(storage, Tail::new()))
+        Ok(Self::of(storage))
     }
 
-    /// A view of a journal that is known to be one, and of what its writer in this process publishes.
-    pub(crate) fn of(storage: Arc<dyn Storage>, tail: Arc<Tail>) -> Self {
+    /// A view of a journal that is known to be one.
+    pub(crate) fn of(storage: Arc<dyn Storage>) -> Self {
+        Self::sharing(storage, Tail::new())
+    }
+
+    /// A view of a journal and of what its writer in this process publishes.
+    pub(crate) fn sharing(storage: Arc<dyn Storage>, tail: Arc<Tail>) -> Self {
         Self { storage, tail }
     }
 
