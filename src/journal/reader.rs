@@ -119,3 +119,5 @@ impl AsRef<Self> for JournalReader {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod written;

@@ -93,13 +93,16 @@ impl Reading {
         if let Some(through) = self.gone.take() {
             return Ok(Advanced::Entry(Entry::Removed { through }));
         }
-        let before = self.scan.previous();
+        let before = self.scan.place();
         let entry = match self.scan.step()? {
             Step::Line { position, at } => match self.sieve.decode(self.scan.line(), position) {
+                Err(fault) => match self.scan.reject(before, at, fault) {
+                    Some(unreadable) => Entry::Unreadable(unreadable),
+                    None => return Ok(Advanced::Nothing),
+                },
                 _ if Some(position) <= self.asked_after => return Ok(Advanced::Nothing),
                 Ok(None) => return Ok(Advanced::Nothing),
                 Ok(Some(recorded)) => Entry::Event(recorded),
-                Err(fault) => Entry::Unreadable(self.scan.unreadable(before, at, fault)),
             },
             Step::Unreadable(unreadable) => Entry::Unreadable(unreadable),
             Step::Removed(through) => Entry::Removed { through },

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::lines::{Found, Lines};
 use super::seek::{self, Anchor};
-use super::sequence::{Sequence, Verdict};
+use super::sequence::{Place, Sequence, Verdict};
 use crate::journal::layout;
 use crate::journal::line::LineFault;
 use crate::journal::position::Position;
@@ -146,15 +146,24 @@ impl Scan {
         self.segment.as_ref().map_or(&[], |segment| segment.lines.line())
     }
 
-    /// What tells that the line at that place cannot be read.
-    pub(super) fn unreadable(&self, after: Option<Position>, at: u64, fault: LineFault) -> Unreadable {
-        let file = self.segment.as_ref().map(|segment| segment.file.clone()).unwrap_or_default();
-        Unreadable { after, file, at, fault }
+    /// Which positions it knows.
+    pub(super) fn place(&self) -> Place {
+        self.sequence.place()
     }
 
-    /// The position of the last line in its place.
-    pub(super) fn previous(&self) -> Option<Position> {
-        self.sequence.previous()
+    /// Takes back that the line found last, at that place in its file, is in its place: it holds nothing, and the line
+    /// that belongs there may follow. What tells of it, if it is asked for.
+    pub(super) fn reject(&mut self, before: Place, at: u64, fault: LineFault) -> Option<Unreadable> {
+        self.sequence.go_back(before);
+        let is_asked_for =
+            self.sequence.pass(self.segment.as_ref().map_or(&[], |segment| segment.lines.line()));
+        is_asked_for.then(|| self.unreadable(at, fault))
+    }
+
+    /// What tells that the line at that place in the file cannot be read.
+    fn unreadable(&self, at: u64, fault: LineFault) -> Unreadable {
+        let file = self.segment.as_ref().map(|segment| segment.file.clone()).unwrap_or_default();
+        Unreadable { after: self.sequence.previous(), file, at, fault }
     }
 
     /// The greatest position that it has seen or that is not asked for.
@@ -197,10 +206,8 @@ impl Scan {
             };
             if is_read_again || kind == Found::TooLong {
                 let is_asked_for = self.sequence.pass(line);
-                if !is_asked_for {
-                    return Ok(Step::Passed);
-                }
-                return Ok(Step::Unreadable(self.unreadable(self.sequence.previous(), at, fault)));
+                let told = is_asked_for.then(|| self.unreadable(at, fault));
+                return Ok(told.map_or(Step::Passed, Step::Unreadable));
             }
             found =
                 segment.lines.read_again().map_err(|source| segment.failed(source))?.map(|(_, found)| found);
@@ -256,11 +263,12 @@ impl Scan {
             self.sequence.set_next_first(*next);
             return Ok(Step::Passed);
         };
-        let (at, after) = (segment.lines.place(), self.sequence.previous());
+        let at = segment.lines.place();
         let is_torn = segment.lines.file().len().map_err(|source| segment.failed(source))? > at;
         // If nothing is missing before the next segment, what is torn was written again there.
-        let is_told = is_torn && after.map_or(Some(Position::FIRST), Position::next) < Some(next);
-        let told = is_told.then(|| self.unreadable(after, at, LineFault::NoChain));
+        let is_missing = self.sequence.next() < next.get();
+        let is_told = is_torn && is_missing && self.sequence.pass(&[]);
+        let told = is_told.then(|| self.unreadable(at, LineFault::NoChain));
         self.open_next()?;
         Ok(told.map_or(Step::Passed, Step::Unreadable))
     }

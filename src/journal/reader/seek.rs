@@ -10,7 +10,7 @@ use crate::journal::line::{self, Line};
 use crate::journal::position::Position;
 
 /// What is read rather than bisected further, in bytes.
-const NEAR: u64 = 64 << 10;
+const NEAR: u64 = 16 << 10;
 
 /// A place behind a line that is believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -25,9 +25,19 @@ pub(super) struct Sequence {
     chain: Option<Hash>,
     /// The first position of this segment, if it leaves a gap, as long as none of its lines was judged.
     entered: Option<Position>,
+    /// What was known before the first line that is left over.
+    before_leftovers: Option<(Option<Position>, Option<Hash>)>,
     /// The first position of the next segment, once there is one: those from it on are left over from a write that
     /// was taken back and written again there.
     next_first: Option<Position>,
+}
+
+/// The positions that a [`Sequence`] knows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    floor: Option<Position>,
+    previous: Option<Position>,
+    faults: u64,
 }
 
 /// What is to be done with a line.
@@ -51,8 +61,17 @@ impl Sequence {
 
     /// Of everything, for somebody who asks for what stands behind that position.
     pub(super) fn from_start(asked_after: Option<Position>) -> Self {
-        let (floor, previous, chain, entered, next_first) = (None, None, None, None, None);
-        Self { floor, asked_after, faults: 0, has_begun: false, previous, chain, entered, next_first }
+        Self {
+            floor: None,
+            asked_after,
+            faults: 0,
+            has_begun: false,
+            previous: None,
+            chain: None,
+            entered: None,
+            before_leftovers: None,
+            next_first: None,
+        }
     }
 
     /// Everything up to that position was had from elsewhere.
@@ -70,14 +89,22 @@ impl Sequence {
         self.previous
     }
 
+    /// The number of the next position, if each line at fault took one.
+    pub(super) fn next(&self) -> u64 {
+        self.previous.map_or(0, Position::get) + self.faults + 1
+    }
+
     /// The segment with that first position begins, and `next_first` the one behind it.
     pub(super) fn enter(&mut self, first: Position, next_first: Option<Position>) {
-        let next = self.previous.map_or(Position::FIRST, |previous| previous.next().unwrap_or(previous));
-        self.entered = (self.has_begun && first > next).then_some(first);
-        if first < next {
+        if let Some((previous, chain)) = self.before_leftovers.take() {
+            (self.previous, self.chain, self.faults) = (previous, chain, 0);
+        }
+        let next = self.next();
+        self.entered = (self.has_begun && first.get() > next).then_some(first);
+        if first.get() != next && self.entered.is_none() {
             self.chain = None;
         }
-        (self.previous, self.next_first) = (first.previous(), next_first);
+        (self.previous, self.next_first, self.faults) = (first.previous(), next_first, 0);
     }
 
     /// A segment was begun behind the present one.
@@ -110,30 +137,40 @@ impl Sequence {
         if Some(position) <= self.previous {
             return Verdict::Fault(LineFault::Backward);
         }
-        if !self.is_next(position) && self.is_refuted(position, ahead) && !self.is_borne_out(bytes) {
+        if !self.is_next(position) && self.is_doubtful(position, ahead) && !self.is_borne_out(bytes) {
             return Verdict::Fault(LineFault::Unproven);
-        }
-        if self.next_first.is_some_and(|next| position >= next) {
-            return Verdict::Passed;
         }
         let Some(chain) = line::chain_of(bytes) else {
             return Verdict::Fault(LineFault::NoChain);
         };
+        let is_left_over = self.next_first.is_some_and(|next| position >= next);
+        if is_left_over && self.before_leftovers.is_none() {
+            self.before_leftovers = Some((self.previous, self.chain));
+        }
         (self.has_begun, self.previous, self.chain) = (true, Some(position), Some(chain));
         self.faults = 0;
-        if Some(position) <= self.floor {
+        if is_left_over || Some(position) <= self.floor {
             return Verdict::Passed;
         }
         self.floor = Some(position);
         Verdict::Wanted(position)
     }
 
+    /// The positions it knows.
+    pub(super) fn place(&self) -> Place {
+        Place { floor: self.floor, previous: self.previous, faults: self.faults }
+    }
+
+    /// Knows no more than before a line was judged.
+    pub(super) fn go_back(&mut self, before: Place) {
+        (self.floor, self.previous, self.faults) = (before.floor, before.previous, before.faults);
+    }
+
     /// Goes on behind a line that is at fault; whether it is asked for, as far as can be told if each took a position.
     pub(super) fn pass(&mut self, bytes: &[u8]) -> bool {
         (self.has_begun, self.chain) = (true, line::chain_of(bytes));
         self.faults += 1;
-        let place = self.previous.map_or(0, Position::get) + self.faults;
-        place > self.asked_after.map_or(0, Position::get)
+        self.next() - 1 > self.asked_after.map_or(0, Position::get)
     }
 
     /// Whether lines up to that position have not been told as gone; they are now.
@@ -154,8 +191,11 @@ impl Sequence {
         line::chain_of(bytes) == Some(chain::link(previous, leaf))
     }
 
-    /// Whether the line behind goes on from a place before that position.
-    fn is_refuted(&self, position: Position, ahead: &[u8]) -> bool {
-        line::position(ahead).is_some_and(|next| Some(next) > self.previous && next <= position)
+    /// Whether the line behind goes on from a place before that position, or there is none to ask.
+    fn is_doubtful(&self, position: Position, ahead: &[u8]) -> bool {
+        match line::position(ahead) {
+            Some(next) => Some(next) > self.previous && next <= position,
+            None => ahead.is_empty() && self.chain.is_some(),
+        }
     }
 }
