@@ -9,6 +9,7 @@
 
 mod consumer;
 mod crash;
+mod follow;
 mod read;
 mod storage;
 mod support;

@@ -1,8 +1,7 @@
 //! [`Sequence`]: which lines stand in their place.
 
 use crate::event::Hash;
-use crate::journal::chain;
-use crate::journal::line::{self, ENDING_BYTES, LineFault};
+use crate::journal::line::{self, Line, LineFault};
 use crate::journal::position::Position;
 
 /// Judges lines by their positions, in the order in which they stand.
@@ -23,6 +22,8 @@ pub(super) struct Sequence {
     previous: Option<Position>,
     /// The chain behind the line before, if its ending was whole.
     chain: Option<Hash>,
+    /// The chain behind the last line in its place: what was added by hand behind it has none.
+    chain_in_place: Option<Hash>,
     /// The first position of this segment, if it leaves a gap, as long as none of its lines was judged.
     entered: Option<Position>,
     /// What was known before the first line that is left over.
@@ -68,6 +69,7 @@ impl Sequence {
             has_begun: false,
             previous: None,
             chain: None,
+            chain_in_place: None,
             entered: None,
             before_leftovers: None,
             next_first: None,
@@ -98,11 +100,12 @@ impl Sequence {
     pub(super) fn enter(&mut self, first: Position, next_first: Option<Position>) {
         if let Some((previous, chain)) = self.before_leftovers.take() {
             (self.previous, self.chain, self.faults) = (previous, chain, 0);
+            self.chain_in_place = chain;
         }
         let next = self.next();
         self.entered = (self.has_begun && first.get() > next).then_some(first);
         if first.get() != next && self.entered.is_none() {
-            self.chain = None;
+            (self.chain, self.chain_in_place) = (None, None);
         }
         (self.previous, self.next_first, self.faults) = (first.previous(), next_first, 0);
     }
@@ -115,12 +118,13 @@ impl Sequence {
     /// The place behind a line of this segment whose position and chain are known.
     pub(super) fn resume_behind(&mut self, previous: Position, chain: Hash) {
         (self.has_begun, self.previous, self.chain, self.entered) = (true, Some(previous), Some(chain), None);
+        self.chain_in_place = Some(chain);
         self.floor = self.floor.max(Some(previous));
     }
 
     /// The file was cut: lines may come again.
     pub(super) fn restart(&mut self, first: Position) {
-        (self.previous, self.chain) = (first.previous(), None);
+        (self.previous, self.chain, self.chain_in_place) = (first.previous(), None, None);
     }
 
     /// Judges a line; `ahead` is what is known of the one behind it. What is at fault has to be [passed](Self::pass).
@@ -131,7 +135,7 @@ impl Sequence {
         if let Some(first) = self.entered.take()
             && !self.is_borne_out(bytes)
         {
-            self.chain = None;
+            (self.chain, self.chain_in_place) = (None, None);
             return Verdict::Missing(first.previous().unwrap_or(first));
         }
         if Some(position) <= self.previous {
@@ -148,7 +152,7 @@ impl Sequence {
             self.before_leftovers = Some((self.previous, self.chain));
         }
         (self.has_begun, self.previous, self.chain) = (true, Some(position), Some(chain));
-        self.faults = 0;
+        (self.chain_in_place, self.faults) = (Some(chain), 0);
         if is_left_over || Some(position) <= self.floor {
             return Verdict::Passed;
         }
@@ -184,11 +188,10 @@ impl Sequence {
         position.previous() == self.previous
     }
 
-    /// Whether the chain of a line follows from the one before it.
+    /// Whether the chain of a line follows from a line before it.
     fn is_borne_out(&self, bytes: &[u8]) -> bool {
-        let leaf = bytes.len().checked_sub(ENDING_BYTES).and_then(|len| bytes.get(..len));
-        let (Some(previous), Some(leaf)) = (&self.chain, leaf) else { return false };
-        line::chain_of(bytes) == Some(chain::link(previous, leaf))
+        let Ok(line) = Line::split(bytes) else { return false };
+        [self.chain, self.chain_in_place].iter().flatten().any(|chain| line.follows(chain))
     }
 
     /// Whether the line behind goes on from a place before that position, or there is none to ask.

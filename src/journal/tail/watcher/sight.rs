@@ -35,7 +35,8 @@ impl Sight {
     pub(super) fn look_anew(&mut self) {
         let names = self.storage.list(layout::SEGMENTS).unwrap_or_default();
         let newest = names.iter().filter_map(|name| layout::segment_first(name)).max();
-        if newest != self.last.as_ref().map(|last| last.first) {
+        let is_current = |last: &Last| Some(last.first) == newest && last.file.is_current().unwrap_or(false);
+        if newest.is_some() && !self.last.as_ref().is_some_and(is_current) {
             let open = |first| {
                 let file = self.storage.open(&layout::segment(first), Open::Read).ok()?;
                 Some(Last { first, file, len: 0 })
