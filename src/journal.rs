@@ -41,7 +41,7 @@ pub use log::{OpenError, Recovery};
 pub use manifest::ManifestError;
 pub use open::{DEFAULT_QUEUE_BYTES, DEFAULT_SEGMENT_BYTES, JournalBuilder};
 pub use position::{ParsePositionError, Position};
-pub use reader::{Events, Follow, JournalReader, Reading};
+pub use reader::{Damage, DamageFault, Events, Follow, JournalReader, Reading, Unfinished, Verification};
 pub use record::{Entry, ReadError, ReadFrom, Recorded, Unreadable};
 pub use retention::{CollectReason, Collected, CollectedSegment, GcError, GcMode, KeptFor, Retention};
 pub use signal::{Signal, SignalProvider};

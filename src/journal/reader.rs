@@ -18,10 +18,12 @@ mod scan;
 mod seek;
 mod sequence;
 mod sieve;
+mod verify;
 
 pub use follow::Follow;
 pub use reading::{Events, Reading};
 use scan::Scan;
+pub use verify::{Damage, DamageFault, Unfinished, Verification};
 
 /// A view of a journal that never writes, takes no lock and recovers nothing. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -100,6 +102,19 @@ impl JournalReader {
     /// What keeps a file from being read.
     pub fn tail(&self, n: usize, filter: Filter) -> Result<Vec<Entry>, ReadError> {
         last::entries(&self.storage, n, filter)
+    }
+
+    /// Verifies that it is as it was written: each line has to follow by its chain from the one before, each segment from
+    /// the one before it and from what `journal.json` says. What is changed, removed, added or reordered is found, and
+    /// the first bad position named, but for oldest segments that are gone, which count as removed by retention, and
+    /// lines cut from the very end.
+    ///
+    /// It reads everything; a writer may go on meanwhile.
+    ///
+    /// # Errors
+    /// What keeps a file from being read.
+    pub fn verify(&self) -> Result<Verification, ReadError> {
+        verify::verify(&*self.storage)
     }
 
     /// The position of the last line; `None` if there are no lines.

@@ -83,9 +83,20 @@ impl Written {
     pub(super) fn line(&mut self) -> Vec<u8> {
         let event = DomainEvent::new(SessionCreated::new(false)).with_session_id(format!("s-{}", self.next));
         let json = serde_json::to_string(&event).unwrap();
+        self.line_of(json[1..json.len() - 1].as_bytes())
+    }
+
+    /// The next line, with that between position and chain.
+    pub(super) fn line_of(&mut self, body: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
-        self.chain = line::write(&mut bytes, at(self.next), json[1..json.len() - 1].as_bytes(), &self.chain);
+        self.chain = line::write(&mut bytes, at(self.next), body, &self.chain);
         self.next += 1;
         bytes
+    }
+
+    /// Appends the next line, with that between position and chain.
+    pub(super) fn append_of(&mut self, body: &[u8]) {
+        let bytes = [fs::read(self.file()).unwrap(), self.line_of(body)].concat();
+        fs::write(self.file(), bytes).unwrap();
     }
 }
