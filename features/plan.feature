@@ -230,3 +230,9 @@ Feature: Plans
     When "nobody" starts
     Then it is refused: "no plan nobody"
     And nothing is told
+
+  Scenario: A plan that stands still is signalled, one that is finished is not
+    Given plan "done" cancelled in action
+    And plan "mend" processing in strategize
+    Then after 59 seconds without an event a watchdog of 60 seconds signals ""
+    And after 61 seconds without an event a watchdog of 60 seconds signals "mend"

@@ -1,7 +1,8 @@
 //! The command line: what it may be told, and what it answers with.
 //!
 //! The exit status is 0 if what was asked for came about, 1 if it ended otherwise, and 2 if the input was bad.
-//! Events, or the timeline of them, go to stdout; how it ended, and what went wrong, to stderr.
+//! Events, or the timeline of them, and answers go to stdout; how it ended, and what went wrong, to stderr. Where
+//! stdout is a pipe that nobody reads any more, what only reads ends in peace.
 
 use std::process::ExitCode;
 
@@ -12,17 +13,20 @@ mod bus;
 mod destination;
 mod escape;
 mod interrupt;
+mod journal;
 mod log;
 mod report;
 mod run;
 mod summary;
 mod task;
 mod timeline;
+mod wait;
 
 use args::{CommandLine, Verb};
 
-/// The run ended otherwise than asked for, or not every event could be printed as JSON.
-const EXIT_NOT_APPLIED: u8 = 1;
+/// What was asked for did not come about, or not whole: a run that was not applied, a line that was not recorded, a
+/// journal that is damaged.
+const EXIT_NOT_DONE: u8 = 1;
 
 /// The input was bad: nothing was begun.
 const EXIT_BAD_INPUT: u8 = 2;
@@ -31,6 +35,7 @@ const EXIT_BAD_INPUT: u8 = 2;
 pub(crate) fn main() -> ExitCode {
     match CommandLine::try_parse() {
         Ok(CommandLine { verb: Verb::Run(args) }) => run::main(&args),
+        Ok(CommandLine { verb: Verb::Journal(verb) }) => journal::main(verb),
         Err(answer) => {
             // Where not even this can be printed, the exit status says it.
             drop(answer.print());

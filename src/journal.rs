@@ -18,18 +18,19 @@ mod position;
 mod queue;
 mod reader;
 mod record;
+pub mod replay;
 mod report;
 pub mod retention;
 mod shared;
 pub mod signal;
 pub mod storage;
-pub(crate) mod tail;
+mod tail;
 mod writer;
 
 pub use consumer::{
     AckError, Consumer, ConsumerError, ConsumerName, ConsumerNameError, ConsumerOptions, ConsumerState,
-    CursorFault, CursorState, DeadLetter, DeadLetters, MAX_CONSUMER_NAME_BYTES, NackError, Nacked, Polled,
-    Retry,
+    ConsumerStream, CursorFault, CursorState, DeadLetter, DeadLetters, MAX_CONSUMER_NAME_BYTES, NackError,
+    Nacked, Polled, Retry,
 };
 pub use durability::Durability;
 pub use error::{AppendError, CloseError};
@@ -41,8 +42,11 @@ pub use log::{OpenError, Recovery};
 pub use manifest::ManifestError;
 pub use open::{DEFAULT_QUEUE_BYTES, DEFAULT_SEGMENT_BYTES, JournalBuilder};
 pub use position::{ParsePositionError, Position};
-pub use reader::{Damage, DamageFault, Events, Follow, JournalReader, Reading, Unfinished, Verification};
+pub use reader::{
+    Damage, DamageFault, Events, Follow, FollowLines, JournalReader, Reading, Unfinished, Verification,
+};
 pub use record::{Entry, ReadError, ReadFrom, Recorded, Unreadable};
+pub use replay::{Pace, Replay, ReplayError, Replayed};
 pub use retention::{CollectReason, Collected, CollectedSegment, GcError, GcMode, KeptFor, Retention};
 pub use signal::{Signal, SignalProvider};
 pub use storage::{FileSystem, Open, Storage, StorageFile};

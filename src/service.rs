@@ -15,6 +15,7 @@ mod process;
 pub mod restore;
 pub mod sandbox;
 pub mod session;
+mod snapshot;
 mod time;
 pub mod tool;
 pub mod validation;

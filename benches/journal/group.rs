@@ -22,7 +22,9 @@ pub(super) fn run(table: &Table) {
             let journal = Journal::builder(folder.path()).durability(durability).open().unwrap();
             let append = move |event| {
                 let journal = journal.clone();
-                async move { drop(journal.append(event).await.unwrap()) }
+                async move {
+                    journal.append(event).await.unwrap();
+                }
             };
             runtime.block_on(tasks(append))
         };

@@ -4,7 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Runs tasks with an agent and shows the events of their runs.
+pub(crate) mod journal;
+mod value;
+
+use journal::JournalVerb;
+
+/// Runs tasks with an agent, shows the events of their runs, and keeps them in journals.
 #[derive(Debug, Parser)]
 #[command(name = "agentbus", version, arg_required_else_help = true)]
 pub(crate) struct CommandLine {
@@ -22,6 +27,9 @@ pub(crate) enum Verb {
     /// the last line on stderr says how) or an event could not be printed as JSON, 2 if the input was bad. Ctrl-C
     /// cancels the run; a second one ends it at once, and its processes with it.
     Run(RunArgs),
+
+    #[command(flatten)]
+    Journal(JournalVerb),
 }
 
 /// How a task is to be run.
@@ -45,6 +53,10 @@ pub(crate) struct RunArgs {
     /// The bus that the run announces its events on; the outcome is the same with each.
     #[arg(long, value_enum, default_value_t = BusKind::Reactive)]
     pub(crate) bus: BusKind,
+
+    /// A directory in which the events are recorded; it is made if there is none. With the reactive bus only.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) journal: Option<PathBuf>,
 
     /// Print each event as one line of JSON on stdout, and nothing else there.
     #[arg(long)]

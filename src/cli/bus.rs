@@ -2,13 +2,15 @@
 //!
 //! A reactive bus is watched through a stream, which a thread of its own drains and prints: what is slow there, a
 //! pager for example, slows down nobody else. The logging bus logs by itself; where JSON is asked for, a handler
-//! hands its events to the same kind of thread. Without a bus there is nothing to see.
+//! hands its events to the same kind of thread. Without a bus there is nothing to see. A journal goes with the reactive
+//! bus alone.
 
 use std::io::Write;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use agentbus::bus::{Ledger, LoggingEventBus, ReactiveEventBus};
+use agentbus::journal::Journal;
 use agentbus::{Delivery, DomainEvent, EventBus, Filter, Subscription};
 use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -34,7 +36,7 @@ pub(crate) struct RunBus {
 /// Who watches it.
 #[derive(Debug)]
 enum Watch {
-    Stream { bus: ReactiveEventBus, drain: JoinHandle<Seen> },
+    Stream { bus: ReactiveEventBus, journal: Option<Journal>, drain: JoinHandle<Seen> },
     Handler { subscription: Subscription, drain: JoinHandle<Seen> },
     Nobody,
 }
@@ -44,20 +46,31 @@ enum Watch {
 pub(crate) struct Watched {
     pub(crate) seen: Seen,
     pub(crate) ledger: Option<Ledger>,
+    /// Why not every event was recorded, where there is a journal.
+    pub(crate) not_recorded: Option<String>,
 }
 
 impl RunBus {
-    /// Makes the bus and starts to print what is emitted on it to `out`.
-    pub(crate) fn start(kind: BusKind, format: Format, out: impl Write + Send + 'static) -> Self {
+    /// Makes the bus and starts to print what is emitted on it to `out`. A reactive bus records it in `journal`.
+    pub(crate) fn start(
+        kind: BusKind,
+        format: Format,
+        journal: Option<Journal>,
+        out: impl Write + Send + 'static,
+    ) -> Self {
         match kind {
-            BusKind::Reactive => Self::reactive(Printer::new(out, format)),
+            BusKind::Reactive => Self::reactive(Printer::new(out, format), journal),
             BusKind::Logging => Self::logging(Printer::new(out, format), format),
             BusKind::None => Self { bus: None, watch: Watch::Nobody },
         }
     }
 
-    fn reactive(mut printer: Printer<impl Write + Send + 'static>) -> Self {
-        let bus = ReactiveEventBus::builder().capacity(CAPACITY).build();
+    fn reactive(mut printer: Printer<impl Write + Send + 'static>, journal: Option<Journal>) -> Self {
+        let builder = ReactiveEventBus::builder().capacity(CAPACITY);
+        let bus = match journal.clone() {
+            Some(journal) => builder.journal(journal).build(),
+            None => builder.build(),
+        };
         let mut stream = bus.stream(Filter::all());
         let runtime = Handle::current();
         let drain = spawn_blocking(move || {
@@ -66,7 +79,7 @@ impl RunBus {
             }
             printer.finish()
         });
-        Self { bus: Some(Arc::new(bus.clone())), watch: Watch::Stream { bus, drain } }
+        Self { bus: Some(Arc::new(bus.clone())), watch: Watch::Stream { bus, journal, drain } }
     }
 
     fn logging(mut printer: Printer<impl Write + Send + 'static>, format: Format) -> Self {
@@ -101,14 +114,19 @@ impl RunBus {
             Watch::Nobody => Watched::default(),
             Watch::Handler { subscription, drain } => {
                 drop(subscription);
-                Watched { seen: joined(drain.await), ledger: None }
+                Watched { seen: joined(drain.await), ..Watched::default() }
             }
-            Watch::Stream { bus, drain } => {
+            Watch::Stream { bus, journal, drain } => {
                 let report = bus.close(CLOSE_DEADLINE).await;
                 if !report.is_complete() {
                     complain(&format!("the bus did not come to its end: {report:?}"));
                 }
-                Watched { seen: joined(drain.await), ledger: Some(bus.ledger()) }
+                let closed = match journal {
+                    Some(journal) => journal.close(CLOSE_DEADLINE).await.err().map(|error| error.to_string()),
+                    None => None,
+                };
+                let not_recorded = report.not_recorded.or(closed);
+                Watched { seen: joined(drain.await), ledger: Some(bus.ledger()), not_recorded }
             }
         }
     }

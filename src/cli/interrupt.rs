@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first cancels the run, the second gives it up.
+//! Ctrl-C and SIGTERM: the first asks for an end, the second gives up.
 //!
 //! What is given up is dropped where it stands: its processes are killed and its folders removed, as far as that takes
 //! no longer than a few seconds. Then the program ends, whatever hangs.
@@ -10,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::EXIT_NOT_APPLIED;
+use super::EXIT_NOT_DONE;
 use super::report::say;
 
 /// How long what was given up may take to be gone; a disk that hangs may take for ever.
@@ -25,15 +25,15 @@ pub(crate) struct Interrupts {
 }
 
 impl Interrupts {
-    /// Starts to listen, on the current runtime. The second signal cancels `given_up`; the program ends a few seconds
-    /// after, if it has not yet.
+    /// Starts to listen, on the current runtime. At the first signal it says what happens then, if that needs saying.
+    /// The second signal cancels `given_up`; the program ends a few seconds after, if it has not yet.
     ///
     /// # Errors
     /// If the system does not let us.
-    pub(crate) fn listen(given_up: CancellationToken) -> io::Result<Self> {
+    pub(crate) fn listen(given_up: CancellationToken, words: Option<&'static str>) -> io::Result<Self> {
         let signals = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         let cancelled = CancellationToken::new();
-        let listener = tokio::spawn(listen(signals, cancelled.clone(), given_up));
+        let listener = tokio::spawn(listen(signals, words, cancelled.clone(), given_up));
         Ok(Self { cancelled, listener })
     }
 
@@ -51,17 +51,20 @@ impl Drop for Interrupts {
 
 async fn listen(
     (mut interrupt, mut terminate): (Signal, Signal),
+    words: Option<&'static str>,
     cancelled: CancellationToken,
     given_up: CancellationToken,
 ) {
     either(&mut interrupt, &mut terminate).await;
-    say("cancelling the run; once more to exit at once");
+    if let Some(words) = words {
+        say(&format!("{words}; once more to exit at once"));
+    }
     cancelled.cancel();
     either(&mut interrupt, &mut terminate).await;
     // A thread, since whatever hangs may hang the runtime too.
     std::thread::spawn(|| {
         std::thread::sleep(END_AT_MOST);
-        std::process::exit(i32::from(EXIT_NOT_APPLIED));
+        std::process::exit(i32::from(EXIT_NOT_DONE));
     });
     given_up.cancel();
 }

@@ -19,12 +19,16 @@ pub(crate) enum LogError {
     Directives(#[source] ParseError),
 }
 
-/// Starts the log of a run on that bus, for the whole process.
+/// What is logged, unless `RUST_LOG` says otherwise, where there is that bus.
+pub(crate) fn level_of(bus: BusKind) -> LevelFilter {
+    if bus == BusKind::Logging { LevelFilter::INFO } else { LevelFilter::WARN }
+}
+
+/// Starts the log, for the whole process.
 ///
 /// # Errors
 /// [`LogError`], if `RUST_LOG` cannot be read.
-pub(crate) fn start(bus: BusKind) -> Result<(), LogError> {
-    let level = if bus == BusKind::Logging { LevelFilter::INFO } else { LevelFilter::WARN };
+pub(crate) fn start(level: LevelFilter) -> Result<(), LogError> {
     let filter = EnvFilter::builder().with_default_directive(level.into());
     let directives = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
     let filter = filter.parse(directives).map_err(LogError::Directives)?;

@@ -7,20 +7,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentbus::event::Text;
+use agentbus::journal::Journal;
 use tempfile::TempDir;
 use tokio::runtime;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
-use super::args::RunArgs;
+use super::args::{BusKind, RunArgs};
 use super::bus::RunBus;
 use super::destination::{Destination, DestinationError};
 use super::interrupt::Interrupts;
+use super::journal::{self, VerbError};
 use super::report::{complain, say, with_causes};
 use super::summary;
 use super::task::{self, OwnProject, Task, TaskError};
 use super::timeline::Format;
-use super::{EXIT_BAD_INPUT, EXIT_NOT_APPLIED, log};
+use super::{EXIT_BAD_INPUT, EXIT_NOT_DONE, log};
 
 mod agent;
 mod ending;
@@ -41,6 +43,10 @@ enum RunError {
     Task(#[from] TaskError),
     #[error(transparent)]
     Log(#[from] log::LogError),
+    #[error("the events can be recorded with the reactive bus only")]
+    JournalWithoutBus,
+    #[error(transparent)]
+    Journal(#[from] VerbError),
     #[error(transparent)]
     Destination(#[from] DestinationError),
     #[error("cannot start")]
@@ -50,7 +56,8 @@ enum RunError {
 impl RunError {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Destination(DestinationError::Cancelled) | Self::Start(_) => EXIT_NOT_APPLIED,
+            Self::Destination(DestinationError::Cancelled) | Self::Start(_) => EXIT_NOT_DONE,
+            Self::Journal(error) => error.exit_code(),
             _ => EXIT_BAD_INPUT,
         }
     }
@@ -67,20 +74,24 @@ pub(crate) fn main(args: &RunArgs) -> ExitCode {
 
 /// Reads what is needed and runs it; returns the exit status.
 fn begin(args: &RunArgs) -> Result<u8, RunError> {
-    log::start(args.bus)?;
+    log::start(log::level_of(args.bus))?;
     let own_project = if args.project.is_some() { OwnProject::Replaced } else { OwnProject::Needed };
     let mut task = task::read(&args.task, own_project)?;
     if let Some(name) = args.project.as_deref().and_then(folder_name) {
         task.project_name = name;
     }
+    if args.journal.is_some() && args.bus != BusKind::Reactive {
+        return Err(RunError::JournalWithoutBus);
+    }
+    let journal = args.journal.as_deref().map(journal::open).transpose()?;
     let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let (mut places, given_up) = (Places::default(), CancellationToken::new());
     let ended = runtime.block_on(async {
-        let interrupts = Interrupts::listen(given_up.clone())?;
+        let interrupts = Interrupts::listen(given_up.clone(), Some("cancelling the run"))?;
         tokio::select! {
             biased;
-            () = given_up.cancelled() => Ok(EXIT_NOT_APPLIED),
-            ended = run(args, task, &interrupts, &mut places) => {
+            () = given_up.cancelled() => Ok(EXIT_NOT_DONE),
+            ended = run(args, task, journal, &interrupts, &mut places) => {
                 // While signals are listened to, so that a removal that hangs can be given up as well.
                 std::mem::take(&mut places).remove();
                 ended
@@ -130,6 +141,7 @@ fn folder_name(project: &Path) -> Option<Text> {
 async fn run(
     args: &RunArgs,
     task: Task,
+    journal: Option<Journal>,
     interrupts: &Interrupts,
     places: &mut Places,
 ) -> Result<u8, RunError> {
@@ -137,7 +149,7 @@ async fn run(
     let destination = places.destination.insert(opened);
     let workshop = tempfile::Builder::new().prefix("agentbus-run-").tempdir()?;
     let workshop = places.workshop.insert(workshop);
-    let bus = start_bus(args);
+    let bus = start_bus(args, journal);
     let agent = Arc::new(Agent::new(
         task,
         destination.folder(),
@@ -156,7 +168,9 @@ async fn run(
         // A reader that is gone wants no summary either; the exit status tells the end.
         drop(summary::print(&mut anstream::stdout(), &sums, &watched));
     }
-    Ok(conclude(ended, destination, args.json.then_some(watched.seen.broken).flatten()))
+    let not_printed = watched.seen.broken.filter(|_| args.json).map(|error| format!("printed: {error}"));
+    let not_recorded = watched.not_recorded.map(|error| format!("recorded: {error}"));
+    Ok(conclude(ended, destination, not_recorded.or(not_printed)))
 }
 
 /// Opens the destination, where it may block.
@@ -171,16 +185,16 @@ async fn destination(
     opened.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))
 }
 
-fn start_bus(args: &RunArgs) -> RunBus {
+fn start_bus(args: &RunArgs, journal: Option<Journal>) -> RunBus {
     if args.json {
-        RunBus::start(args.bus, Format::Json, io::stdout())
+        RunBus::start(args.bus, Format::Json, journal, io::stdout())
     } else {
-        RunBus::start(args.bus, Format::Timeline, anstream::stdout())
+        RunBus::start(args.bus, Format::Timeline, journal, anstream::stdout())
     }
 }
 
-/// Says how the run ended. `broken` says why not every event was printed where
-/// somebody relies on that.
+/// Says how the run ended. `broken` says that, and why, not every event was printed or recorded where somebody relies
+/// on that.
 fn conclude(ended: Result<Applied, Ending>, destination: &Destination, broken: Option<String>) -> u8 {
     match ended {
         Ok(applied) => {
@@ -188,14 +202,14 @@ fn conclude(ended: Result<Applied, Ending>, destination: &Destination, broken: O
             match broken {
                 None => 0,
                 Some(error) => {
-                    complain(&format!("the plan was applied, but not every event was printed: {error}"));
-                    EXIT_NOT_APPLIED
+                    complain(&format!("the plan was applied, but not every event was {error}"));
+                    EXIT_NOT_DONE
                 }
             }
         }
         Err(ending) => {
             complain(&format!("not applied: {}", with_causes(&ending)));
-            EXIT_NOT_APPLIED
+            EXIT_NOT_DONE
         }
     }
 }

@@ -8,7 +8,7 @@
 //! When stdout is gone (a closed pipe), printing ends in silence; the run goes on and its events are still counted. When
 //! it fails otherwise, a full disk for example, that is said on stderr and kept in [`Seen::broken`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::{self, Write};
 
 use agentbus::event::EventId;
@@ -25,10 +25,13 @@ mod wording;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use amounts::counted;
+pub(crate) use amounts::{bytes, counted};
 
 /// How deep a line is indented at most.
 const MAX_DEPTH: usize = 6;
+
+/// Below an event further back than that nothing is indented.
+const MAX_CAUSES: usize = 1 << 16;
 
 /// How many characters of words a line has at most.
 const MAX_WORDS: usize = 110;
@@ -58,15 +61,23 @@ pub(crate) struct Printer<W> {
     out: Option<W>,
     format: Format,
     redactor: Redactor,
-    /// How many causes each event of the run has above it.
-    depths: HashMap<EventId, usize>,
+    timeline: Timeline,
     seen: Seen,
+}
+
+/// Makes the lines of a timeline.
+#[derive(Debug, Default)]
+pub(crate) struct Timeline {
+    /// How many causes each event has above it, of the last [`MAX_CAUSES`].
+    depths: HashMap<EventId, usize>,
+    /// Those events, oldest first.
+    told: VecDeque<EventId>,
 }
 
 impl<W: Write> Printer<W> {
     pub(crate) fn new(out: W, format: Format) -> Self {
-        let (depths, seen) = (HashMap::new(), Seen::default());
-        Self { out: Some(out), format, redactor: Redactor::new(), depths, seen }
+        let (timeline, seen) = (Timeline::default(), Seen::default());
+        Self { out: Some(out), format, redactor: Redactor::new(), timeline, seen }
     }
 
     /// Prints an event, or says what was missed.
@@ -80,6 +91,11 @@ impl<W: Write> Printer<W> {
         }
     }
 
+    /// Whether what it takes is still printed.
+    pub(crate) fn is_printing(&self) -> bool {
+        self.out.is_some()
+    }
+
     /// What was seen.
     pub(crate) fn finish(self) -> Seen {
         self.seen
@@ -88,7 +104,7 @@ impl<W: Write> Printer<W> {
     fn event(&mut self, event: &DomainEvent) {
         *self.seen.kinds.entry(event.type_name().to_owned()).or_default() += 1;
         let line = match self.format {
-            Format::Timeline => self.timeline_line(event),
+            Format::Timeline => self.timeline.line(event),
             Format::Json => match self.redactor.event_json(event) {
                 Ok(json) => escaped_json(&json),
                 Err(error) => return complain(&format!("an event has no JSON form: {error}")),
@@ -107,11 +123,12 @@ impl<W: Write> Printer<W> {
             }
         }
     }
+}
 
-    fn timeline_line(&mut self, event: &DomainEvent) -> String {
-        let cause = event.causation_id().and_then(|cause| self.depths.get(&cause));
-        let depth = cause.map_or(0, |depth| depth + 1);
-        self.depths.insert(event.id(), depth);
+impl Timeline {
+    /// The line of the next event.
+    pub(crate) fn line(&mut self, event: &DomainEvent) -> String {
+        let depth = self.depth(event);
         let indented = format!("{:1$}{2}", "", 2 * depth.min(MAX_DEPTH), Escaped(event.type_name()));
         let time = event.timestamp().to_string();
         let style = style_of(event.severity());
@@ -124,6 +141,20 @@ impl<W: Write> Printer<W> {
             one_line(&wording::words(event), MAX_WORDS)
         )
     }
+
+    fn depth(&mut self, event: &DomainEvent) -> usize {
+        let cause = event.causation_id().and_then(|cause| self.depths.get(&cause));
+        let depth = cause.map_or(0, |depth| depth + 1);
+        if self.depths.insert(event.id(), depth).is_none() {
+            self.told.push_back(event.id());
+        }
+        if self.told.len() > MAX_CAUSES
+            && let Some(oldest) = self.told.pop_front()
+        {
+            self.depths.remove(&oldest);
+        }
+        depth
+    }
 }
 
 /// The time of day in an RFC 3339 time, to the millisecond.
@@ -134,7 +165,7 @@ fn clock(time: &str) -> String {
 }
 
 /// How the name of a kind is printed.
-fn style_of(severity: Severity) -> Style {
+pub(crate) fn style_of(severity: Severity) -> Style {
     match severity {
         Severity::Error => AnsiColor::Red.on_default().bold(),
         Severity::Warn => AnsiColor::Yellow.on_default(),

@@ -61,6 +61,7 @@ mod name;
 mod open;
 mod options;
 mod state;
+mod stream;
 
 pub(crate) use cursor::{Cursor, Unusable};
 pub use cursor::{CursorFault, Retry};
@@ -70,6 +71,7 @@ pub use name::{ConsumerName, ConsumerNameError, MAX_CONSUMER_NAME_BYTES};
 pub use options::ConsumerOptions;
 pub(crate) use state::cursors;
 pub use state::{ConsumerState, CursorState};
+pub use stream::ConsumerStream;
 
 /// A named reader of a journal that remembers how far it has come.
 #[derive(Debug)]
@@ -250,7 +252,7 @@ impl Consumer {
         let reason = Brief::from(&*self.options.redactor.redact_text(reason));
         if attempts >= self.options.max_attempts.get() {
             let event = failed.event.clone();
-            self.give_up(DeadLetter { position, attempts, reason, failed_at: now, event })?;
+            self.give_up(&DeadLetter { position, attempts, reason, failed_at: now, event })?;
             return Ok(Nacked::Dead { attempts });
         }
         let not_before = now.saturating_add(self.options.backoff_after(attempts));
@@ -261,9 +263,9 @@ impl Consumer {
     }
 
     /// Writes the letter, then moves the cursor behind its event, in this order: nothing is passed over in silence.
-    fn give_up(&mut self, letter: DeadLetter) -> Result<(), NackError> {
+    fn give_up(&mut self, letter: &DeadLetter) -> Result<(), NackError> {
         let storage = self.reader.storage();
-        dead::bury(&**storage, &self.name, &letter, self.cursor.updated)
+        dead::bury(&**storage, &self.name, letter, self.cursor.updated)
             .map_err(|source| NackError::Write { file: self.name.dead_file(), source })?;
         self.write(Cursor::at(Some(letter.position)))
             .map_err(|source| NackError::Write { file: self.name.cursor_file(), source })

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::consumer::{Consumer, ConsumerError};
 use super::durability::Durability;
 use super::encode::{self, Refused};
 use super::error::{AppendError, CloseError};
@@ -19,8 +20,8 @@ use super::log::{OpenError, Recovery};
 use super::open::JournalBuilder;
 use super::position::Position;
 use super::queue::{self, Ticket};
-use super::reader::{JournalReader, Reading};
-use super::record::{ReadError, ReadFrom};
+use super::reader::{Follow, JournalReader, Reading};
+use super::record::{Entry, ReadError, ReadFrom};
 use super::shared::{Handle, Progress, Shared};
 use super::storage::Storage;
 use super::writer::{Queued, Unanswered, append_error};
@@ -90,6 +91,30 @@ impl Journal {
     /// As [`JournalReader::read`].
     pub fn read(&self, from: ReadFrom, filter: Filter) -> Result<Reading, ReadError> {
         self.reader.read(from, filter)
+    }
+
+    /// What stands in it from there on, and then what is recorded; see [`JournalReader::follow`].
+    ///
+    /// # Errors
+    /// As [`JournalReader::follow`].
+    pub fn follow(&self, from: ReadFrom, filter: Filter) -> Result<Follow, ReadError> {
+        self.reader.follow(from, filter)
+    }
+
+    /// The last `n` entries; see [`JournalReader::tail`].
+    ///
+    /// # Errors
+    /// As [`JournalReader::tail`].
+    pub fn tail(&self, n: usize, filter: Filter) -> Result<Vec<Entry>, ReadError> {
+        self.reader.tail(n, filter)
+    }
+
+    /// The consumer of that name; see [`JournalReader::consumer`].
+    ///
+    /// # Errors
+    /// As [`JournalReader::consumer`].
+    pub fn consumer(&self, name: impl AsRef<str>) -> Result<Consumer, ConsumerError> {
+        self.reader.consumer(name)
     }
 
     /// What opening found and did.

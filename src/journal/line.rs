@@ -146,11 +146,6 @@ impl<'a> Line<'a> {
         Ok(Self { position, chain, bytes, body })
     }
 
-    /// All of it, newline included.
-    pub(crate) fn bytes(&self) -> &'a [u8] {
-        self.bytes
-    }
-
     /// What its leaf covers.
     pub(crate) fn leaf_of(&self) -> &'a [u8] {
         self.bytes.get(..self.bytes.len() - ENDING_BYTES).unwrap_or_default()

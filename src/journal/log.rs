@@ -18,16 +18,19 @@ use super::position::Position;
 use super::reader::JournalReader;
 use super::retention::{self, Retention};
 use super::storage::{Open, Storage, StorageFile, append_all};
+use super::tail::Tail;
 use crate::event::{Hash, Timestamp};
 
 mod lock;
 mod recover;
 mod refresh;
 mod scan;
+mod segment;
 mod settle;
 
 use lock::LockFile;
 pub use recover::{OpenError, Recovery};
+use segment::Active;
 
 /// How many positions are reserved at once. What is reserved and not used is skipped after a crash of the machine.
 const RESERVED: u64 = 1 << 20;
@@ -42,6 +45,8 @@ pub(super) struct Log {
     manifest: Manifest,
     /// The file that the manifest was read from or written to: another one in its place means another writer's.
     manifest_file: Box<dyn StorageFile>,
+    /// Whether the manifest could not be written or synced, so that a crash of the machine may undo what it says.
+    manifest_in_doubt: bool,
     active: Active,
     /// Behind the last line.
     end: Mark,
@@ -51,8 +56,13 @@ pub(super) struct Log {
     retained: Vec<u8>,
     /// What failed and was not settled yet.
     suspect: Option<Suspect>,
+    /// Whether lines that are no longer in memory could not be synced: with [`Durability::Os`] alone.
+    misses_sync: bool,
     lines: Vec<u8>,
     positions: Vec<Position>,
+    tail: Arc<Tail>,
+    /// Whether the tail was told of the last batch, and awaits it.
+    announced: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -60,19 +70,6 @@ pub(super) struct Settings {
     pub(super) durability: Durability,
     pub(super) segment_bytes: u64,
     pub(super) retention: Retention,
-}
-
-/// The segment that is written to.
-#[derive(Debug)]
-struct Active {
-    first: Position,
-    file: Box<dyn StorageFile>,
-}
-
-impl Active {
-    fn name(&self) -> String {
-        layout::segment(self.first)
-    }
 }
 
 /// A place between two lines.
@@ -96,14 +93,20 @@ struct Suspect {
 impl Log {
     /// Writes a batch, as durably as the settings say. After an error it is called again with the same batch, until
     /// it is written; positions that lines may have been seen at stay theirs.
-    pub(super) fn write(&mut self, batch: &Batch, patience: Duration) -> Result<&[Position], Problem> {
+    pub(super) fn write(&mut self, batch: &Batch, patience: Duration) -> Result<(), Problem> {
         self.lock.acquire(&*self.storage, patience)?;
         let written = self.write_locked(batch);
         self.lock.release();
-        written.map(|()| self.positions.as_slice())
+        written
+    }
+
+    /// Those of the batch that was written last.
+    pub(super) fn positions(&self) -> &[Position] {
+        &self.positions
     }
 
     fn write_locked(&mut self, batch: &Batch) -> Result<(), Problem> {
+        self.announced = false;
         if let Some(suspect) = &self.suspect {
             let is_this_batch = !suspect.positions.is_empty();
             self.settle()?;
@@ -123,6 +126,11 @@ impl Log {
         self.append(end)
     }
 
+    /// Whether the tail awaits the events of the batch that was written last.
+    pub(super) fn is_awaited(&mut self) -> bool {
+        std::mem::take(&mut self.announced)
+    }
+
     /// Makes the batch into lines behind the last one; the mark behind them.
     fn put_in_line(&mut self, batch: &Batch) -> Result<Mark, Problem> {
         self.lines.clear();
@@ -140,6 +148,10 @@ impl Log {
 
     /// Writes the lines, which reach to `end`.
     fn append(&mut self, end: Mark) -> Result<(), Problem> {
+        self.announced = self.tail.wants_events();
+        if let ([first, ..], [.., last], true) = (&*self.positions, &*self.positions, self.announced) {
+            self.tail.writing(*first, *last);
+        }
         let file = &*self.active.file;
         let written = append_all(file, &self.lines).map_err(Problem::io("write", self.active.name()));
         let written = written.and_then(|()| match self.settings.durability {
@@ -147,6 +159,9 @@ impl Log {
             _ => Ok(()),
         });
         if let Err(problem) = written {
+            if std::mem::take(&mut self.announced) {
+                self.tail.gave_up();
+            }
             let lines = std::mem::take(&mut self.lines);
             self.suspect = Some(Suspect { lines, positions: self.positions.clone() });
             return Err(problem);
@@ -168,18 +183,25 @@ impl Log {
     /// Makes all that was written outlive a crash of the machine.
     pub(super) fn sync(&mut self, patience: Duration) -> Result<(), Problem> {
         if self.suspect.is_some() {
-            return self.write(&Batch::default(), patience).map(drop);
+            return self.write(&Batch::default(), patience);
         }
-        match self.active.file.sync() {
-            Ok(()) => {
-                self.believe();
-                Ok(())
-            }
-            Err(source) => {
+        self.sync_active()
+    }
+
+    /// Syncs the active segment. Where that fails, what is in memory has to be settled; with [`Durability::Os`]
+    /// nothing is, and nothing was promised.
+    fn sync_active(&mut self) -> Result<(), Problem> {
+        if let Err(source) = self.active.file.sync() {
+            let problem = Problem::io("sync", self.active.name())(source);
+            if self.settings.durability != Durability::Os {
                 self.suspect = Some(Suspect::default());
-                Err(Problem::io("sync", self.active.name())(source))
+                return Err(problem);
             }
+            super::report::unsynced(&problem);
+            self.misses_sync = true;
         }
+        self.believe();
+        Ok(())
     }
 
     /// Marks everything as synced, so that no position need be skipped when the machine restarts. Others that still
@@ -196,9 +218,8 @@ impl Log {
             self.settle()?;
         }
         self.refresh()?;
-        self.active.file.sync().map_err(Problem::io("sync", self.active.name()))?;
-        self.believe();
-        if self.manifest.boot.is_some() {
+        self.sync_active()?;
+        if self.manifest.boot.is_some() && !self.misses_sync {
             let closed = Manifest { boot: None, reserved: self.end.last, ..self.manifest.clone() };
             self.write_manifest(closed)?;
         }
@@ -231,25 +252,17 @@ impl Log {
     }
 
     fn write_manifest(&mut self, manifest: Manifest) -> Result<(), Problem> {
+        self.manifest_in_doubt = true;
         manifest.write(&*self.storage).map_err(Problem::io("write", layout::MANIFEST))?;
         self.manifest_file = open_manifest(&*self.storage)?;
         self.manifest = manifest;
+        self.manifest_in_doubt = false;
         Ok(())
     }
 
     /// Seals the active segment and goes on in a new one.
     fn rotate(&mut self) -> Result<(), Problem> {
-        if let Err(source) = self.active.file.sync() {
-            let problem = Problem::io("sync", self.active.name())(source);
-            if self.settings.durability == Durability::Os {
-                // Nothing of it is in memory any more, and nothing was promised.
-                super::report::unsynced(&problem);
-            } else {
-                self.suspect = Some(Suspect::default());
-                return Err(problem);
-            }
-        }
-        self.believe();
+        self.sync_active()?;
         self.begin_segment()?;
         self.collect_garbage();
         Ok(())
@@ -265,7 +278,10 @@ impl Log {
         match retention::collect(&reader, &mut self.manifest, &self.settings.retention, now) {
             Ok(collected) if collected.segments.is_empty() => {}
             Ok(collected) => super::report::collected(&collected),
-            Err(source) => super::report::not_collected(&Problem::io("collect garbage in", SEGMENTS)(source)),
+            Err(source) => {
+                self.manifest_in_doubt = true;
+                super::report::not_collected(&Problem::io("collect garbage in", SEGMENTS)(source));
+            }
         }
         // Where that fails, the next look at it finds another one in its place.
         if let Ok(file) = open_manifest(&*self.storage) {
@@ -275,13 +291,21 @@ impl Log {
 
     /// Goes on in a new segment behind the last line that is believed; lines that are not are written there again.
     fn begin_segment(&mut self) -> Result<(), Problem> {
-        let first = Position::new(self.believed.last + 1).ok_or(Problem::Full)?;
-        let file = create_segment(&*self.storage, first, &self.retained)?;
-        self.list_segment(first)?;
-        self.active = Active { first, file };
+        let lines = std::mem::take(&mut self.retained);
+        let begun = self.make_segment(&lines);
+        self.retained = lines;
+        self.active = begun?;
         self.end.at = self.retained.len() as u64;
         self.believe();
         Ok(())
+    }
+
+    /// Makes a segment of these lines, which come behind the last one that is believed.
+    fn make_segment(&mut self, lines: &[u8]) -> Result<Active, Problem> {
+        let first = Position::new(self.believed.last + 1).ok_or(Problem::Full)?;
+        segment::prepare(&*self.storage, first, lines)?;
+        self.list_segment(first)?;
+        Ok(Active { first, file: segment::place(&*self.storage, first)? })
     }
 
     /// Lists a new segment in the manifest; the chain before its first line is the one that is believed.
@@ -291,30 +315,6 @@ impl Log {
         manifest.segments.push(SegmentStart { first, chain: Some(self.believed.chain) });
         self.write_manifest(manifest)
     }
-}
-
-/// Makes the file of a segment with these lines: whole or not at all, synced.
-fn create_segment(
-    storage: &dyn Storage,
-    first: Position,
-    lines: &[u8],
-) -> Result<Box<dyn StorageFile>, Problem> {
-    let name = layout::segment(first);
-    let temporary = format!("{name}.tmp");
-    let create = || -> io::Result<Box<dyn StorageFile>> {
-        match storage.remove(&temporary) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _left_behind => {}
-        }
-        let file = storage.open(&temporary, Open::Create)?;
-        append_all(&*file, lines)?;
-        file.sync()?;
-        drop(file);
-        storage.rename(&temporary, &name)?;
-        storage.sync_folder(SEGMENTS)?;
-        storage.open(&name, Open::Append)
-    };
-    create().map_err(Problem::io("create", name.clone()))
 }
 
 fn open_manifest(storage: &dyn Storage) -> Result<Box<dyn StorageFile>, Problem> {

@@ -107,9 +107,9 @@ impl JournalBuilder {
             segment_bytes: self.segment_bytes,
             retention: self.retention,
         };
-        let opened = Log::open(Arc::clone(&self.storage), settings);
-        let (log, recovery) = opened.map_err(|problem| failed(problem.reason()))?;
         let tail = Tail::new();
+        let opened = Log::open(Arc::clone(&self.storage), settings, Arc::clone(&tail));
+        let (log, recovery) = opened.map_err(|problem| failed(problem.reason()))?;
         let reader = JournalReader::sharing(self.storage, Arc::clone(&tail));
         let redactor = self.redactor.clone();
         let writer = Writer::new(log, self.redactor, self.durability, self.queue_bytes, tail);

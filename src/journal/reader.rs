@@ -20,7 +20,7 @@ mod sequence;
 mod sieve;
 mod verify;
 
-pub use follow::Follow;
+pub use follow::{Follow, FollowLines};
 pub use reading::{Events, Reading};
 use scan::Scan;
 pub use verify::{Damage, DamageFault, Unfinished, Verification};
@@ -30,6 +30,12 @@ pub use verify::{Damage, DamageFault, Unfinished, Verification};
 pub struct JournalReader {
     storage: Arc<dyn Storage>,
     tail: Arc<Tail>,
+}
+
+impl AsRef<Self> for JournalReader {
+    fn as_ref(&self) -> &Self {
+        self
+    }
 }
 
 impl JournalReader {
@@ -95,6 +101,14 @@ impl JournalReader {
         Follow::new(&self.storage, &self.tail, from, filter)
     }
 
+    /// As [`JournalReader::follow`], with the bytes of each line as they stand in the file.
+    ///
+    /// # Errors
+    /// As [`JournalReader::follow`].
+    pub fn follow_lines(&self, from: ReadFrom, filter: Filter) -> Result<FollowLines, ReadError> {
+        FollowLines::new(&self.storage, from, filter)
+    }
+
     /// The last `n` events that the filter lets through, and what else stands between and behind them, in the order of
     /// the journal. Read from the end backward, unless the filter [needs history](Filter::needs_history).
     ///
@@ -123,12 +137,6 @@ impl JournalReader {
     /// What keeps a file from being read.
     pub fn last(&self) -> Result<Option<Position>, ReadError> {
         Ok(Scan::at_end(Arc::clone(&self.storage))?.known())
-    }
-}
-
-impl AsRef<Self> for JournalReader {
-    fn as_ref(&self) -> &Self {
-        self
     }
 }
 

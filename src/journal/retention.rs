@@ -14,7 +14,7 @@
 //! use std::time::Duration;
 //! use agentbus::journal::Retention;
 //!
-//! let month = Duration::from_secs(30 * 24 * 60 * 60);
+//! let month = Duration::from_hours(30 * 24);
 //! let retention = Retention::new().max_age(month).max_bytes(1 << 30);
 //! # let _ = retention;
 //! ```
@@ -36,7 +36,7 @@ mod plan;
 use plan::Plan;
 
 /// How long a consumer may be silent, unless told otherwise: seven days.
-const STALE_AFTER: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const STALE_AFTER: Duration = Duration::from_hours(7 * 24);
 
 /// How long the journal's lock is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -258,3 +258,6 @@ fn lock(storage: &dyn Storage, patience: Duration) -> Result<Box<dyn StorageFile
         std::thread::sleep(PAUSE);
     }
 }
+
+#[cfg(test)]
+mod tests;

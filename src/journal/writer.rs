@@ -166,8 +166,9 @@ impl Writer {
         if self.taken.is_empty() {
             return Ok(());
         }
-        let positions = self.log.write(&self.batch, patience)?;
-        if self.tail.wants_events() {
+        self.log.write(&self.batch, patience)?;
+        let (is_awaited, positions) = (self.log.is_awaited(), self.log.positions());
+        if is_awaited {
             let bodies = self.batch.bodies().zip(&self.told).zip(&self.taken);
             let recorded = bodies.zip(positions).filter_map(|(((body, told), queued), position)| {
                 let event = recorded_event(&queued.what, *told, body)?;

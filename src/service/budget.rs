@@ -40,15 +40,17 @@ use std::sync::Arc;
 
 use crate::bus::EventBus;
 use crate::emitter::{Changes, Emitter, Outbox};
-use crate::event::{BudgetExceeded, BudgetWarning, Fraction, Usd};
+use crate::event::{BudgetExceeded, BudgetTierKind, BudgetWarning, Fraction, NameError, Usd};
 
 mod account;
+mod snapshot;
 mod tier;
 
 #[cfg(test)]
 mod tests;
 
 use account::{Accounts, Notice};
+pub use snapshot::BudgetSnapshot;
 pub use tier::{BudgetTier, BudgetTiers};
 
 /// The share of a limit that is warned of, unless another is chosen: 0.8.
@@ -86,6 +88,15 @@ pub enum BudgetError {
     Negative {
         /// The amount.
         amount: Usd,
+    },
+    /// The id of a plan or session cannot be one.
+    #[error("cannot keep a budget of a {} of that id", tier)]
+    Invalid {
+        /// Of which it is.
+        tier: BudgetTierKind,
+        /// What is wrong with the id.
+        #[source]
+        source: NameError,
     },
     /// No sum could hold it: the largest is about nine trillion dollars.
     #[error("cannot add {amount} USD to the {held} USD that {tier} holds: the sum is too large an amount")]
@@ -147,9 +158,10 @@ impl BudgetService {
     /// lets nothing through; one that brings the tier to the threshold is warned of.
     ///
     /// # Errors
-    /// [`BudgetError::Negative`].
+    /// [`BudgetError::Negative`], [`BudgetError::Invalid`].
     pub fn set_limit(&self, tier: &BudgetTier, limit: Usd) -> Result<(), BudgetError> {
         refuse_negative(limit)?;
+        tier.check()?;
         self.change(|accounts, notices| accounts.set_limit(tier, Some(limit), notices));
         Ok(())
     }
@@ -163,10 +175,11 @@ impl BudgetService {
     ///
     /// # Errors
     /// [`BudgetError::Exceeded`] if it does not fit the limit of one (nothing at all fits one that is spent above its
-    /// limit); [`BudgetError::Negative`], [`BudgetError::Overflow`].
+    /// limit); [`BudgetError::Negative`], [`BudgetError::Overflow`], [`BudgetError::Invalid`].
     pub fn reserve(&self, tiers: impl Into<BudgetTiers>, estimate: Usd) -> Result<Reservation, BudgetError> {
         let tiers = tiers.into();
         refuse_negative(estimate)?;
+        tiers.iter().try_for_each(BudgetTier::check)?;
         self.change(|accounts, notices| accounts.reserve(&tiers, estimate, notices))?;
         Ok(Reservation { service: self.clone(), tiers, estimate, open: true })
     }
@@ -175,10 +188,12 @@ impl BudgetService {
     /// organisation.
     ///
     /// # Errors
-    /// [`BudgetError::Negative`], [`BudgetError::Overflow`].
+    /// [`BudgetError::Negative`], [`BudgetError::Overflow`], [`BudgetError::Invalid`].
     pub fn record(&self, tiers: impl Into<BudgetTiers>, cost: Usd) -> Result<(), BudgetError> {
+        let tiers = tiers.into();
         refuse_negative(cost)?;
-        self.change(|accounts, notices| accounts.charge(&tiers.into(), Usd::ZERO, cost, notices))
+        tiers.iter().try_for_each(BudgetTier::check)?;
+        self.change(|accounts, notices| accounts.charge(&tiers, Usd::ZERO, cost, notices))
     }
 
     /// How a tier stands; one that was never heard of has spent nothing and has no limit.

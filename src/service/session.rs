@@ -47,6 +47,8 @@ use crate::event::{
 
 mod error;
 mod export;
+mod scope;
+mod snapshot;
 mod state;
 
 #[cfg(test)]
@@ -54,6 +56,7 @@ mod tests;
 
 pub use error::{ImportError, MessageFault, SessionError};
 pub use export::{EXPORT_FORMAT, EXPORT_VERSION};
+pub use snapshot::SessionSnapshot;
 use state::{Conversation, Sessions};
 pub use state::{Message, Page, Session, SessionMessages};
 

@@ -189,7 +189,7 @@ impl FaultyStorage {
     }
 
     /// What a new process would find if the machine crashed now: as [`restart_process`](Self::restart_process), with
-    /// another boot, less what the seed takes of what was not synced. This machine goes on.
+    /// another boot, less what the seed takes of what was not synced: all of it with seed 0. This machine goes on.
     #[must_use]
     pub fn crash_machine(&self, seed: u64) -> Self {
         Self::on(self.machine().disk.after_crash(&mut Chance::new(seed)))

@@ -63,7 +63,7 @@ fn opened(pipe: &Path) -> BufReader<File> {
     held
 }
 
-fn signal_to(child: &Child, signal: Signal) {
+pub(crate) fn signal_to(child: &Child, signal: Signal) {
     let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
     kill_process(pid, signal).unwrap();
 }

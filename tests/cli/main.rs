@@ -2,8 +2,17 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod harness;
+mod journal_harness;
 
 mod bad_input;
 mod happy_run;
 mod interrupt;
+mod journal_append;
+mod journal_bad_input;
+mod journal_consumers;
+mod journal_kill;
+mod journal_read;
+mod journal_replay;
+mod journal_run;
+mod journal_strace;
 mod transcripts;

@@ -10,8 +10,10 @@ mod actor;
 mod agent;
 mod budget;
 mod decision;
+mod journal_consumer;
 mod live;
 mod plan;
+mod restore;
 mod sandbox;
 mod session;
 mod told;
@@ -27,12 +29,14 @@ async fn main() -> ExitCode {
         live::run().await,
         plan::run().await,
         decision::run().await,
+        restore::run().await,
         session::run().await,
         budget::run().await,
         sandbox::run().await,
         tool::run().await,
         validation::run().await,
         actor::run().await,
+        journal_consumer::run().await,
     ];
     if passed.contains(&false) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use agentbus::event::{PlanErrorKind, PlanId, PlanPhase, PlanState};
 use agentbus::gate::{Gate, GateAnswer, GateOperation, GateQuestion};
-use agentbus::service::plan::{ApplySummary, NewPlan, Plan, PlanError, PlanService};
+use agentbus::journal::SignalProvider as _;
+use agentbus::service::plan::{ApplySummary, NewPlan, Plan, PlanError, PlanFilter, PlanService};
 use async_trait::async_trait;
 use cucumber::{World, given, then, when};
 
@@ -97,7 +98,7 @@ async fn revert(plans: &PlanService, plan: &PlanId, times: u32) -> Result<(), Pl
 }
 
 /// Creates a plan and leads it straight to a state.
-async fn lead(
+pub(crate) async fn lead(
     plans: &PlanService,
     plan: &PlanId,
     phase: PlanPhase,
@@ -250,6 +251,15 @@ fn cancelled(world: &mut Plans, plan: PlanId) {
     world.told.listen();
     let result = world.service.cancel(&plan, "not worth it");
     world.settle(result);
+}
+
+#[then(expr = "after {int} seconds without an event a watchdog of {int} seconds signals {string}")]
+fn signals(world: &mut Plans, passed: u64, after: u64, expected: String) {
+    let last = world.service.list(&PlanFilter::all()).iter().map(|plan| plan.changed_at).max();
+    let now = last.expect("there is a plan").saturating_add(Duration::from_secs(passed));
+    let signals = world.service.watchdog(Duration::from_secs(after)).signals(now);
+    let plans: Vec<_> = signals.iter().map(|signal| signal.key.to_string()).collect();
+    assert_eq!(plans.join(", "), expected);
 }
 
 #[then(expr = "plan {string} is {word} in {word}")]

@@ -14,8 +14,10 @@ use tempfile::TempDir;
 
 mod crash;
 mod failure;
+mod model;
 mod signals;
 mod state;
+mod stream;
 
 /// A journal with so many events about the sessions `s-1`, `s-2` and so on, written and closed.
 fn journal_of(events: usize) -> TempDir {

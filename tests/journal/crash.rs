@@ -7,7 +7,7 @@ use agentbus::journal::Durability;
 use agentbus::testing::{Fault, FaultyStorage, When};
 
 use crate::support::{
-    Account, DURABILITIES, LONG, OnFailure, Watched, builder, files, on_threads, run, wait,
+    Account, DURABILITIES, LONG, OnFailure, Watched, builder, files, on_threads, run, tears, wait,
 };
 
 /// A fault at a call of a run. `then_freezes`: the process does not live to see the next call.
@@ -51,15 +51,6 @@ fn cases(of: impl Fn(&str) -> Vec<(Fault, bool)>) -> Vec<Case> {
     }
     assert!(cases.len() > 100);
     cases
-}
-
-/// Torn at the start, within and behind the first line, before the last byte, and behind it.
-fn tears(call: &str) -> Vec<Fault> {
-    let Some((_, len)) = call.strip_prefix("append ").and_then(|rest| rest.split_once(' ')) else {
-        return Vec::new();
-    };
-    let len: usize = len.parse().unwrap();
-    [1, len / 2, len * 9 / 10, len - 1, len].map(Fault::Tear).into()
 }
 
 fn storage_with(case: &Case) -> Watched {

@@ -10,7 +10,13 @@
 mod consumer;
 mod crash;
 mod follow;
+mod format;
+mod golden;
+mod power;
+mod processes;
 mod read;
+mod replay;
+mod retention;
 mod storage;
 mod support;
 mod write;

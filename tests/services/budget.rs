@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use tokio::sync::Barrier;
 
 #[derive(Debug, Clone)]
-enum Op {
+pub(crate) enum Op {
     SetLimit(usize, i64),
     RemoveLimit(usize),
     /// In the tiers whose bits are set.
@@ -21,7 +21,7 @@ enum Op {
     Record(u8, i64),
 }
 
-fn tier(number: usize) -> BudgetTier {
+pub(crate) fn tier(number: usize) -> BudgetTier {
     match number {
         0 => BudgetTier::Plan("p".into()),
         1 => BudgetTier::Plan("root".into()),
@@ -35,7 +35,7 @@ fn tiers(bits: u8) -> impl Iterator<Item = usize> + Clone {
     (0..4).filter(move |number| *number == 3 || bits & (1 << number) != 0)
 }
 
-fn op() -> impl Strategy<Value = Op> {
+pub(crate) fn op() -> impl Strategy<Value = Op> {
     let amount = prop_oneof![20 => 0..100_i64, 1 => -5..0_i64, 1 => (i64::MAX - 50)..=i64::MAX];
     let limit = prop_oneof![10 => 0..300_i64, 1 => -5..0_i64];
     prop_oneof![
@@ -75,10 +75,10 @@ impl Account {
 }
 
 /// The kind, the tier, what is spent and, where the event says so, what is reserved besides.
-type Told = (EventType, Text, i128, Option<i128>);
+pub(crate) type Told = (EventType, Text, i128, Option<i128>);
 
-#[derive(Debug, Default)]
-struct World {
+#[derive(Debug, Default, Clone)]
+pub(crate) struct World {
     accounts: [Account; 4],
     /// The tiers and the estimate of each open reservation.
     open: Vec<(u8, i64)>,
@@ -148,7 +148,12 @@ impl World {
 }
 
 /// Does `op` to both; whether each did it.
-fn act(budgets: &BudgetService, held: &mut Vec<Reservation>, world: &mut World, op: &Op) -> (bool, bool) {
+pub(crate) fn act(
+    budgets: &BudgetService,
+    held: &mut Vec<Reservation>,
+    world: &mut World,
+    op: &Op,
+) -> (bool, bool) {
     let named = |bits: u8| tiers(bits).map(tier).collect::<Vec<_>>();
     match *op {
         Op::SetLimit(at, limit) => {
@@ -207,7 +212,7 @@ fn act(budgets: &BudgetService, held: &mut Vec<Reservation>, world: &mut World, 
     }
 }
 
-fn told(bus: &RecordingEventBus) -> Vec<Told> {
+pub(crate) fn told(bus: &RecordingEventBus) -> Vec<Told> {
     let events = bus.events().into_iter().map(|event| {
         let (scope_id, spent, reserved) =
             match (event.details::<BudgetWarning>(), event.details::<BudgetExceeded>()) {

@@ -15,6 +15,7 @@ mod plan;
 mod restore;
 mod sandbox;
 mod session;
+mod snapshot;
 mod support;
 mod tool;
 mod validation;

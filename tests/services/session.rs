@@ -11,7 +11,7 @@ use proptest::prelude::*;
 const MAX_BYTES: usize = 16;
 
 #[derive(Debug, Clone)]
-enum Op {
+pub(crate) enum Op {
     Create,
     Append(usize, MessageRole, String),
     Link(usize, u8),
@@ -22,7 +22,7 @@ enum Op {
     Move(usize),
 }
 
-fn op() -> impl Strategy<Value = Op> {
+pub(crate) fn op() -> impl Strategy<Value = Op> {
     let session = 0..4_usize;
     let role = prop::sample::select(MessageRole::ALL);
     prop_oneof![
@@ -36,20 +36,20 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-struct Model {
+pub(crate) struct Model {
     id: SessionId,
     messages: Vec<(MessageRole, String)>,
     plans: Vec<String>,
     closed: bool,
 }
 
-fn service() -> (SessionService, RecordingEventBus) {
+pub(crate) fn service() -> (SessionService, RecordingEventBus) {
     let bus = RecordingEventBus::new();
     (SessionService::with_max_content_bytes(MAX_BYTES, Some(Arc::new(bus.clone()))), bus)
 }
 
 /// All sessions of the service, their messages read in pages of two.
-fn seen(sessions: &SessionService) -> Vec<Model> {
+pub(crate) fn seen(sessions: &SessionService) -> Vec<Model> {
     let read = |id: &SessionId| {
         let mut next = Some(Page::first(NonZeroUsize::new(2).unwrap()));
         let mut read = Vec::new();
@@ -79,7 +79,7 @@ fn seen(sessions: &SessionService) -> Vec<Model> {
 }
 
 /// Does `op` to both; the kinds that must tell of it.
-fn act(sessions: &SessionService, world: &mut Vec<Model>, op: &Op) -> Vec<EventType> {
+pub(crate) fn act(sessions: &SessionService, world: &mut Vec<Model>, op: &Op) -> Vec<EventType> {
     let model = |world: &[Model], at: usize| at % world.len();
     match op {
         Op::Create => {

@@ -15,6 +15,7 @@ fn args(output: Option<PathBuf>) -> RunArgs {
         write_back: false,
         bus: BusKind::None,
         json: false,
+        journal: None,
     }
 }
 

@@ -7,7 +7,7 @@ pub(crate) fn counted(n: impl Into<u64>, noun: &str) -> String {
 }
 
 /// A size: `812 B`, `1.4 kB`.
-pub(super) fn bytes(n: u64) -> String {
+pub(crate) fn bytes(n: u64) -> String {
     scaled(n, 1_000, ("B", "kB", "MB"))
 }
 

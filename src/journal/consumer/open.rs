@@ -35,21 +35,16 @@ impl JournalReader {
         }
         let storage = &**self.storage();
         let lock = lock(storage, &name)?;
-        let reset = options.reset_to.map(|from| self.fresh(from)).transpose()?;
-        let found = match reset {
-            Some(_) => None,
-            None => read(storage, &name)?,
-        };
-        let cursor = match found {
-            Some(cursor) => cursor,
-            None => {
-                // Written at once: from now on retention keeps what this consumer needs.
-                let fresh = reset.unwrap_or_else(|| Cursor::at(None));
-                fresh
-                    .write(storage, &name)
-                    .map_err(|source| ConsumerError::File { file: name.cursor_file(), source })?;
-                fresh
-            }
+        let anew = options.reset_to.map(|from| self.cursor_from(from)).transpose()?;
+        let found = if anew.is_some() { None } else { read(storage, &name)? };
+        let cursor = if let Some(cursor) = found {
+            cursor
+        } else {
+            // Written at once: from now on retention keeps what this consumer needs.
+            let cursor = anew.unwrap_or_else(|| Cursor::at(None));
+            let failed = |source| ConsumerError::File { file: name.cursor_file(), source };
+            cursor.write(storage, &name).map_err(failed)?;
+            cursor
         };
         let seen = cursor.position;
         Ok(Consumer { reader: self.clone(), name, options, cursor, lock, seen })
@@ -64,7 +59,8 @@ impl JournalReader {
         self.consumer_with(name, ConsumerOptions::new().reset_to(from)).map(drop)
     }
 
-    fn fresh(&self, from: ReadFrom) -> Result<Cursor, ConsumerError> {
+    /// A cursor to begin anew with.
+    fn cursor_from(&self, from: ReadFrom) -> Result<Cursor, ConsumerError> {
         let last = self.last()?;
         match from {
             ReadFrom::Start => Ok(Cursor::at(None)),

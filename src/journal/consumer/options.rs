@@ -13,7 +13,7 @@ use crate::redact::Redactor;
 /// How often an event may fail, unless told otherwise.
 const MAX_ATTEMPTS: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
+const LONGEST_BACKOFF: Duration = Duration::from_mins(5);
 
 /// What a consumer is opened with. None of it is kept on disk: it may differ at every opening.
 #[derive(Clone, Debug)]

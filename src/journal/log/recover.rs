@@ -4,7 +4,7 @@
 //! |---|---|
 //! | bytes behind the last newline | cut, and kept in `quarantine/` |
 //! | lines of a segment that the next one holds too | cut: a write was being settled |
-//! | a segment's file under a temporary name | removed: it was never listed |
+//! | a segment's file under a temporary name | gets its name if it is listed, else it is removed |
 //! | a last line that cannot be read | a new segment begins behind it, at a position behind all that were reserved |
 //! | no `journal.json`, but segments | it is made anew from them |
 //! | the newest segment is gone, or the machine restarted without a clean close | positions go on behind all that were reserved |
@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use super::lock::LockFile;
 use super::scan::{From, Scanned, scan};
-use super::{Active, Log, Mark, RESERVED, Settings, create_segment, open_manifest, read_range};
+use super::segment::{self, Active};
+use super::{Log, Mark, RESERVED, Settings, open_manifest, read_range};
 use crate::journal::chain;
 use crate::journal::health::Problem;
 use crate::journal::layout::{self, CURSORS, FOLDERS, HEADS, QUARANTINE, SEGMENTS};
@@ -23,6 +24,7 @@ use crate::journal::line;
 use crate::journal::manifest::{Manifest, SegmentStart};
 use crate::journal::position::Position;
 use crate::journal::storage::{Open, Storage, StorageFile, append_all, read_whole};
+use crate::journal::tail::Tail;
 
 /// What stands for the boot of a machine that tells none: it is never equal to another.
 const NO_BOOT: &str = "unknown";
@@ -77,6 +79,7 @@ impl Log {
     pub(in crate::journal) fn open(
         storage: Arc<dyn Storage>,
         settings: Settings,
+        tail: Arc<Tail>,
     ) -> Result<(Self, Recovery), Problem> {
         storage.create_folder("").map_err(Problem::io("create", "the directory"))?;
         let mut lock = LockFile::open(&*storage).map_err(Problem::io("open", layout::LOCK))?;
@@ -84,7 +87,7 @@ impl Log {
             Err(Problem::Busy) => return Err(Problem::Locked { waited: LOCK_PATIENCE }),
             acquired => acquired?,
         }
-        let opened = Opening::begin(storage).and_then(|opening| opening.finish(settings, lock));
+        let opened = Opening::begin(storage).and_then(|opening| opening.finish(settings, lock, tail));
         opened.map(|(mut log, recovery)| {
             log.collect_garbage();
             log.lock.release();
@@ -123,7 +126,12 @@ impl Opening {
         Ok(Self { storage, recovery, manifest, boot, skips })
     }
 
-    fn finish(mut self, settings: Settings, lock: LockFile) -> Result<(Log, Recovery), Problem> {
+    fn finish(
+        mut self,
+        settings: Settings,
+        lock: LockFile,
+        tail: Arc<Tail>,
+    ) -> Result<(Log, Recovery), Problem> {
         let read = self.manifest.clone();
         let files = self.tidy()?;
         let (mut end, goes_on_in) = match (self.manifest.segments.last().copied(), files.last()) {
@@ -133,7 +141,7 @@ impl Opening {
         };
         end.last = self.last_used(end.last)?;
         let active = match goes_on_in {
-            Some(first) => Active { first, file: open_segment(&*self.storage, first)? },
+            Some(first) => Active { first, file: segment::open(&*self.storage, first)? },
             None => self.begin_segment(&mut end)?,
         };
         if self.recovery.manifest_rebuilt {
@@ -149,19 +157,27 @@ impl Opening {
             boot: self.boot,
             lock,
             manifest: self.manifest,
+            manifest_in_doubt: false,
             active,
             end,
             believed: end,
             retained: Vec::new(),
             suspect: None,
+            misses_sync: false,
             lines: Vec::new(),
             positions: Vec::new(),
+            tail,
+            announced: false,
         };
         Ok((log, self.recovery))
     }
 
     /// Removes what a crash left over, lists what it did not come to list, and gives the segments there are.
     fn tidy(&mut self) -> Result<Vec<Position>, Problem> {
+        if let Some(listed) = self.manifest.segments.last() {
+            // Should it be gone, `end_without` sees to that.
+            segment::open_listed(&*self.storage, listed.first)?;
+        }
         for name in list(&*self.storage, SEGMENTS)?.iter().filter(|name| name.ends_with(".tmp")) {
             let name = format!("{SEGMENTS}/{name}");
             self.storage.remove(&name).map_err(Problem::io("remove", name))?;
@@ -169,7 +185,7 @@ impl Opening {
         let mut files = segments(&*self.storage)?;
         let mut newest_listed = self.manifest.segments.last().map(|start| start.first);
         for (place, first) in files.clone().into_iter().enumerate() {
-            if newest_listed.is_none_or(|newest| first <= newest) {
+            if newest_listed.is_some_and(|newest| first <= newest) {
                 continue;
             }
             let before = place.checked_sub(1).and_then(|before| files.get(before)).copied();
@@ -194,7 +210,7 @@ impl Opening {
     /// Cuts from a sealed segment what the next one holds too, and a torn copy of it.
     fn cut_leftovers(&self, sealed: Position, next: Position) -> Result<(), Problem> {
         let name = layout::segment(sealed);
-        let file = open_segment(&*self.storage, sealed)?;
+        let file = segment::open(&*self.storage, sealed)?;
         let len = file.len().map_err(Problem::io("look at", name.clone()))?;
         let begin = len.saturating_sub(ENOUGH);
         let bytes = read_range(&*file, begin, len).map_err(Problem::io("read", name.clone()))?;
@@ -223,7 +239,7 @@ impl Opening {
     /// Where a segment ends, after a look at as much of it as is needed.
     fn scan_end(&self, first: Position) -> Result<(Box<dyn StorageFile>, Scanned), Problem> {
         let name = layout::segment(first);
-        let file = open_segment(&*self.storage, first)?;
+        let file = segment::open(&*self.storage, first)?;
         let read = || -> io::Result<Scanned> {
             let len = file.len()?;
             let from = From { at: 0, last: first.get() - 1, chain: self.manifest.chain_at(first) };
@@ -292,11 +308,11 @@ impl Opening {
     /// Goes on in a new segment behind `end`.
     fn begin_segment(&mut self, end: &mut Mark) -> Result<Active, Problem> {
         let first = Position::new(end.last + 1).ok_or(Problem::Full)?;
+        segment::prepare(&*self.storage, first, &[])?;
         self.manifest.segments.push(SegmentStart { first, chain: Some(end.chain) });
         self.manifest.write(&*self.storage).map_err(Problem::io("write", layout::MANIFEST))?;
-        let file = create_segment(&*self.storage, first, &[])?;
         end.at = 0;
-        Ok(Active { first, file })
+        Ok(Active { first, file: segment::place(&*self.storage, first)? })
     }
 }
 
@@ -316,11 +332,6 @@ fn quarantine(storage: &dyn Storage, active: &Active, end: u64, len: u64) -> Res
     cut.map_err(Problem::io("cut", active.name()))?;
     crate::journal::report::torn(&active.name(), len - end, &kept);
     Ok(kept)
-}
-
-fn open_segment(storage: &dyn Storage, first: Position) -> Result<Box<dyn StorageFile>, Problem> {
-    let name = layout::segment(first);
-    storage.open(&name, Open::Append).map_err(Problem::io("open", name))
 }
 
 fn list(storage: &dyn Storage, folder: &str) -> Result<Vec<String>, Problem> {

@@ -3,7 +3,8 @@
 use std::io;
 
 use super::scan::{From, scan};
-use super::{Active, Log, Mark, open_manifest};
+use super::segment::{self, Active};
+use super::{Log, Mark, open_manifest};
 use crate::journal::durability::Durability;
 use crate::journal::health::Problem;
 use crate::journal::layout::{self, FOLDERS};
@@ -13,10 +14,8 @@ use crate::journal::storage::Open;
 /// How the manifest stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reloaded {
-    /// As it was.
-    Same,
-    /// Another writer wrote it.
-    Other,
+    /// It is known as it is.
+    Current,
     /// It was gone, with everything else; the journal goes on in the empty directory.
     FoundedAgain,
 }
@@ -24,9 +23,8 @@ pub(super) enum Reloaded {
 impl Log {
     /// Goes to where the log ends now, whoever wrote it.
     pub(super) fn refresh(&mut self) -> Result<(), Problem> {
-        if self.reload_manifest()? == Reloaded::Other {
-            self.switch_segment()?;
-        }
+        self.reload_manifest()?;
+        self.switch_segment()?;
         let is_there = self.reopen_if_replaced()?;
         let len = self.active.file.len().map_err(Problem::io("look at", self.active.name()))?;
         if !is_there || len < self.end.at {
@@ -56,8 +54,9 @@ impl Log {
 
     /// Reads the manifest again if another one stands in its place.
     pub(super) fn reload_manifest(&mut self) -> Result<Reloaded, Problem> {
-        if self.manifest_file.is_current().map_err(Problem::io("look at", layout::MANIFEST))? {
-            return Ok(Reloaded::Same);
+        let is_current = self.manifest_file.is_current().map_err(Problem::io("look at", layout::MANIFEST))?;
+        if is_current && !self.manifest_in_doubt {
+            return Ok(Reloaded::Current);
         }
         let Some(manifest) = Manifest::read(&*self.storage)? else {
             return self.found_again();
@@ -65,9 +64,17 @@ impl Log {
         if manifest.id != self.manifest.id {
             return Err(Problem::Replaced { found: manifest.id });
         }
+        if self.manifest_in_doubt {
+            self.write_manifest(manifest)?;
+            return Ok(Reloaded::Current);
+        }
+        // Whoever wrote it may have died before it was durable.
+        self.manifest_in_doubt = true;
+        self.storage.sync_folder("").map_err(Problem::io("sync", "the directory"))?;
         self.manifest_file = open_manifest(&*self.storage)?;
         self.manifest = manifest;
-        Ok(Reloaded::Other)
+        self.manifest_in_doubt = false;
+        Ok(Reloaded::Current)
     }
 
     /// Makes the directory a journal again, this one, in which positions go on.
@@ -75,7 +82,7 @@ impl Log {
         if self.active.file.is_current().map_err(Problem::io("look at", self.active.name()))? {
             // Nothing but the manifest is gone.
             self.write_manifest(self.manifest.clone())?;
-            return Ok(Reloaded::Same);
+            return Ok(Reloaded::Current);
         }
         for folder in FOLDERS {
             self.storage.create_folder(folder).map_err(Problem::io("create", folder))?;
@@ -95,22 +102,17 @@ impl Log {
         let name = layout::segment(newest.first);
         // Whoever began it has synced what is before it.
         let chain = newest.chain.unwrap_or(self.end.chain);
-        match self.storage.open(&name, Open::Append) {
-            Ok(file) => {
-                self.active = Active { first: newest.first, file };
-                self.end = Mark { last: newest.first.get() - 1, chain, at: 0 };
-                self.believe();
-                Ok(())
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                // Removed by hand. How far it went is not known; what is reserved is enough.
-                super::super::report::lost(&name);
-                self.end = Mark { last: self.manifest.reserved.max(newest.first.get()), chain, at: 0 };
-                self.believe();
-                self.begin_segment()
-            }
-            Err(error) => Err(Problem::io("open", name)(error)),
-        }
+        let Some(file) = segment::open_listed(&*self.storage, newest.first)? else {
+            // Removed by hand. How far it went is not known; what is reserved is enough.
+            super::super::report::lost(&name);
+            self.end = Mark { last: self.manifest.reserved.max(newest.first.get()), chain, at: 0 };
+            self.believe();
+            return self.begin_segment();
+        };
+        self.active = Active { first: newest.first, file };
+        self.end = Mark { last: newest.first.get() - 1, chain, at: 0 };
+        self.believe();
+        Ok(())
     }
 
     /// Reads what others wrote behind the last line known, and cuts what one of them left torn.

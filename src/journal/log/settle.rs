@@ -8,13 +8,12 @@
 //!    reader takes those of the later segment.
 
 use super::refresh::Reloaded;
-use super::{Active, Log, Mark, Suspect, create_segment, read_range};
+use super::segment;
+use super::{Log, Mark, Suspect, read_range};
 use crate::journal::batch::Batch;
 use crate::journal::health::Problem;
-use crate::journal::layout;
 use crate::journal::line::Line;
 use crate::journal::position::Position;
-use crate::journal::storage::Open;
 
 impl Log {
     /// Makes good what failed. Afterwards nothing is suspect, and `positions` are those of the batch.
@@ -24,10 +23,12 @@ impl Log {
         let before = self.active.first;
         match self.reload_manifest()? {
             Reloaded::FoundedAgain => self.append_rest(suspect.lines),
-            Reloaded::Other if self.manifest.segments.last().is_some_and(|newest| newest.first > before) => {
+            Reloaded::Current
+                if self.manifest.segments.last().is_some_and(|newest| newest.first > before) =>
+            {
                 self.settle_behind_others(&suspect)
             }
-            Reloaded::Other | Reloaded::Same => self.settle_in_new_segment(&suspect),
+            Reloaded::Current => self.settle_in_new_segment(&suspect),
         }
     }
 
@@ -36,10 +37,10 @@ impl Log {
         let mut found = self.read_back(&*self.active.file, self.believed.at)?;
         let later: Vec<_> = self.manifest.segments.iter().map(|start| start.first).collect();
         for first in later.into_iter().filter(|first| *first > self.active.first) {
-            let name = layout::segment(first);
-            let file = self.storage.open(&name, Open::Read).map_err(Problem::io("open", name))?;
             cut_behind(&mut found, first);
-            found.extend(self.read_back(&*file, 0)?);
+            if let Some(file) = segment::open_listed(&*self.storage, first)? {
+                found.extend(self.read_back(&*file, 0)?);
+            }
         }
         let mine = self.lines_in_memory(suspect);
         let common = common_lines(&found, &mine);
@@ -73,11 +74,9 @@ impl Log {
 
     /// Writes what is not believed to a segment of its own, and cuts it from the old one.
     fn move_to_new_segment(&mut self, lines: &[u8]) -> Result<(), Problem> {
-        let first = Position::new(self.believed.last + 1).ok_or(Problem::Full)?;
-        let file = create_segment(&*self.storage, first, lines)?;
-        self.list_segment(first)?;
-        let old = std::mem::replace(&mut self.active, Active { first, file });
-        if old.first != first
+        let new = self.make_segment(lines)?;
+        let old = std::mem::replace(&mut self.active, new);
+        if old.first != self.active.first
             && let Err(source) = old.file.cut(self.believed.at).and_then(|()| old.file.sync())
         {
             crate::journal::report::not_cut(&Problem::io("cut", old.name())(source));

@@ -33,12 +33,34 @@ const BATCH_BYTES: usize = 1 << 20;
 /// Waiting for the next entry is cancel safe: none is lost. Dropping it stops everything it does.
 #[must_use = "a dropped follower stops"]
 pub struct Follow {
-    ready: std::vec::IntoIter<Entry>,
+    ready: std::vec::IntoIter<Read>,
     /// Gets what comes next; `None` after the end.
     work: Option<Work>,
 }
 
-type Work = Pin<Box<dyn Future<Output = (Follower, Result<Vec<Entry>, ReadError>)> + Send>>;
+/// As [`Follow`], with the bytes of the lines. Made by
+/// [`JournalReader::follow_lines`](crate::journal::JournalReader::follow_lines).
+///
+/// Each entry comes with its line, newline included, byte for byte as it stands in the file; with nothing if it is no
+/// event. All is read from the files, also what this process writes.
+#[derive(Debug)]
+#[must_use = "a dropped follower stops"]
+pub struct FollowLines(Follow);
+
+/// An entry, and the bytes of its line if they are kept and it is an event.
+struct Read {
+    entry: Entry,
+    line: Vec<u8>,
+}
+
+/// What becomes of the bytes of lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bytes {
+    Kept,
+    Dropped,
+}
+
+type Work = Pin<Box<dyn Future<Output = (Follower, Result<Vec<Read>, ReadError>)> + Send>>;
 
 impl Follow {
     pub(super) fn new(
@@ -47,24 +69,31 @@ impl Follow {
         from: ReadFrom,
         filter: Filter,
     ) -> Result<Self, ReadError> {
+        Self::begin(storage, tail, Bytes::Dropped, from, filter)
+    }
+
+    fn begin(
+        storage: &Arc<dyn Storage>,
+        tail: &Arc<Tail>,
+        bytes: Bytes,
+        from: ReadFrom,
+        filter: Filter,
+    ) -> Result<Self, ReadError> {
         // First, so that nothing that is written from here on goes unnoticed.
         let attached = tail.attach(storage).map_err(|source| ReadError::Watch { source })?;
         let reading = Reading::new(Arc::clone(storage), from, filter)?;
-        let follower = Follower { attached, known: reading.known(), reading: Some(reading), read_at: None };
+        let known = reading.known();
+        let follower = Follower { attached, known, reading: Some(reading), read_at: None, bytes };
         Ok(Self { ready: Vec::new().into_iter(), work: Some(follower.work()) })
     }
-}
 
-impl Stream for Follow {
-    type Item = Result<Entry, ReadError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Read, ReadError>>> {
         // A follower that always finds something lets other tasks have a turn.
         let turn = ready!(coop::poll_proceed(cx));
         loop {
-            if let Some(entry) = self.ready.next() {
+            if let Some(read) = self.ready.next() {
                 turn.made_progress();
-                return Poll::Ready(Some(Ok(entry)));
+                return Poll::Ready(Some(Ok(read)));
             }
             let Some(work) = &mut self.work else {
                 turn.made_progress();
@@ -85,6 +114,29 @@ impl Stream for Follow {
     }
 }
 
+impl Stream for Follow {
+    type Item = Result<Entry, ReadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_read(cx).map_ok(|read| read.entry)
+    }
+}
+
+impl FollowLines {
+    /// From a tail of its own, to which nothing is published.
+    pub(super) fn new(storage: &Arc<dyn Storage>, from: ReadFrom, filter: Filter) -> Result<Self, ReadError> {
+        Follow::begin(storage, &Tail::new(), Bytes::Kept, from, filter).map(Self)
+    }
+}
+
+impl Stream for FollowLines {
+    type Item = Result<(Entry, Vec<u8>), ReadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_read(cx).map_ok(|read| (read.entry, read.line))
+    }
+}
+
 impl fmt::Debug for Follow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Follow").field("has_ended", &self.work.is_none()).finish_non_exhaustive()
@@ -100,6 +152,7 @@ struct Follower {
     known: Option<Position>,
     /// How things stood before the files were last read to their end.
     read_at: Option<Mark>,
+    bytes: Bytes,
 }
 
 impl Follower {
@@ -111,7 +164,7 @@ impl Follower {
     }
 
     /// What comes next: at least one entry.
-    async fn batch(&mut self) -> Result<Vec<Entry>, ReadError> {
+    async fn batch(&mut self) -> Result<Vec<Read>, ReadError> {
         loop {
             coop::consume_budget().await;
             let mark = self.attached.mark();
@@ -134,21 +187,22 @@ impl Follower {
     }
 
     /// Takes what this process published.
-    fn take(&mut self, events: Vec<Recorded>) -> Vec<Entry> {
+    fn take(&mut self, events: Vec<Recorded>) -> Vec<Read> {
         let reading = self.reading.as_mut().expect(PUT_BACK);
         self.known = events.last().map(|last| last.position).or(self.known);
-        events.into_iter().filter(|recorded| reading.admits(recorded)).map(Entry::Event).collect()
+        let admitted = events.into_iter().filter(|recorded| reading.admits(recorded));
+        admitted.map(|recorded| Read { entry: Entry::Event(recorded), line: Vec::new() }).collect()
     }
 
     /// Reads on in the files; they stood like `mark` before.
-    async fn read_files(&mut self, mark: Mark) -> Result<Vec<Entry>, ReadError> {
+    async fn read_files(&mut self, mark: Mark) -> Result<Vec<Read>, ReadError> {
         let mut reading = self.reading.take().expect(PUT_BACK);
-        let (known, is_resumed) = (self.known, self.read_at.take().is_some());
+        let (known, is_resumed, bytes) = (self.known, self.read_at.take().is_some(), self.bytes);
         let read = move || -> Result<_, ReadError> {
             if is_resumed {
                 reading.resume_behind(known)?;
             }
-            let batch = read_batch(&mut reading)?;
+            let batch = read_batch(&mut reading, bytes)?;
             Ok((reading, batch))
         };
         let (reading, (entries, is_end)) = match Handle::try_current() {
@@ -171,11 +225,14 @@ impl Follower {
 const PUT_BACK: &str = "each read puts it back, but for the one that failed, which is the last";
 
 /// Reads a part of bounded size; whether it reached the end.
-fn read_batch(reading: &mut Reading) -> Result<(Vec<Entry>, bool), ReadError> {
+fn read_batch(reading: &mut Reading, lines: Bytes) -> Result<(Vec<Read>, bool), ReadError> {
     let (mut entries, mut bytes) = (Vec::new(), 0);
     for _ in 0..BATCH_LINES {
         match reading.advance_by_a_line()? {
-            Advanced::Entry(entry) => entries.push(entry),
+            Advanced::Entry(entry) => {
+                let line = if lines == Bytes::Kept { reading.line().to_vec() } else { Vec::new() };
+                entries.push(Read { entry, line });
+            }
             Advanced::Nothing => {}
             Advanced::End => return Ok((entries, true)),
         }

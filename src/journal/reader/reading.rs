@@ -24,6 +24,8 @@ pub struct Reading {
     /// Lines that are gone, to be told first.
     gone: Option<Position>,
     is_over: bool,
+    /// Whether the entry given last is an event.
+    is_at_event: bool,
 }
 
 impl Reading {
@@ -39,12 +41,12 @@ impl Reading {
         }
         let asked_after = scan.known();
         let gone = list(&*storage)?.first().and_then(|first| first.previous());
-        Ok(Self { scan: Scan::from_start(storage, asked_after), sieve, asked_after, gone, is_over: false })
+        Ok(Self { asked_after, gone, ..Self::of(Scan::from_start(storage, asked_after), sieve) })
     }
 
     /// Of what a scan finds.
     pub(super) fn of(scan: Scan, sieve: Sieve) -> Self {
-        Self { scan, sieve, asked_after: None, gone: None, is_over: false }
+        Self { scan, sieve, asked_after: None, gone: None, is_over: false, is_at_event: false }
     }
 
     /// The greatest position that it has seen or that is not asked for.
@@ -77,6 +79,12 @@ impl Reading {
         Events { reading: self, unreadable: 0, removed: 0 }
     }
 
+    /// The line of the event given last, newline included, byte for byte as it stands in the file; empty if what was
+    /// given last is no event.
+    pub fn line(&self) -> &[u8] {
+        if self.is_at_event { self.scan.line() } else { &[] }
+    }
+
     /// The next entry; `None` at the end, behind which more may come.
     fn advance(&mut self) -> Result<Option<Entry>, ReadError> {
         loop {
@@ -90,6 +98,7 @@ impl Reading {
 
     /// Goes on by one line.
     pub(super) fn advance_by_a_line(&mut self) -> Result<Advanced, ReadError> {
+        self.is_at_event = false;
         if let Some(through) = self.gone.take() {
             return Ok(Advanced::Entry(Entry::Removed { through }));
         }
@@ -102,7 +111,10 @@ impl Reading {
                 },
                 _ if Some(position) <= self.asked_after => return Ok(Advanced::Nothing),
                 Ok(None) => return Ok(Advanced::Nothing),
-                Ok(Some(recorded)) => Entry::Event(recorded),
+                Ok(Some(recorded)) => {
+                    self.is_at_event = true;
+                    Entry::Event(recorded)
+                }
             },
             Step::Unreadable(unreadable) => Entry::Unreadable(unreadable),
             Step::Removed(through) => Entry::Removed { through },
@@ -126,6 +138,7 @@ impl Iterator for Reading {
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.is_over {
+            self.is_at_event = false;
             return None;
         }
         let next = self.advance().transpose();

@@ -250,3 +250,16 @@ proptest! {
         prop_assert_eq!(reader.last().unwrap().map(Position::get), positions(&all).last().copied());
     }
 }
+
+#[test]
+fn the_line_of_an_event_can_be_had_as_it_stands_in_the_file() {
+    let written = Written::new(&[2, 1]);
+    let mut reading = written.reader().read(ReadFrom::Start, Filter::all()).unwrap();
+    let mut bytes = reading.line().to_vec();
+    while reading.next().is_some() {
+        bytes.extend_from_slice(reading.line());
+    }
+    assert!(reading.line().is_empty());
+    let segment = |first| fs::read(written.directory.path().join(crate::journal::layout::segment(at(first))));
+    assert_eq!(bytes, [segment(1).unwrap(), segment(3).unwrap()].concat());
+}

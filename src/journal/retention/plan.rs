@@ -3,6 +3,7 @@
 use std::io;
 
 use super::{CollectReason, Collected, CollectedSegment, KeptFor, Retention};
+use crate::bus::report::quietly;
 use crate::event::Timestamp;
 use crate::filter::Filter;
 use crate::journal::consumer::{Cursor, Unusable, cursors};
@@ -65,7 +66,9 @@ impl Plan {
     pub(super) fn into_collected(self) -> Collected {
         for kept in self.kept_for.iter().filter(|kept| kept.position.is_err()) {
             let consumer = kept.consumer.as_str();
-            tracing::warn!(target: "agentbus::journal", consumer, "retention_held_by_corrupt_cursor");
+            quietly(
+                || tracing::warn!(target: "agentbus::journal", consumer, "journal_kept_for_corrupt_cursor"),
+            );
         }
         Collected { segments: self.going.into_iter().flatten().collect(), kept_for: self.kept_for }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::snapshot::Kept;
 use super::{BudgetError, BudgetTier, BudgetTiers};
 use crate::event::{Fraction, Usd};
 
@@ -64,6 +65,33 @@ pub(super) struct Accounts {
 impl Accounts {
     pub(super) fn new(threshold: Fraction) -> Self {
         Self { by_tier: BTreeMap::new(), threshold }
+    }
+
+    /// Those that a snapshot has. Nothing is reserved.
+    pub(super) fn kept(threshold: Fraction, kept: Vec<Kept>) -> Self {
+        let mut accounts = Self::new(threshold);
+        for Kept { tier, spent, limit } in kept {
+            let mut account = Account { spent, limit, ..Account::default() };
+            // Whether the threshold was crossed follows from the rest, and was told when it was.
+            account.crosses(threshold);
+            accounts.by_tier.insert(tier, account);
+        }
+        accounts
+    }
+
+    /// What a snapshot has of them: not those that hold reservations alone.
+    pub(super) fn keep(&self) -> Vec<Kept> {
+        let accounts = self
+            .by_tier
+            .iter()
+            .filter(|(_, Account { spent, limit, .. })| *spent > Usd::ZERO || limit.is_some());
+        accounts
+            .map(|(tier, Account { spent, limit, .. })| Kept {
+                tier: tier.clone(),
+                spent: *spent,
+                limit: *limit,
+            })
+            .collect()
     }
 
     pub(super) fn threshold(&self) -> Fraction {

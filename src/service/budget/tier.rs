@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use super::BudgetError;
+use crate::event::text::check_name;
 use crate::event::{BudgetTierKind, PlanId, Scope, SessionId, Text};
 
 /// What a budget is for.
@@ -33,6 +35,16 @@ impl BudgetTier {
             Self::Session(session) => Text::from(session),
             Self::Organisation => Text::from("organisation"),
         }
+    }
+
+    /// Refuses an id that could not be read back from an event or a snapshot.
+    pub(super) fn check(&self) -> Result<(), BudgetError> {
+        let checked = match self {
+            Self::Plan(plan) => check_name(&plan.to_string()),
+            Self::Session(session) => check_name(&session.to_string()),
+            Self::Organisation => Ok(()),
+        };
+        checked.map_err(|source| BudgetError::Invalid { tier: self.kind(), source })
     }
 
     /// The scope in which events of this tier are told: that of what runs now, and its own id.

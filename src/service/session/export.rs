@@ -41,7 +41,7 @@ struct Header<'a> {
 /// The order of these fields is part of the schema.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Exported {
+pub(super) struct Exported {
     id: SessionId,
     actor: Text,
     title: Option<Brief>,
@@ -64,6 +64,30 @@ struct ExportedMessage {
 }
 
 impl Exported {
+    pub(super) fn new(session: Session, messages: Vec<Message>) -> Self {
+        let messages = messages.into_iter().map(|message| ExportedMessage {
+            id: message.id,
+            sequence: message.sequence,
+            role: message.role,
+            content: message.content,
+            tool_call_id: message.tool_call_id,
+            sent_at: message.sent_at,
+        });
+        Self {
+            id: session.id,
+            actor: session.actor,
+            title: session.title,
+            plan_ids: session.plan_ids,
+            created_at: session.created_at,
+            closed_at: session.closed_at,
+            messages: messages.collect(),
+        }
+    }
+
+    pub(super) fn id(&self) -> &SessionId {
+        &self.id
+    }
+
     fn checksum(&self) -> Hash {
         Hash::of(json(self))
     }
@@ -71,23 +95,7 @@ impl Exported {
 
 /// Writes a session with its messages.
 pub(super) fn write(session: Session, messages: Vec<Message>) -> String {
-    let messages = messages.into_iter().map(|message| ExportedMessage {
-        id: message.id,
-        sequence: message.sequence,
-        role: message.role,
-        content: message.content,
-        tool_call_id: message.tool_call_id,
-        sent_at: message.sent_at,
-    });
-    let session = Exported {
-        id: session.id,
-        actor: session.actor,
-        title: session.title,
-        plan_ids: session.plan_ids,
-        created_at: session.created_at,
-        closed_at: session.closed_at,
-        messages: messages.collect(),
-    };
+    let session = Exported::new(session, messages);
     let checksum = session.checksum();
     json(&Export { format: EXPORT_FORMAT.into(), schema_version: EXPORT_VERSION, checksum, session })
 }
@@ -111,6 +119,7 @@ pub(super) fn read(text: &str, max_content_bytes: usize) -> Result<Conversation,
         return Err(ImportError::Checksum { expected: export.checksum, actual });
     }
     conversation(export.session, max_content_bytes)
+        .map_err(|BadMessage { sequence, fault }| ImportError::Message { sequence, fault })
 }
 
 /// The text of a JSON error may quote what it read, so that only its place is told.
@@ -119,7 +128,14 @@ fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ImportError> {
         .map_err(|error| ImportError::Malformed { line: error.line(), column: error.column() })
 }
 
-fn conversation(exported: Exported, max_content_bytes: usize) -> Result<Conversation, ImportError> {
+/// A message that is not the one that must stand there.
+pub(super) struct BadMessage {
+    pub(super) sequence: u64,
+    pub(super) fault: MessageFault,
+}
+
+/// The conversation of an export, its messages verified.
+pub(super) fn conversation(exported: Exported, max_content_bytes: usize) -> Result<Conversation, BadMessage> {
     let mut session = Session::new(exported.id, exported.actor, exported.title);
     session.imported = true;
     session.plan_ids = exported.plan_ids;
@@ -136,7 +152,7 @@ fn conversation(exported: Exported, max_content_bytes: usize) -> Result<Conversa
             (!ids.insert(read.id.clone())).then_some(MessageFault::Duplicate)
         };
         if let Some(fault) = fault {
-            return Err(ImportError::Message { sequence, fault });
+            return Err(BadMessage { sequence, fault });
         }
         let mut message = Message::new(read.id, read.role, read.content, read.tool_call_id);
         message.sequence = sequence;

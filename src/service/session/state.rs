@@ -125,7 +125,7 @@ pub struct SessionMessages {
 }
 
 /// A session with its messages.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Conversation {
     pub(super) session: Session,
     /// The scope of what happens inside the session.
@@ -210,9 +210,13 @@ impl Sessions {
         self.by_id.insert(id, conversation);
     }
 
+    /// The sessions in the order in which they came.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Conversation> {
+        self.order.iter().filter_map(|id| self.by_id.get(id))
+    }
+
     pub(super) fn list(&self) -> Vec<Session> {
-        let found = self.order.iter().filter_map(|id| self.by_id.get(id));
-        found.map(|conversation| conversation.session.clone()).collect()
+        self.all().map(|conversation| conversation.session.clone()).collect()
     }
 }
 

@@ -109,15 +109,15 @@ fn append_in_part(bytes: &mut Vec<u8>, appended: &[u8], may_end_early: bool, cha
     let start = bytes.len();
     let (front, back) = appended.split_at(chance.up_to(appended.len()));
     match chance.up_to(3) {
-        0 => bytes.extend_from_slice(appended),
-        1 => {}
+        0 => {}
+        1 => bytes.extend_from_slice(appended),
         2 => bytes.extend_from_slice(front),
         _ => {
             bytes.resize(start + front.len(), 0);
             bytes.extend_from_slice(back);
         }
     }
-    if !(may_end_early && chance.tosses()) {
+    if chance.tosses() || !may_end_early {
         bytes.resize(start + appended.len(), 0);
     }
 }
@@ -141,6 +141,7 @@ mod tests {
         content.append(b"one ");
         content.append(b"two ");
         let outcomes = outcomes(&content);
+        assert_eq!(content.after_crash(&mut Chance::new(0)).live, b"synced ");
         assert!(outcomes.iter().all(|left| left.starts_with(b"synced ")));
         for left in [
             "synced ",

@@ -119,3 +119,17 @@ fn a_fault_at_any_call_loses_no_event_and_doubles_no_letter() {
         }
     }
 }
+
+#[test]
+fn a_consumer_is_open_in_one_process_and_a_dead_one_leaves_no_lock() {
+    let storage = written();
+    let open =
+        |process: &FaultyStorage| JournalReader::on(Arc::new(process.clone())).unwrap().consumer("indexer");
+    let (one, other) = (storage.fork_process(), storage.fork_process());
+    let mut held = open(&one).unwrap();
+    held.ack(at(2)).unwrap();
+    assert!(matches!(open(&other), Err(ConsumerError::Busy { .. })));
+    one.freeze();
+    assert_eq!(given(&mut open(&other).unwrap()), [3, 4, 5]);
+    assert!(held.ack(at(4)).is_err(), "the dead do nothing");
+}

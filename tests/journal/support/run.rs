@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use agentbus::event::SessionCreated;
 use agentbus::journal::{AppendError, Durability, Journal, JournalBuilder};
+use agentbus::testing::Fault;
 use agentbus::{DomainEvent, Recorder};
 
 use super::Watched;
@@ -53,6 +54,15 @@ pub(crate) fn on_threads<C: Sync>(cases: &[C], check: impl Fn(&C) + Sync) {
             });
         }
     });
+}
+
+/// An append torn at its start, in the middle, before its last byte, and behind it; nothing for another call.
+pub(crate) fn tears(call: &str) -> Vec<Fault> {
+    let Some((_, len)) = call.strip_prefix("append ").and_then(|rest| rest.split_once(' ')) else {
+        return Vec::new();
+    };
+    let len: usize = len.parse().unwrap();
+    [1, len / 2, len * 9 / 10, len - 1, len].map(Fault::Tear).into()
 }
 
 /// Whether a run goes on when the journal fails.

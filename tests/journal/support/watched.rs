@@ -23,7 +23,7 @@ struct Seen {
     /// What no reader should ever see, in words.
     faults: Vec<String>,
     /// The machine after each call that changed something, if they are kept.
-    moments: Option<Vec<FaultyStorage>>,
+    moments: Option<Vec<Watched>>,
 }
 
 impl Watched {
@@ -37,8 +37,8 @@ impl Watched {
         self
     }
 
-    /// The machine as it was after each call.
-    pub(crate) fn moments(&self) -> Vec<FaultyStorage> {
+    /// The machine as it was after each call, with what had been seen by then.
+    pub(crate) fn moments(&self) -> Vec<Watched> {
         self.seen.lock().unwrap().moments.clone().unwrap_or_default()
     }
 
@@ -82,13 +82,20 @@ impl Watched {
         seen.faults.extend(files.faults);
     }
 
-    /// Looks after a call that may have changed what stands under that name.
+    /// Looks after a call that may have changed what a reader finds under that name.
     fn looking<R>(&self, name: &str, done: R) -> R {
-        if name.starts_with("segments") || name.starts_with("journal.json") {
+        if name == "journal.json" || name.ends_with(".jsonl") {
             self.look();
         }
-        if let Some(moments) = &mut self.seen.lock().unwrap().moments {
-            moments.push(self.storage.restart_process());
+        self.keeping(done)
+    }
+
+    fn keeping<R>(&self, done: R) -> R {
+        let mut seen = self.seen.lock().unwrap();
+        let lines = seen.lines.clone();
+        if let Some(moments) = &mut seen.moments {
+            let seen = Arc::new(Mutex::new(Seen { lines, ..Seen::default() }));
+            moments.push(Self { storage: self.storage.restart_process(), seen });
         }
         done
     }
@@ -97,7 +104,7 @@ impl Watched {
 impl Storage for Watched {
     fn open(&self, name: &str, how: Open) -> io::Result<Box<dyn StorageFile>> {
         let file = self.storage.open(name, how);
-        let file = if how == Open::Read { file } else { self.looking(name, file) };
+        let file = if how == Open::Read { file } else { self.keeping(file) };
         Ok(Box::new(WatchedFile { file: file?, name: name.to_owned(), storage: self.clone() }))
     }
 
@@ -106,7 +113,7 @@ impl Storage for Watched {
     }
 
     fn create_folder(&self, name: &str) -> io::Result<()> {
-        self.looking(name, self.storage.create_folder(name))
+        self.keeping(self.storage.create_folder(name))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -118,7 +125,7 @@ impl Storage for Watched {
     }
 
     fn sync_folder(&self, name: &str) -> io::Result<()> {
-        self.looking(name, self.storage.sync_folder(name))
+        self.keeping(self.storage.sync_folder(name))
     }
 
     fn boot(&self) -> Option<String> {
@@ -147,7 +154,7 @@ impl StorageFile for WatchedFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.storage.looking(&self.name, self.file.sync())
+        self.storage.keeping(self.file.sync())
     }
 
     fn len(&self) -> io::Result<u64> {

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 fn name() -> ConsumerName {
@@ -117,4 +119,17 @@ fn a_clock_that_was_set_back_holds_nothing_up_for_long() {
     assert!(retry.holds_back(before(1), longest) && retry.holds_back(before(300), longest));
     assert!(!retry.holds_back(before(0), longest) && !retry.holds_back(before(-1), longest));
     assert!(!retry.holds_back(before(301), longest));
+}
+
+proptest! {
+    #[test]
+    fn reading_a_damaged_cursor_is_safe(damages in prop::collection::vec((0..TEXT.len(), any::<u8>()), 1..6)) {
+        let mut bytes = TEXT.as_bytes().to_vec();
+        for (place, byte) in damages {
+            bytes[place] = byte;
+        }
+        if let Ok(cursor) = Cursor::parse(&bytes, &name()) {
+            prop_assert!(cursor.retry.is_none_or(|retry| Some(retry.position) > cursor.position));
+        }
+    }
 }

@@ -1,0 +1,258 @@
+//! What may be said to the verbs that work on a journal.
+
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use agentbus::Filter;
+use agentbus::event::Timestamp;
+use agentbus::journal::{ConsumerName, Pace, Position};
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::value;
+
+/// The most events that `tail` shows of what is there.
+const MAX_TAIL: u64 = 100_000;
+
+/// What is to be done with a journal.
+#[derive(Debug, Subcommand)]
+pub(crate) enum JournalVerb {
+    /// Records events: one as JSON on each line of stdin.
+    ///
+    /// A line may leave out id, timestamp and correlation_id; it must not have pos and chain, which the journal sets,
+    /// nor origin and seq, which a bus sets. Each line is answered on stdout, in order, once it is as durable as was
+    /// asked for: {"pos":42,"id":"01J.."}. What is wrong with a line is said on stderr with its number, and the others
+    /// go on; the exit status is 1 then. Empty lines are passed over. The directory is made if there is none.
+    ///
+    /// At Ctrl-C, and when nobody reads the answers any more, no more is read; what was read is recorded, and the
+    /// exit status is 1.
+    Append(AppendArgs),
+
+    /// Shows the last events, and with -f those that come.
+    Tail(TailArgs),
+
+    /// Shows the events that match, oldest first.
+    ///
+    /// Lines that cannot be read are told on stderr; the exit status is 1 then.
+    Query(QueryArgs),
+
+    /// Says how much a journal holds, of which kinds, from when to when.
+    Stats(DirectoryArgs),
+
+    /// Checks every line against the chain.
+    ///
+    /// The exit status is 0 if the journal is intact, 1 if not: then the first bad position is said. An unfinished
+    /// write at the end is reported, and is no damage.
+    Verify(DirectoryArgs),
+
+    /// Tells the events on a bus again, and shows them as they come there.
+    Replay(ReplayArgs),
+
+    /// Says how far each consumer has come.
+    Consumers(DirectoryArgs),
+
+    /// Gives a consumer what comes next; one that is new begins at the start.
+    ///
+    /// The same events are given again until they are acknowledged.
+    Poll(PollArgs),
+
+    /// Acknowledges everything up to and including a position.
+    Ack(AckArgs),
+
+    /// Says that the next event failed: it is given again later, and after five times it is put to dead/.
+    Nack(NackArgs),
+
+    /// Removes segments whose events are all older than that and that no consumer needs.
+    Gc(GcArgs),
+
+    /// Lists the kinds of events.
+    Kinds(KindsArgs),
+}
+
+/// A directory to be looked at.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DirectoryArgs {
+    /// The directory of the journal.
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct AppendArgs {
+    /// The directory of the journal.
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+
+    /// What an answer promises.
+    #[arg(long, value_enum, default_value_t = DurabilityKind::Interval)]
+    pub(crate) durability: DurabilityKind,
+}
+
+/// What an answer promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DurabilityKind {
+    /// That the line outlives the process.
+    Os,
+    /// That it outlives the process, and within 200 ms a crash of the machine.
+    Interval,
+    /// That it outlives a crash of the machine.
+    Sync,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct TailArgs {
+    #[command(flatten)]
+    pub(crate) of: Selection,
+
+    /// How many, at most 100000.
+    #[arg(short = 'n', value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(..=MAX_TAIL))]
+    pub(crate) count: u64,
+
+    /// Go on with what comes, whoever writes it, until Ctrl-C.
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+}
+
+/// Events of a journal.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Selection {
+    /// The directory of the journal.
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+
+    /// Only events that match, for example "plan.*,tool.errored plan=01J.. level>=warn".
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) filter: Option<Filter>,
+
+    /// Print each line as it is stored, byte for byte.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct QueryArgs {
+    #[command(flatten)]
+    pub(crate) of: Selection,
+
+    /// Only events of that time or later: an RFC 3339 time, or how long ago, such as 90s, 15m, 2h, 7d.
+    #[arg(long, value_name = "T", value_parser = value::moment)]
+    pub(crate) since: Option<Timestamp>,
+
+    /// Only events before that time.
+    #[arg(long, value_name = "T", value_parser = value::moment)]
+    pub(crate) until: Option<Timestamp>,
+
+    /// At most so many.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<NonZeroU64>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// The directory of the journal.
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+
+    /// How fast: immediate, original, or so many times as fast, such as x60.
+    #[arg(long, value_name = "PACE", default_value = "immediate", value_parser = value::pace)]
+    pub(crate) pace: Pace,
+
+    /// Only events that match.
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) filter: Option<Filter>,
+
+    /// Begin behind that position.
+    #[arg(long, value_name = "POS")]
+    pub(crate) after: Option<Position>,
+
+    /// The bus that the events are told on.
+    #[arg(long, value_enum, default_value_t = ReplayBusKind::Reactive)]
+    pub(crate) bus: ReplayBusKind,
+
+    /// Print each event as one line of JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which bus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReplayBusKind {
+    /// In the process; the events are printed as a timeline.
+    Reactive,
+    /// A log line on stderr for each event; the variable `RUST_LOG` chooses which.
+    Logging,
+}
+
+/// A consumer of a journal.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ConsumerArgs {
+    /// The directory of the journal.
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+
+    /// The name of the consumer: A-Z, a-z, 0-9, _ and -, at most 64 of them.
+    pub(crate) name: ConsumerName,
+
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PollArgs {
+    #[command(flatten)]
+    pub(crate) consumer: ConsumerArgs,
+
+    /// At most so many events.
+    #[arg(long, value_name = "N", default_value = "10")]
+    pub(crate) max: NonZeroUsize,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct AckArgs {
+    #[command(flatten)]
+    pub(crate) consumer: ConsumerArgs,
+
+    /// The position up to which everything is done.
+    #[arg(value_name = "POS")]
+    pub(crate) position: Position,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct NackArgs {
+    #[command(flatten)]
+    pub(crate) consumer: ConsumerArgs,
+
+    /// The position of the event that failed: the next one to acknowledge.
+    #[arg(value_name = "POS")]
+    pub(crate) position: Position,
+
+    /// Why it failed.
+    #[arg(long, value_name = "R")]
+    pub(crate) reason: String,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct GcArgs {
+    #[command(flatten)]
+    pub(crate) of: DirectoryArgs,
+
+    /// How old the last event of a segment must be, such as 12h or 30d.
+    #[arg(long, value_name = "D", value_parser = value::span)]
+    pub(crate) older_than: Duration,
+
+    /// Only say what would be removed.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct KindsArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}

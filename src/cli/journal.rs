@@ -1,0 +1,149 @@
+//! The verbs that work on a journal.
+//!
+//! Verbs that read never create or write anything. Lines for machines are printed as they are stored, byte for byte;
+//! what people see is escaped.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use agentbus::journal::{
+    AckError, ConsumerError, ConsumerName, GcError, Journal, NackError, OpenError, ReadError, ReplayError,
+};
+use serde::Serialize;
+use tracing_subscriber::filter::LevelFilter;
+
+use super::args::journal::{JournalVerb, ReplayBusKind};
+use super::report::{complain, with_causes};
+use super::task::Shown;
+use super::{EXIT_BAD_INPUT, EXIT_NOT_DONE, log};
+
+mod append;
+mod consumer;
+mod directory;
+mod gc;
+mod kinds;
+mod progress;
+mod replay;
+mod show;
+mod stored;
+
+/// Why a verb did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum VerbError {
+    #[error("there is no directory {}", Shown(directory))]
+    NoDirectory { directory: PathBuf },
+    #[error("{} is no directory", Shown(directory))]
+    NotADirectory { directory: PathBuf },
+    #[error("there is no journal in {}", Shown(directory))]
+    NotAJournal { directory: PathBuf },
+    #[error(
+        "{} holds other things than a journal; choose a directory that is new or empty",
+        Shown(directory)
+    )]
+    Occupied { directory: PathBuf },
+    #[error("cannot look at {}", Shown(directory))]
+    Look { directory: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Log(#[from] log::LogError),
+    #[error("there is no consumer {name}; `poll` makes one")]
+    NoConsumer { name: ConsumerName },
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Consumer(#[from] ConsumerError),
+    #[error(transparent)]
+    Ack(#[from] AckError),
+    #[error(transparent)]
+    Nack(#[from] NackError),
+    #[error(transparent)]
+    Gc(#[from] GcError),
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    #[error("cannot start")]
+    Start(#[source] io::Error),
+    #[error("cannot print any more")]
+    Print(#[from] io::Error),
+}
+
+impl VerbError {
+    pub(super) fn exit_code(&self) -> u8 {
+        match self {
+            Self::NoDirectory { .. }
+            | Self::NotADirectory { .. }
+            | Self::NotAJournal { .. }
+            | Self::Occupied { .. }
+            | Self::Log(_) => EXIT_BAD_INPUT,
+            _ => EXIT_NOT_DONE,
+        }
+    }
+}
+
+/// How a verb ended that did what it could.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// All is well.
+    Well,
+    /// It found damage, or could not do all; it said so.
+    Ill,
+}
+
+impl Ended {
+    fn well_if(is_well: bool) -> Self {
+        if is_well { Self::Well } else { Self::Ill }
+    }
+}
+
+/// Does what that verb says.
+pub(crate) fn main(verb: JournalVerb) -> ExitCode {
+    let ended = log::start(level_of(&verb)).map_err(VerbError::from).and_then(|()| run(verb));
+    ExitCode::from(match ended {
+        Ok(Ended::Well) => 0,
+        Ok(Ended::Ill) => EXIT_NOT_DONE,
+        // Who reads no more wants no more.
+        Err(VerbError::Print(error)) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+        Err(error) => {
+            complain(&with_causes(&error));
+            error.exit_code()
+        }
+    })
+}
+
+/// What is logged, unless `RUST_LOG` says otherwise.
+fn level_of(verb: &JournalVerb) -> LevelFilter {
+    match verb {
+        JournalVerb::Replay(args) if args.bus == ReplayBusKind::Logging => LevelFilter::INFO,
+        _ => LevelFilter::WARN,
+    }
+}
+
+fn run(verb: JournalVerb) -> Result<Ended, VerbError> {
+    match verb {
+        JournalVerb::Append(args) => append::main(&args),
+        JournalVerb::Tail(args) => stored::tail(args),
+        JournalVerb::Query(args) => stored::query(args),
+        JournalVerb::Stats(_args) => Ok(Ended::Ill),
+        JournalVerb::Verify(_args) => Ok(Ended::Ill),
+        JournalVerb::Replay(args) => replay::main(args),
+        JournalVerb::Consumers(args) => consumer::list(&args),
+        JournalVerb::Poll(args) => consumer::poll(&args),
+        JournalVerb::Ack(args) => consumer::ack(&args),
+        JournalVerb::Nack(args) => consumer::nack(&args),
+        JournalVerb::Gc(args) => gc::main(&args),
+        JournalVerb::Kinds(args) => kinds::list(args),
+    }
+}
+
+/// Opens a journal for a run to be recorded in. It may block.
+pub(super) fn open(directory: &Path) -> Result<Journal, VerbError> {
+    directory::check_for_writing(directory)?;
+    Ok(Journal::open(directory)?)
+}
+
+/// Prints an object of JSON on a line of its own.
+fn print_json(out: &mut impl Write, object: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, object)?;
+    writeln!(out)
+}

@@ -1,0 +1,183 @@
+//! `consumers`, `poll`, `ack`, `nack`: who has come how far, and how to go on.
+
+use std::io::{self, Write};
+
+use agentbus::event::Timestamp;
+use agentbus::journal::{Consumer, ConsumerState, Entry, JournalReader, Nacked, Position, Retry};
+use serde::Serialize;
+
+use super::show::Show;
+use super::stored::show_read;
+use super::{Ended, VerbError, directory, print_json};
+use crate::cli::args::journal::{AckArgs, ConsumerArgs, DirectoryArgs, NackArgs, PollArgs};
+use crate::cli::report::{complain, with_causes};
+use crate::cli::timeline::counted;
+
+#[derive(Serialize)]
+struct State<'a> {
+    consumer: &'a str,
+    /// The last position acknowledged; 0 if none was.
+    position: u64,
+    lag: u64,
+    updated: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry: Option<&'a Retry>,
+    dead_letters: u64,
+}
+
+#[derive(Serialize)]
+struct Unusable<'a> {
+    consumer: &'a str,
+    error: String,
+    dead_letters: u64,
+}
+
+#[derive(Serialize)]
+struct Acknowledged<'a> {
+    consumer: &'a str,
+    position: Position,
+}
+
+#[derive(Serialize)]
+struct Failed<'a> {
+    consumer: &'a str,
+    position: Position,
+    attempts: u32,
+    dead: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_before: Option<Timestamp>,
+}
+
+/// `consumers`.
+pub(super) fn list(args: &DirectoryArgs) -> Result<Ended, VerbError> {
+    let consumers = directory::reader(&args.directory)?.consumers()?;
+    let mut out = anstream::stdout();
+    if !args.json && !consumers.is_empty() {
+        writeln!(
+            out,
+            "{:24} {:>10} {:>10} {:>6}  {:20}  retry",
+            "consumer", "position", "lag", "dead", "updated"
+        )?;
+    }
+    for state in &consumers {
+        if args.json {
+            print_state_json(&mut out, state)?;
+        } else {
+            print_state(&mut out, state)?;
+        }
+    }
+    out.flush()?;
+    Ok(Ended::well_if(consumers.iter().all(|state| state.cursor.is_ok())))
+}
+
+fn print_state_json(out: &mut impl Write, state: &ConsumerState) -> io::Result<()> {
+    let (consumer, dead_letters) = (state.name.as_str(), state.dead_letters);
+    match &state.cursor {
+        Ok(cursor) => {
+            let position = cursor.position.map_or(0, Position::get);
+            let (lag, updated, retry) = (cursor.lag, cursor.updated, cursor.retry.as_ref());
+            print_json(out, &State { consumer, position, lag, updated, retry, dead_letters })
+        }
+        Err(error) => print_json(out, &Unusable { consumer, error: with_causes(error), dead_letters }),
+    }
+}
+
+fn print_state(out: &mut impl Write, state: &ConsumerState) -> io::Result<()> {
+    let (name, dead) = (state.name.as_str(), state.dead_letters);
+    match &state.cursor {
+        Ok(cursor) => {
+            let position = cursor.position.map_or(0, Position::get);
+            let retry = cursor.retry.as_ref().map(retry_in_words).unwrap_or_default();
+            let (lag, updated) = (cursor.lag, to_the_second(cursor.updated));
+            writeln!(out, "{name:24} {position:>10} {lag:>10} {dead:>6}  {updated:20}  {retry}")
+        }
+        Err(error) => writeln!(out, "{name:24} {:>10} {:>10} {dead:>6}  {}", "?", "?", with_causes(error)),
+    }
+}
+
+fn retry_in_words(retry: &Retry) -> String {
+    let Retry { position, attempts, not_before, .. } = retry;
+    format!("{position} failed {}, again at {}", counted(*attempts, "time"), to_the_second(*not_before))
+}
+
+/// A moment, without parts of a second.
+fn to_the_second(moment: Timestamp) -> String {
+    let text = moment.to_string();
+    text.split_once('.').map_or_else(|| text.clone(), |(seconds, _)| format!("{seconds}Z"))
+}
+
+/// `poll`.
+pub(super) fn poll(args: &PollArgs) -> Result<Ended, VerbError> {
+    let reader = directory::reader(&args.consumer.directory)?;
+    let mut consumer = reader.consumer(args.consumer.name.as_str())?;
+    let polled = consumer.poll(args.max)?;
+    if let Some(through) = polled.removed {
+        complain(&format!("lines up to and including position {through} were removed by retention"));
+    }
+    for unreadable in polled.unreadable.items() {
+        complain(&format!("cannot read {unreadable}"));
+    }
+    if polled.unreadable.more() > 0 {
+        complain(&format!("cannot read {} more", counted(polled.unreadable.more(), "line")));
+    }
+    if let Some(retry) = consumer.retry().filter(|_| polled.events.is_empty()) {
+        complain(&retry_in_words(retry));
+    }
+    let entries = polled.events.into_iter().map(Entry::Event).collect();
+    if args.consumer.json {
+        show(Show::as_stored(io::stdout().lock()), &reader, entries)
+    } else {
+        show(Show::timeline(anstream::stdout()), &reader, entries)
+    }
+}
+
+fn show(mut show: Show<impl Write>, reader: &JournalReader, entries: Vec<Entry>) -> Result<Ended, VerbError> {
+    show_read(&mut show, reader, entries)?;
+    Ok(show.finish()?)
+}
+
+/// `ack`.
+pub(super) fn ack(args: &AckArgs) -> Result<Ended, VerbError> {
+    let mut consumer = known(&args.consumer)?;
+    consumer.ack(args.position)?;
+    let (name, position) = (args.consumer.name.as_str(), args.position);
+    let mut out = io::stdout().lock();
+    if args.consumer.json {
+        print_json(&mut out, &Acknowledged { consumer: name, position })?;
+    } else {
+        writeln!(out, "{name} is at {position}")?;
+    }
+    Ok(Ended::Well)
+}
+
+/// `nack`.
+pub(super) fn nack(args: &NackArgs) -> Result<Ended, VerbError> {
+    let mut consumer = known(&args.consumer)?;
+    let nacked = consumer.nack(args.position, &args.reason)?;
+    let (attempts, not_before) = match nacked {
+        Nacked::Again { attempts, not_before } => (attempts, Some(not_before)),
+        Nacked::Dead { attempts } => (attempts, None),
+        _ => (0, None),
+    };
+    let (name, position, dead) = (args.consumer.name.as_str(), args.position, not_before.is_none());
+    let mut out = io::stdout().lock();
+    if args.consumer.json {
+        print_json(&mut out, &Failed { consumer: name, position, attempts, dead, not_before })?;
+    } else {
+        let times = counted(attempts, "time");
+        match not_before {
+            Some(moment) => writeln!(out, "{position} failed {times}: {name} is given it again at {moment}")?,
+            None => writeln!(out, "{position} failed {times}: it is in dead/{name}.jsonl, {name} goes on")?,
+        }
+    }
+    Ok(Ended::Well)
+}
+
+/// The consumer of that name. One that was never polled would be made here by a slip of the hand.
+fn known(args: &ConsumerArgs) -> Result<Consumer, VerbError> {
+    let reader = directory::reader(&args.directory)?;
+    if !reader.consumers()?.iter().any(|state| state.name == args.name) {
+        return Err(VerbError::NoConsumer { name: args.name.clone() });
+    }
+    Ok(reader.consumer(args.name.as_str())?)
+}

@@ -1,0 +1,93 @@
+//! `gc`: removes what is too old.
+
+use std::io::{self, Write};
+
+use agentbus::journal::{Collected, CollectedSegment, GcMode, KeptFor, Position};
+use serde::Serialize;
+
+use super::progress::Meter;
+use super::{Ended, VerbError, directory, print_json};
+use crate::cli::args::journal::GcArgs;
+use crate::cli::timeline::{bytes, counted};
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    dry_run: bool,
+    segments: Vec<Removed<'a>>,
+    bytes: u64,
+    kept_for: Vec<Kept<'a>>,
+}
+
+#[derive(Serialize)]
+struct Removed<'a> {
+    file: &'a str,
+    through: Position,
+    bytes: u64,
+}
+
+#[derive(Serialize)]
+struct Kept<'a> {
+    consumer: &'a str,
+    /// 0 if it has acknowledged nothing, absent if that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<u64>,
+}
+
+pub(super) fn main(args: &GcArgs) -> Result<Ended, VerbError> {
+    let meter = Meter::new(&args.of.directory);
+    let reader = directory::reader_on(&args.of.directory, meter.storage())?;
+    let mode = if args.dry_run { GcMode::DryRun } else { GcMode::Remove };
+    let progress = meter.show();
+    let collected = reader.collect_garbage(args.older_than, mode)?;
+    drop(progress);
+    let mut out = anstream::stdout();
+    if args.of.json {
+        print_json(&mut out, &answer(&collected, args.dry_run))?;
+    } else {
+        print(&mut out, &collected, args.dry_run)?;
+    }
+    out.flush()?;
+    Ok(Ended::Well)
+}
+
+fn answer(collected: &Collected, dry_run: bool) -> Answer<'_> {
+    Answer {
+        dry_run,
+        segments: collected.segments.iter().map(Removed::of).collect(),
+        bytes: collected.bytes(),
+        kept_for: collected.kept_for.iter().map(Kept::of).collect(),
+    }
+}
+
+impl<'a> Removed<'a> {
+    fn of(segment: &'a CollectedSegment) -> Self {
+        Self { file: &segment.file, through: segment.through, bytes: segment.bytes }
+    }
+}
+
+impl<'a> Kept<'a> {
+    fn of(kept: &'a KeptFor) -> Self {
+        let position = kept.position.as_ref().ok();
+        let position = position.map(|position| position.map_or(0, Position::get));
+        Self { consumer: kept.consumer.as_str(), position }
+    }
+}
+
+fn print(out: &mut impl Write, collected: &Collected, dry_run: bool) -> io::Result<()> {
+    let verb = if dry_run { "would remove" } else { "removed" };
+    for segment in &collected.segments {
+        writeln!(out, "{verb} {} ({}, up to {})", segment.file, bytes(segment.bytes), segment.through)?;
+    }
+    let count = u64::try_from(collected.segments.len()).unwrap_or(u64::MAX);
+    writeln!(out, "{verb} {}, {}", counted(count, "segment"), bytes(collected.bytes()))?;
+    for kept in &collected.kept_for {
+        match &kept.position {
+            Ok(Some(position)) => {
+                writeln!(out, "the rest is kept for {}, which is at {position}", kept.consumer)?
+            }
+            Ok(None) => writeln!(out, "the rest is kept for {}, which is at the start", kept.consumer)?,
+            Err(fault) => writeln!(out, "the rest is kept for {}, of whose cursor {fault}", kept.consumer)?,
+        }
+    }
+    Ok(())
+}

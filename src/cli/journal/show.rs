@@ -1,0 +1,101 @@
+//! Shows what stands in a journal: lines as they are stored for machines, a timeline with positions for people.
+
+use std::io::{self, Write};
+
+use agentbus::event::Timestamp;
+use agentbus::journal::{Entry, Recorded};
+use anstyle::Style;
+
+use super::Ended;
+use crate::cli::report::complain;
+use crate::cli::timeline::{Timeline, counted};
+
+/// How many unreadable lines are told one by one; of more, only how many.
+const TOLD_ONE_BY_ONE: u64 = 100;
+
+/// Prints entries to `out`; what is no event is told on stderr.
+#[derive(Debug)]
+pub(super) struct Show<W> {
+    out: W,
+    look: Look,
+    /// How many lines could not be read.
+    unreadable: u64,
+}
+
+#[derive(Debug)]
+enum Look {
+    /// The bytes of each line.
+    AsStored,
+    /// A timeline, and the day of the last line.
+    Timeline(Timeline, Option<String>),
+}
+
+impl<W: Write> Show<W> {
+    /// Lines as they are stored.
+    pub(super) fn as_stored(out: W) -> Self {
+        Self { out, look: Look::AsStored, unreadable: 0 }
+    }
+
+    /// A timeline.
+    pub(super) fn timeline(out: W) -> Self {
+        Self { out, look: Look::Timeline(Timeline::default(), None), unreadable: 0 }
+    }
+
+    /// Whether it shows the bytes of lines.
+    pub(super) fn wants_lines(&self) -> bool {
+        matches!(self.look, Look::AsStored)
+    }
+
+    /// Shows an entry, and of an event the bytes of its line.
+    pub(super) fn entry(&mut self, entry: &Entry, line: &[u8]) -> io::Result<()> {
+        match entry {
+            Entry::Event(recorded) => self.event(recorded, line)?,
+            Entry::Unreadable(unreadable) => {
+                self.unreadable += 1;
+                if self.unreadable <= TOLD_ONE_BY_ONE {
+                    complain(&format!("cannot read {unreadable}"));
+                }
+            }
+            Entry::Removed { through } => {
+                complain(&format!("lines up to and including position {through} were removed by retention"));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, recorded: &Recorded, line: &[u8]) -> io::Result<()> {
+        match &mut self.look {
+            Look::AsStored => self.out.write_all(line),
+            Look::Timeline(timeline, day) => {
+                let today = day_of(recorded.event.timestamp());
+                let dim = Style::new().dimmed();
+                if day.as_ref() != Some(&today) {
+                    writeln!(self.out, "{dim}{today}{dim:#}")?;
+                    *day = Some(today);
+                }
+                writeln!(self.out, "{dim}{:>8}{dim:#} {}", recorded.position, timeline.line(&recorded.event))
+            }
+        }
+    }
+
+    /// Brings out what was printed.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    /// Says what could not be shown.
+    pub(super) fn finish(mut self) -> io::Result<Ended> {
+        self.out.flush()?;
+        if self.unreadable > TOLD_ONE_BY_ONE {
+            complain(&format!("cannot read {} in all", counted(self.unreadable, "line")));
+        }
+        Ok(Ended::well_if(self.unreadable == 0))
+    }
+}
+
+/// The day of a moment, in UTC.
+fn day_of(moment: Timestamp) -> String {
+    let text = moment.to_string();
+    text.split_once('T').map_or_else(|| text.clone(), |(day, _)| day.to_owned())
+}

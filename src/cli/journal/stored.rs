@@ -1,0 +1,165 @@
+//! `query` and `tail`: what stands in a journal.
+
+use std::io::{self, BufWriter, Write};
+use std::num::NonZeroU64;
+use std::sync::Arc;
+
+use agentbus::Filter;
+use agentbus::event::Timestamp;
+use agentbus::journal::{Entry, JournalReader, Position, ReadError, ReadFrom, Reading};
+use tokio::runtime;
+use tokio::task::spawn_blocking;
+use tokio_stream::StreamExt as _;
+use tokio_util::sync::CancellationToken;
+
+use super::progress::{Aside, Meter, Progress};
+use super::show::Show;
+use super::{Ended, VerbError, directory};
+use crate::cli::args::journal::{QueryArgs, TailArgs};
+use crate::cli::interrupt::Interrupts;
+use crate::cli::wait::{Woken, waiter};
+
+/// How much is printed at once, in bytes.
+const PRINTED_AT_ONCE: usize = 64 << 10;
+
+/// Somewhere to print to.
+type Out = BufWriter<Aside<Box<dyn Write>>>;
+
+/// Shows entries on stdout.
+fn show(json: bool, progress: &Arc<Progress>) -> Show<Out> {
+    let out: Box<dyn Write> =
+        if json { Box::new(io::stdout().lock()) } else { Box::new(anstream::stdout().lock()) };
+    let out = BufWriter::with_capacity(PRINTED_AT_ONCE, Aside::new(out, Arc::clone(progress)));
+    if json { Show::as_stored(out) } else { Show::timeline(out) }
+}
+
+/// `query`.
+pub(super) fn query(args: QueryArgs) -> Result<Ended, VerbError> {
+    let QueryArgs { of, since, until, limit } = args;
+    let meter = Meter::new(&of.directory);
+    let reader = directory::reader_on(&of.directory, meter.storage())?;
+    let mut reading = reader.read(ReadFrom::Start, of.filter.unwrap_or_else(Filter::all))?;
+    let progress = Arc::new(meter.show());
+    let mut show = show(of.json, &progress);
+    let is_asked = |happened: Timestamp| {
+        since.is_none_or(|since| since <= happened) && until.is_none_or(|until| happened < until)
+    };
+    let mut left = limit.map_or(u64::MAX, NonZeroU64::get);
+    while left > 0
+        && let Some(entry) = reading.next()
+    {
+        match entry? {
+            Entry::Event(recorded) if !is_asked(recorded.event.timestamp()) => {}
+            event @ Entry::Event(_) => {
+                left -= 1;
+                show.entry(&event, reading.line())?;
+            }
+            other => progress.aside(|| show.entry(&other, &[]))?,
+        }
+    }
+    Ok(show.finish()?)
+}
+
+/// `tail`.
+pub(super) fn tail(args: TailArgs) -> Result<Ended, VerbError> {
+    let TailArgs { of, count, follow } = args;
+    let reader = directory::reader(&of.directory)?;
+    let filter = of.filter.unwrap_or_else(Filter::all);
+    // Asked for first: what comes after is followed.
+    let end = reader.last()?;
+    let entries = reader.tail(usize::try_from(count).unwrap_or(usize::MAX), filter.clone())?;
+    let mut show = show(of.json, &Arc::new(Progress::hidden()));
+    if !follow {
+        show_read(&mut show, &reader, entries)?;
+        return Ok(show.finish()?);
+    }
+    let first = entries.iter().find_map(|entry| match entry {
+        Entry::Event(recorded) => Some(recorded.position),
+        _ => None,
+    });
+    let after = first.map_or(end, Position::previous);
+    let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    runtime.map_err(VerbError::Start)?.block_on(follow_on(&reader, after, filter, show))
+}
+
+/// Shows entries that were read before; the bytes of their lines are read again, if they are wanted.
+pub(super) fn show_read(
+    show: &mut Show<impl Write>,
+    reader: &JournalReader,
+    entries: Vec<Entry>,
+) -> Result<(), VerbError> {
+    let mut lines = Lines { reader, reading: None };
+    for entry in entries {
+        match &entry {
+            Entry::Event(recorded) if show.wants_lines() => match lines.of(recorded.position)? {
+                Some(line) => show.entry(&entry, line)?,
+                None => show.entry(&Entry::Removed { through: recorded.position }, &[])?,
+            },
+            _ => show.entry(&entry, &[])?,
+        }
+    }
+    Ok(())
+}
+
+/// Reads lines of events that were read before.
+struct Lines<'a> {
+    reader: &'a JournalReader,
+    reading: Option<Reading>,
+}
+
+impl Lines<'_> {
+    /// The line at that position, which is behind those asked for before; `None` if it is gone.
+    fn of(&mut self, position: Position) -> Result<Option<&[u8]>, ReadError> {
+        let mut reading = match self.reading.take() {
+            Some(reading) => reading,
+            None => self.reader.read(position.previous().into(), Filter::all())?,
+        };
+        while let Some(entry) = reading.next() {
+            match entry? {
+                Entry::Event(stored) if stored.position == position => {
+                    return Ok(Some(self.reading.insert(reading).line()));
+                }
+                Entry::Event(stored) if stored.position > position => break,
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Shows what stands behind that position and what comes, until a signal, or until nobody reads stdout any more.
+async fn follow_on(
+    reader: &JournalReader,
+    after: Option<Position>,
+    filter: Filter,
+    mut show: Show<Out>,
+) -> Result<Ended, VerbError> {
+    let interrupts = Interrupts::listen(CancellationToken::new(), None).map_err(VerbError::Start)?;
+    let (waiter, _stop) = waiter().map_err(VerbError::Start)?;
+    let mut output = spawn_blocking(move || waiter.for_output_gone());
+    let mut lines = reader.follow_lines(after.into(), filter)?;
+    let (mut is_watched, mut is_flushed) = (true, true);
+    loop {
+        tokio::select! {
+            biased;
+            () = interrupts.token().cancelled() => break,
+            woken = &mut output, if is_watched => match woken {
+                Ok(Ok(Woken::OutputGone)) => break,
+                // It cannot be watched: the next line that is printed tells.
+                _ => is_watched = false,
+            },
+            read = lines.next() => {
+                let Some(read) = read else { break };
+                let (entry, line) = read?;
+                show.entry(&entry, &line)?;
+                is_flushed = false;
+            }
+            // Only when no line is there.
+            () = std::future::ready(()), if !is_flushed => {
+                show.flush()?;
+                is_flushed = true;
+            }
+        }
+    }
+    Ok(show.finish()?)
+}

@@ -1,0 +1,37 @@
+//! A run whose events are recorded.
+
+use crate::harness::{Task, mend, says};
+use crate::journal_harness::Dir;
+
+#[test]
+fn a_run_records_what_it_prints() {
+    let (task, dir) = (Task::small(&[mend(), says("done")]), Dir::new());
+    let run = task.run(&["--json", "--journal", dir.path().to_str().unwrap()]);
+    run.assert_code(0);
+    let read = dir.run("query", &["--json"]);
+    read.assert_code(0);
+    assert_eq!(read.positions(), (1..=run.events().len() as u64).collect::<Vec<_>>());
+    // What stands in a line beside its position and its chain is the event.
+    let recorded: Vec<_> = read
+        .values()
+        .into_iter()
+        .map(|mut value| {
+            let object = value.as_object_mut().unwrap();
+            object.remove("pos");
+            object.remove("chain");
+            value
+        })
+        .collect();
+    assert_eq!(recorded, run.values());
+}
+
+#[test]
+fn runs_share_a_journal() {
+    let dir = Dir::new();
+    for _ in 0..2 {
+        let task = Task::small(&[mend(), says("done")]);
+        task.run(&["--journal", dir.path().to_str().unwrap()]).assert_code(0);
+    }
+    let applied = dir.run("query", &["--json", "--filter", "plan.applied"]);
+    assert_eq!(applied.positions().len(), 2);
+}

@@ -1,0 +1,102 @@
+//! How the golden journal was made: with a fixed clock and fixed ids, in memory.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use agentbus::DomainEvent;
+use agentbus::event::{SessionCreated, Timestamp};
+use agentbus::journal::{
+    AppendError, ConsumerOptions, Durability, Journal, JournalReader, Position, Storage,
+};
+use agentbus::testing::{FaultyStorage, FixedClock};
+
+use super::events::{from_outside, of_every_kind, with_envelopes};
+use crate::support::{LONG, bytes_of, wait};
+
+/// Behind this many positions, which were reserved when the machine crashed, the last part goes on.
+pub(super) const RESERVED: u64 = 1 + (1 << 20);
+
+/// How far the consumer `indexer` has come.
+pub(super) const ACKNOWLEDGED: u64 = 10;
+
+pub(super) fn began() -> Timestamp {
+    "2026-01-31T09:30:00Z".parse().unwrap()
+}
+
+/// The events that were given to it up to the crash, and those behind it.
+pub(super) fn given() -> (Vec<DomainEvent>, Vec<DomainEvent>) {
+    let mut before = of_every_kind();
+    before.extend(with_envelopes());
+    let at = |number: usize| began().saturating_add(Duration::from_nanos(1_000_001_000 * number as u64));
+    let before = before.into_iter().enumerate().map(|(number, event)| event.with_timestamp(at(number)));
+    (before.collect(), from_outside())
+}
+
+/// The event that is too long for a line.
+pub(super) fn too_long() -> DomainEvent {
+    let session = DomainEvent::new(SessionCreated::new(false)).with_session_id("s-1");
+    session.with_attribute("text", "x".repeat(1 << 20))
+}
+
+/// Its files, by name.
+pub(super) fn files() -> BTreeMap<String, Vec<u8>> {
+    let clock = FixedClock::at(began());
+    let (before, behind) = given();
+    let storage = FaultyStorage::new();
+    let crashed = wait(async {
+        let journal = open(&storage);
+        for event in before {
+            journal.append(event).await.unwrap();
+        }
+        storage.crash_machine(1)
+    });
+    clock.advance(Duration::from_hours(1));
+    wait(async {
+        let journal = open(&crashed);
+        let refused = journal.append(too_long()).await;
+        assert!(matches!(refused, Err(AppendError::TooLong { .. })), "{refused:?}");
+        for event in behind {
+            journal.append(event).await.unwrap();
+        }
+        journal.close(LONG).await.unwrap();
+    });
+    consume(&crashed, &clock);
+    all_files(&crashed)
+}
+
+fn open(storage: &FaultyStorage) -> Journal {
+    let builder = Journal::builder_on(Arc::new(storage.clone()));
+    builder.durability(Durability::Sync).segment_bytes(4_096).open().unwrap()
+}
+
+/// One consumer waits to be given an event again, another gave two up.
+fn consume(storage: &FaultyStorage, clock: &FixedClock) {
+    let at = |position| Position::new(position).unwrap();
+    let reader = JournalReader::on(Arc::new(storage.clone())).unwrap();
+    let mut indexer = reader.consumer("indexer").unwrap();
+    indexer.ack(at(ACKNOWLEDGED)).unwrap();
+    for _ in 0..2 {
+        clock.advance(Duration::from_mins(1));
+        indexer.nack(at(ACKNOWLEDGED + 1), "postgres://app:hunter2@db/main timed out").unwrap();
+    }
+    let mut dying = reader.consumer_with("dead-end_1", ConsumerOptions::new().max_attempts(1)).unwrap();
+    for position in 1..=2 {
+        clock.advance(Duration::from_mins(1));
+        dying.nack(at(position), "no").unwrap();
+    }
+}
+
+fn all_files(storage: &FaultyStorage) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for folder in ["", "segments/", "cursors/", "dead/", "quarantine/", "heads/"] {
+        for name in storage.list(folder.trim_end_matches('/')).unwrap() {
+            let name = format!("{folder}{name}");
+            let is_told = !name.ends_with("lock") && (!folder.is_empty() || name.contains('.'));
+            if is_told {
+                files.insert(name.clone(), bytes_of(storage, &name));
+            }
+        }
+    }
+    files
+}
