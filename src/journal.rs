@@ -43,7 +43,8 @@ pub use manifest::ManifestError;
 pub use open::{DEFAULT_QUEUE_BYTES, DEFAULT_SEGMENT_BYTES, JournalBuilder};
 pub use position::{ParsePositionError, Position};
 pub use reader::{
-    Damage, DamageFault, Events, Follow, FollowLines, JournalReader, Reading, Unfinished, Verification,
+    Damage, DamageFault, Events, Follow, FollowLines, JournalReader, JournalStats, Reading, Unfinished,
+    Verification,
 };
 pub use record::{Entry, ReadError, ReadFrom, Recorded, Unreadable};
 pub use replay::{Pace, Replay, ReplayError, Replayed};

@@ -21,6 +21,11 @@ pub(crate) fn segment(first: Position) -> String {
     format!("{SEGMENTS}/{:0DIGITS$}.jsonl", first.get())
 }
 
+/// The file in which a segment is made before it gets its name.
+pub(crate) fn prepared(first: Position) -> String {
+    format!("{}.tmp", segment(first))
+}
+
 /// The first position of the segment whose file has that name, folder left out.
 pub(crate) fn segment_first(file: &str) -> Option<Position> {
     let digits = file.strip_suffix(".jsonl").filter(|digits| digits.len() == DIGITS)?;

@@ -18,11 +18,13 @@ mod scan;
 mod seek;
 mod sequence;
 mod sieve;
+mod stats;
 mod verify;
 
 pub use follow::{Follow, FollowLines};
 pub use reading::{Events, Reading};
 use scan::Scan;
+pub use stats::JournalStats;
 pub use verify::{Damage, DamageFault, Unfinished, Verification};
 
 /// A view of a journal that never writes, takes no lock and recovers nothing. Cheap to clone.
@@ -129,6 +131,14 @@ impl JournalReader {
     /// What keeps a file from being read.
     pub fn verify(&self) -> Result<Verification, ReadError> {
         verify::verify(&*self.storage)
+    }
+
+    /// Counts what is in it, which reads everything.
+    ///
+    /// # Errors
+    /// What keeps a file from being read.
+    pub fn stats(&self) -> Result<JournalStats, ReadError> {
+        Ok(JournalStats { consumers: self.consumers()?, ..JournalStats::count(&self.storage)? })
     }
 
     /// The position of the last line; `None` if there are no lines.

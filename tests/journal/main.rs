@@ -19,4 +19,5 @@ mod replay;
 mod retention;
 mod storage;
 mod support;
+mod verify;
 mod write;

@@ -28,14 +28,9 @@ impl Active {
     }
 }
 
-/// The name of its file until it is listed.
-pub(super) fn prepared_name(first: Position) -> String {
-    format!("{}.tmp", layout::segment(first))
-}
-
 /// Writes the lines of a segment that is to be listed.
 pub(super) fn prepare(storage: &dyn Storage, first: Position, lines: &[u8]) -> Result<(), Problem> {
-    let name = prepared_name(first);
+    let name = layout::prepared(first);
     let write = || -> io::Result<()> {
         match storage.remove(&name) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -52,7 +47,7 @@ pub(super) fn prepare(storage: &dyn Storage, first: Position, lines: &[u8]) -> R
 /// Gives the file of a listed segment its name, in place of what had it.
 pub(super) fn place(storage: &dyn Storage, first: Position) -> Result<Box<dyn StorageFile>, Problem> {
     let name = layout::segment(first);
-    let rename = storage.rename(&prepared_name(first), &name).and_then(|()| storage.sync_folder(SEGMENTS));
+    let rename = storage.rename(&layout::prepared(first), &name).and_then(|()| storage.sync_folder(SEGMENTS));
     rename.map_err(Problem::io("create", name.clone()))?;
     open(storage, first)
 }

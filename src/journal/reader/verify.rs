@@ -13,7 +13,7 @@ use crate::journal::layout::{self, MANIFEST};
 use crate::journal::line::{self, Line};
 use crate::journal::position::Position;
 use crate::journal::record::ReadError;
-use crate::journal::storage::Storage;
+use crate::journal::storage::{Open, Storage};
 
 mod before;
 mod checker;
@@ -33,11 +33,12 @@ pub(super) fn verify(storage: &dyn Storage) -> Result<Verification, ReadError> {
     let mut walk = Walk { storage, checker: Checker::default(), end: None };
     let mut behind = None;
     while let Some(planned) = plan.behind(behind) {
-        let before = (planned.next_first.is_none()).then(|| (walk.checker.clone(), walk.end.clone()));
+        let before = planned.next_first.is_none().then(|| (walk.checker.clone(), walk.end.clone()));
         let is_settled = walk.segment(&plan, &planned)?;
         if let Some((checker, end)) = before {
+            let newest = plan.newest_file();
             plan = Plan::read(storage)?;
-            if !is_settled || plan.behind(Some(planned.first)).is_some() {
+            if !is_settled || plan.newest_file() > newest {
                 // It was written to or sealed meanwhile: once more from its start.
                 (walk.checker, walk.end) = (checker, end);
                 continue;
@@ -61,7 +62,8 @@ impl Walk<'_> {
     fn segment(&mut self, plan: &Plan, planned: &Planned) -> Result<bool, ReadError> {
         let Some(mut segment) = Segment::open(self.storage, planned.first)? else {
             self.missing(plan, planned)?;
-            return Ok(true);
+            // It may have got its name since it was looked for.
+            return Ok(Segment::open(self.storage, planned.first)?.is_none());
         };
         if planned.is_stray {
             self.checker.damaged_at(planned.first, segment.file.clone(), 0, DamageFault::SegmentUnlisted);
@@ -123,9 +125,15 @@ impl Walk<'_> {
         Ok(before)
     }
 
-    /// A segment is listed and not there: it was removed by retention if no older one is there, or never made.
+    /// A segment is listed and not there. It was removed by retention if no older one is there; the newest may be about
+    /// to get its name.
     fn missing(&mut self, plan: &Plan, planned: &Planned) -> Result<(), ReadError> {
         self.end = None;
+        if planned.next_first.is_none()
+            && self.storage.open(&layout::prepared(planned.first), Open::Read).is_ok()
+        {
+            return Ok(());
+        }
         let files = list(self.storage)?;
         let has_older = files.first().is_some_and(|oldest| *oldest < planned.first);
         let is_newest = planned.next_first.is_none();

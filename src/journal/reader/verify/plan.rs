@@ -16,6 +16,8 @@ pub(super) struct Plan {
     manifest: Option<Manifest>,
     /// Listed, there, or both.
     firsts: BTreeSet<Position>,
+    /// There.
+    files: BTreeSet<Position>,
     /// Whether a line was ever written, as far as the manifest tells.
     pub(super) was_written_to: bool,
 }
@@ -24,7 +26,7 @@ pub(super) struct Plan {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Planned {
     pub(super) first: Position,
-    /// The first position of the segment behind it.
+    /// The first position of the next segment that is there.
     pub(super) next_first: Option<Position>,
     /// The chain before its first line, if the manifest tells.
     pub(super) chain: Option<Hash>,
@@ -44,19 +46,26 @@ impl Plan {
             let again = Manifest::read(storage)?;
             if again == manifest {
                 let listed = manifest.iter().flat_map(|manifest| &manifest.segments).map(|start| start.first);
-                let firsts = listed.chain(files).collect();
+                let files: BTreeSet<_> = files.into_iter().collect();
+                let firsts = listed.chain(files.iter().copied()).collect();
                 let was_written_to = manifest.as_ref().is_some_and(|manifest| manifest.reserved > 0);
-                return Ok(Self { manifest, firsts, was_written_to });
+                return Ok(Self { manifest, firsts, files, was_written_to });
             }
             manifest = again;
         }
     }
 
+    /// The newest segment that is there.
+    pub(super) fn newest_file(&self) -> Option<Position> {
+        self.files.last().copied()
+    }
+
     /// The first segment behind the one that begins there, or of all.
     pub(super) fn behind(&self, first: Option<Position>) -> Option<Planned> {
-        let bound = first.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut behind = self.firsts.range((bound, Bound::Unbounded)).copied();
-        let (first, next_first) = (behind.next()?, behind.next());
+        let behind =
+            |first: Option<Position>| (first.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let first = *self.firsts.range(behind(first)).next()?;
+        let next_first = self.files.range(behind(Some(first))).next().copied();
         let segments = self.manifest.as_ref().map(|manifest| manifest.segments.as_slice());
         let is_listed = |segments: &[_]| {
             segments.binary_search_by_key(&first, |start: &SegmentStart| start.first).is_ok()
