@@ -121,6 +121,7 @@ fn lives(case: &Case) {
     });
     let told = told(case, &storage);
     account.check(&files(&storage.storage.restart_process()), usize::MAX, &told);
+    storage.storage.heal();
     goes_on(&storage, case.durability, &account, &told);
 }
 

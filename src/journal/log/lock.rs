@@ -16,14 +16,15 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(1);
 /// The lock of a journal's directory: the system's, so that a dead process leaves none behind.
 #[derive(Debug)]
 pub(super) struct LockFile {
-    file: Box<dyn StorageFile>,
+    /// None after something went wrong with it: closing it gave the lock up, and the next attempt opens it anew.
+    file: Option<Box<dyn StorageFile>>,
     /// Since when it has not been had, if it is wanted.
     wanted_since: Option<Instant>,
 }
 
 impl LockFile {
-    pub(super) fn open(storage: &dyn Storage) -> io::Result<Self> {
-        Ok(Self { file: storage.open(LOCK, Open::Lock)?, wanted_since: None })
+    pub(super) fn new() -> Self {
+        Self { file: None, wanted_since: None }
     }
 
     /// Takes it, trying for that long. [`Problem::Locked`] only once it was not had for five seconds in all.
@@ -48,30 +49,30 @@ impl LockFile {
     }
 
     fn try_acquire(&mut self, storage: &dyn Storage) -> Result<bool, Problem> {
-        if !self.file.try_lock().map_err(Problem::io("lock", LOCK))? {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => open(storage)?,
+        };
+        let is_locked = file.try_lock().map_err(Problem::io("lock", LOCK))?;
+        // Locked, but is it still the file that everybody locks?
+        if is_locked && !file.is_current().map_err(Problem::io("look at", LOCK))? {
             return Ok(false);
         }
-        // Locked, but is it still the file that everybody locks?
-        if self.file.is_current().map_err(Problem::io("look at", LOCK))? {
-            return Ok(true);
-        }
-        match storage.open(LOCK, Open::Lock) {
-            Ok(file) => self.file = file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.release();
-                return Err(Problem::Vanished);
-            }
-            Err(error) => {
-                self.release();
-                return Err(Problem::io("open", LOCK)(error));
-            }
-        }
-        Ok(false)
+        self.file = Some(file);
+        Ok(is_locked)
     }
 
     /// Gives it up.
-    pub(super) fn release(&self) {
-        // Should that fail, nobody could write any more: closing the file, when it is opened anew, gives it up too.
-        drop(self.file.unlock());
+    pub(super) fn release(&mut self) {
+        if self.file.as_ref().is_some_and(|file| file.unlock().is_err()) {
+            self.file = None;
+        }
     }
+}
+
+fn open(storage: &dyn Storage) -> Result<Box<dyn StorageFile>, Problem> {
+    storage.open(LOCK, Open::Lock).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Problem::Vanished,
+        _ => Problem::io("open", LOCK)(error),
+    })
 }

@@ -82,7 +82,7 @@ impl Log {
         tail: Arc<Tail>,
     ) -> Result<(Self, Recovery), Problem> {
         storage.create_folder("").map_err(Problem::io("create", "the directory"))?;
-        let mut lock = LockFile::open(&*storage).map_err(Problem::io("open", layout::LOCK))?;
+        let mut lock = LockFile::new();
         match lock.acquire(&*storage, LOCK_PATIENCE) {
             Err(Problem::Busy) => return Err(Problem::Locked { waited: LOCK_PATIENCE }),
             acquired => acquired?,
@@ -174,14 +174,7 @@ impl Opening {
 
     /// Removes what a crash left over, lists what it did not come to list, and gives the segments there are.
     fn tidy(&mut self) -> Result<Vec<Position>, Problem> {
-        if let Some(listed) = self.manifest.segments.last() {
-            // Should it be gone, `end_without` sees to that.
-            segment::open_listed(&*self.storage, listed.first)?;
-        }
-        for name in list(&*self.storage, SEGMENTS)?.iter().filter(|name| name.ends_with(".tmp")) {
-            let name = format!("{SEGMENTS}/{name}");
-            self.storage.remove(&name).map_err(Problem::io("remove", name))?;
-        }
+        self.place_prepared()?;
         let mut files = segments(&*self.storage)?;
         let mut newest_listed = self.manifest.segments.last().map(|start| start.first);
         for (place, first) in files.clone().into_iter().enumerate() {
@@ -205,6 +198,24 @@ impl Opening {
             self.cut_leftovers(*before, *newest)?;
         }
         Ok(files)
+    }
+
+    /// Gives prepared segments that were listed their names, and removes the others.
+    fn place_prepared(&self) -> Result<(), Problem> {
+        let files = segments(&*self.storage)?;
+        for name in list(&*self.storage, SEGMENTS)? {
+            let Some(prepared) = name.strip_suffix(".tmp") else { continue };
+            let first = layout::segment_first(prepared).filter(|first| !files.contains(first));
+            let listed =
+                first.filter(|first| self.manifest.segments.iter().any(|start| start.first == *first));
+            if let Some(first) = listed {
+                segment::place(&*self.storage, first)?;
+            } else {
+                let name = format!("{SEGMENTS}/{name}");
+                self.storage.remove(&name).map_err(Problem::io("remove", name))?;
+            }
+        }
+        Ok(())
     }
 
     /// Cuts from a sealed segment what the next one holds too, and a torn copy of it.

@@ -1,5 +1,8 @@
 //! A journal's files as a stranger reads them, by the text of the format alone.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use agentbus::event::Hash;
 use agentbus::journal::{Open, Storage};
 use serde_json::Value;
@@ -25,6 +28,7 @@ pub(crate) struct Files {
 pub(crate) struct Line {
     pub(crate) position: u64,
     pub(crate) bytes: Vec<u8>,
+    leaf: Hash,
     chain: Hash,
     number: Option<usize>,
 }
@@ -131,7 +135,7 @@ fn read_segment(
         if line.position <= last || line.position < first_of(name) {
             files.faults.push(format!("{name}: {} stands behind {last}", line.position));
         }
-        let follows = chain.map(|chain| line.chain == behind(chain, bytes));
+        let follows = chain.map(|chain| line.chain == behind(chain, line.leaf));
         chain = Some(line.chain);
         if follows == Some(false) {
             files.faults.push(format!("{name}: {} does not follow from {last}", line.position));
@@ -145,18 +149,42 @@ fn read_segment(
     chain
 }
 
-fn behind(chain: Hash, line: &[u8]) -> Hash {
-    let leaf = Hash::of(&line[..line.len() - ENDING]);
+fn behind(chain: Hash, leaf: Hash) -> Hash {
     Hash::of([chain.as_bytes().as_slice(), leaf.as_bytes().as_slice()].concat())
+}
+
+thread_local! {
+    /// Lines that were taken apart before: the same few are read after every call.
+    static KNOWN: RefCell<HashMap<Vec<u8>, Line>> = RefCell::default();
 }
 
 /// Takes a line apart without reading its body.
 fn line(bytes: &[u8]) -> Option<Line> {
+    if let Some(line) = KNOWN.with_borrow(|known| known.get(bytes).cloned()) {
+        return Some(line);
+    }
+    let line = take_apart(bytes)?;
+    KNOWN.with_borrow_mut(|known| {
+        if known.len() > 1_000 {
+            known.clear();
+        }
+        known.insert(bytes.to_vec(), line.clone());
+    });
+    Some(line)
+}
+
+fn take_apart(bytes: &[u8]) -> Option<Line> {
     let text = str::from_utf8(bytes).ok()?;
     let (position, _) = text.strip_prefix("{\"pos\":")?.split_once(',')?;
-    let ending = text.get(text.len().checked_sub(ENDING)?..)?;
-    let chain = ending.strip_prefix(",\"chain\":\"")?.strip_suffix("\"}\n")?;
+    let (covered, ending) = text.split_at_checked(text.len().checked_sub(ENDING)?)?;
+    let chain = ending.strip_prefix(",\"chain\":\"")?.strip_suffix("\"}\n")?.parse().ok()?;
     let number =
         text.split_once(",\"session_id\":\"s-").and_then(|(_, rest)| rest.split_once('"')?.0.parse().ok());
-    Some(Line { position: position.parse().ok()?, bytes: bytes.to_vec(), chain: chain.parse().ok()?, number })
+    Some(Line {
+        position: position.parse().ok()?,
+        bytes: bytes.to_vec(),
+        leaf: Hash::of(covered),
+        chain,
+        number,
+    })
 }
