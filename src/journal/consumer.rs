@@ -28,8 +28,7 @@
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let directory = tempfile::tempdir()?;
-//! # std::fs::create_dir(directory.path().join("segments"))?;
-//! # std::fs::write(directory.path().join("segments/00000000000000000001.jsonl"), "")?;
+//! # drop(agentbus::journal::Journal::open(directory.path())?);
 //! use agentbus::journal::JournalReader;
 //!
 //! let reader = JournalReader::open(directory.path())?;
@@ -152,6 +151,8 @@ impl Consumer {
         // Asked for first: what is read then reaches at least that far.
         let end = self.reader.last()?;
         self.read_into(&mut polled, max.at_least_one().get(), self.held_back(now), end)?;
+        // Asked for last: what was removed before it was read is seen.
+        polled.removed = polled.removed.max(self.removed_before_start()?);
         polled.through = polled.through.filter(|through| Some(*through) > self.cursor.position);
         self.seen = self.seen.max(end).max(polled.events.last().map(|recorded| recorded.position));
         Ok(polled)
@@ -164,7 +165,6 @@ impl Consumer {
         held: Option<Position>,
         end: Option<Position>,
     ) -> Result<(), ReadError> {
-        polled.removed = self.removed_before_start()?;
         for entry in self.reader.read(self.cursor.position.into(), self.options.filter.clone())? {
             match entry {
                 Ok(Entry::Event(recorded)) if Some(recorded.position) == held => {

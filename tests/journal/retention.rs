@@ -251,14 +251,14 @@ fn a_fault_at_any_call_of_a_collection_loses_nothing_that_stays() {
     for seed in 0..8 {
         assert_all_listed(&whole.crash_machine(seed), "after it");
     }
-    for call in 1..=whole.calls() {
+    for (call, name) in (1..).zip(whole.trace()) {
         for fault in [Fault::Fail(std::io::ErrorKind::PermissionDenied), Fault::GiveUp, Fault::Freeze] {
             let storage = template.restart_process();
             storage.inject(When::Call(call), fault);
             let failed = collect(&storage).is_err();
             assert!(failed || fault != Fault::Freeze, "call {call}");
             for left in [storage.restart_process(), storage.crash_machine(call)] {
-                let what = format!("{fault:?} at call {call}, {}", whole.trace()[call as usize - 1]);
+                let what = format!("{fault:?} at call {call}, {name}");
                 assert_all_listed(&left, &what);
                 append_hourly(Arc::new(left.clone()), &clock, 1, Retention::new(), 1);
                 let reader = JournalReader::on(Arc::new(left.clone())).unwrap();

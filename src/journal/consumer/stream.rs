@@ -17,10 +17,9 @@ use crate::journal::record::{Entry, ReadError};
 /// Each event is given at least once: what is not [acknowledged](Self::ack) when the stream is dropped is given again
 /// by the next. Any number of events may be taken before one is acknowledged. After [`nack`](Self::nack) the stream
 /// goes back to the cursor: it gives the failed event again once its backoff is over, and then those behind it, also
-/// those it had given before. A time limit, an error and the end are those of
-/// [`Follow`](crate::journal::Follow).
+/// those it had given before. It ends as [`Follow`](crate::journal::Follow) does.
 ///
-/// It is polled inside a tokio runtime whose time is enabled.
+/// It is polled inside a tokio runtime whose time is enabled. Waiting for the next entry is cancel safe.
 #[derive(Debug)]
 #[must_use = "streams do nothing unless polled"]
 pub struct ConsumerStream {
@@ -70,9 +69,11 @@ impl ConsumerStream {
     /// Follows the journal from the cursor on.
     fn begin(&mut self) -> Result<Option<Entry>, ReadError> {
         let consumer = &self.consumer;
-        let removed = consumer.removed_before_start()?;
         let filter = consumer.options.filter.clone();
-        self.follow = Some(consumer.reader.follow(consumer.cursor.position.into(), filter)?);
+        let follow = consumer.reader.follow(consumer.cursor.position.into(), filter)?;
+        // Asked for last: what was removed before it could be read is seen.
+        let removed = consumer.removed_before_start()?;
+        self.follow = Some(follow);
         Ok(removed.map(|through| Entry::Removed { through }))
     }
 

@@ -126,7 +126,7 @@ impl Bench {
         let options = ConsumerOptions::new()
             .filter("session=wanted".parse::<Filter>().unwrap())
             .max_attempts(MAX_ATTEMPTS)
-            .backoff(Duration::from_secs(FIRST_BACKOFF), Duration::from_secs(60));
+            .backoff(Duration::from_secs(FIRST_BACKOFF), Duration::from_mins(1));
         let reader = JournalReader::on(self.storage.clone()).unwrap();
         self.consumer = Some(reader.consumer_with("indexer", options).unwrap());
     }

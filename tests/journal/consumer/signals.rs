@@ -10,7 +10,7 @@ use super::*;
 struct Stalled(Timestamp);
 
 impl SignalProvider for Stalled {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "stalled_plans"
     }
     fn signals(&self, now: Timestamp) -> Vec<Signal> {
@@ -24,7 +24,7 @@ impl SignalProvider for Stalled {
 struct Panics;
 
 impl SignalProvider for Panics {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "panics"
     }
     fn signals(&self, _now: Timestamp) -> Vec<Signal> {
