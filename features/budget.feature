@@ -136,3 +136,20 @@ Feature: Budgets
     Then it is refused: "cannot settle a reservation of 4 USD"
     And nothing is told
     And plan "mend" has spent 0 and reserved 4
+
+  Scenario: Budgets go on from a snapshot, without what was only reserved
+    Given plan "mend" may spend 10
+    And 4 was reserved for plan "mend"
+    When 8.000001 is recorded for plan "mend"
+    And the budgets go on from a snapshot
+    Then nothing is told
+    And plan "mend" has spent 8.000001 and reserved 0
+    And the organisation has spent 8.000001 and reserved 0
+    When 1 is recorded for plan "mend"
+    Then nothing is told
+    When 1 is reserved for plan "mend"
+    Then it is refused: "of its limit of 10 USD 9.000001 are spent and 0 reserved"
+
+  Scenario: A snapshot of another version is refused
+    When the budgets go on from a snapshot of version 2
+    Then it is refused: "the snapshot has version 2; this build reads version 1"

@@ -107,3 +107,21 @@ Feature: Sessions
     When the export is imported
     Then it is refused: "there is one already"
     And nothing is told
+
+  Scenario: Sessions go on from a snapshot with all that was said
+    Given session "greeter"
+    And user said "hello" in "greeter"
+    When the sessions go on from a snapshot
+    Then nothing is told
+    And pages of 10 of "greeter" are "hello"
+    When assistant says "good day" in "greeter"
+    Then exactly this is told
+      | event                | cause           | session_id | sequence |
+      | session.message_sent | session.created | greeter    | 2        |
+
+  Scenario: A snapshot that was changed is refused
+    Given session "greeter"
+    And user said "hello" in "greeter"
+    When the sessions go on from a snapshot in which "\"sequence\":1" is "\"sequence\":2"
+    Then it is refused: "has no good message 1: it is numbered 2"
+    And pages of 10 of "greeter" are "hello"

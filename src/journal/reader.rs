@@ -150,6 +150,12 @@ impl JournalReader {
     }
 }
 
+impl AsRef<Self> for JournalReader {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -13,10 +13,12 @@
 //! told in the same way; a cost of nothing always fits. When what is spent in a tier comes to the threshold, that is
 //! told once as `budget.warning`, and again only after the limit was raised (or removed and set); what is only
 //! reserved may be given back and does not count there.
-//! A negative amount, and one that no sum could hold, is refused, untold, and changes nothing.
+//! A negative amount, one that no sum could hold, and the id of a plan or session that no event could hold are
+//! refused, untold, and change nothing.
 //!
 //! The service keeps an account for each tier that has a limit, costs or reservations; how many those are is up to
-//! the embedder.
+//! the embedder. Its events do not tell every cost, so it cannot be restored from them: keep a [`BudgetSnapshot`],
+//! from which [`BudgetService::from_snapshot`] goes on.
 //!
 //! ```
 //! use agentbus::event::Usd;

@@ -13,8 +13,12 @@
 //! They are told in the current scope; those of one correction are caused by its `decision.created`. Whether there
 //! is such a plan is taken on trust.
 //!
+//! What is known of a decision is what its events tell: [`DecisionService::restore`] builds the service anew from a
+//! journal, [`DecisionService::state_at`] as it was at any place in it; see [`restore`](crate::service::restore).
+//!
 //! What goes wrong: whatever does not fit the tree is a [`DecisionError`]; nothing changes then, and nothing is
-//! told. The service keeps every decision; how many those are is up to the embedder.
+//! told. The decisions of a plan that could not be restored refuse everything, as [`DecisionError::Broken`], and are
+//! not listed. The service keeps every decision; how many those are is up to the embedder.
 //!
 //! ```
 //! use agentbus::event::{CorrectionMode, DecisionType, PlanId};

@@ -24,8 +24,12 @@
 //! They are told in the current scope; where that has no cause, the cause is the plan's opening event, and so with
 //! the correlation. Run what belongs to a plan in [`PlanService::scope`].
 //!
+//! What is known of a plan is what its events tell: [`PlanService::restore`] builds the service anew from a journal;
+//! see [`restore`](crate::service::restore). Plans that stand still are signalled by a [`PlanWatchdog`].
+//!
 //! What goes wrong: whatever the table does not have is [`PlanError::Refused`]; nothing changes then, and nothing is
-//! told. The service keeps every plan it was given; how many those are is up to the embedder.
+//! told. A plan that could not be restored refuses everything, as [`PlanError::Broken`]; cancelling a plan above it
+//! passes over it. The service keeps every plan it was given; how many those are is up to the embedder.
 //!
 //! ```
 //! use agentbus::event::{PlanPhase, PlanState};
@@ -85,7 +89,8 @@ pub struct PlanService {
 impl PlanService {
     /// A service without plans and without a gate.
     pub fn new(bus: Option<Arc<dyn EventBus>>) -> Self {
-        Self { plans: Arc::new(Outbox::new(Plans::default(), Emitter::new(bus))), gate: None, restored: None }
+        let plans = Outbox::new(Plans::default(), Emitter::new(bus));
+        Self { plans: Arc::new(plans), gate: None, restored: None }
     }
 
     /// The same service, that asks `gate` before a plan advances. Clones made before do not ask it.
@@ -231,7 +236,7 @@ impl PlanService {
         self.plans.change(|plans, events| plans.cancel(plan, &reason, &now, events))
     }
 
-    /// The plan of that id.
+    /// The plan of that id; none also if it could not be restored.
     pub fn get(&self, plan: &PlanId) -> Option<Plan> {
         self.plans.read(|plans| plans.entry(plan).map(|entry| entry.plan.clone()).ok())
     }

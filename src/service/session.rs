@@ -12,6 +12,10 @@
 //! trust: format, version, checksum, numbering, sizes and ids are verified before anything is kept. The checksum
 //! guards against accidents; it proves nothing about who wrote the file.
 //!
+//! Its events do not tell what was said, so a service cannot be restored from them:
+//! [`snapshot`](SessionService::snapshot) takes all sessions at once, to go on from in another process by
+//! [`from_snapshot`](SessionService::from_snapshot).
+//!
 //! What goes wrong: a closed session takes no messages and no links, a content above the size limit is refused
 //! whole; nothing changes then, and nothing is told. The service keeps every session and message; how many those
 //! are is up to the embedder.

@@ -133,6 +133,26 @@ fn dropped(world: &mut Budgets) {
     drop(world.reservation());
 }
 
+/// The service goes on from what `change` makes of its snapshot.
+fn go_on(world: &mut Budgets, change: impl FnOnce(String) -> String) {
+    world.told.listen();
+    let text = serde_json::to_string(&world.service.snapshot(None)).expect("it has a JSON form");
+    let read = serde_json::from_str(&change(text));
+    if let Some(snapshot) = world.told.outcome(read) {
+        world.service = BudgetService::from_snapshot(snapshot, Some(world.told.bus()));
+    }
+}
+
+#[when("the budgets go on from a snapshot")]
+fn from_snapshot(world: &mut Budgets) {
+    go_on(world, |text| text);
+}
+
+#[when(expr = "the budgets go on from a snapshot of version {int}")]
+fn from_snapshot_of(world: &mut Budgets, version: u64) {
+    go_on(world, |text| text.replace("\"version\":1", &format!("\"version\":{version}")));
+}
+
 #[then(expr = "{tier} has spent {usd} and reserved {usd}")]
 fn has_spent(world: &mut Budgets, tier: Tier, spent: Amount, reserved: Amount) {
     let status = world.service.status(&tier.0);

@@ -127,6 +127,26 @@ fn imported(world: &mut Sessions) {
     world.told.outcome(result);
 }
 
+/// The service goes on from what `change` makes of its snapshot.
+fn go_on(world: &mut Sessions, change: impl FnOnce(String) -> String) {
+    world.told.listen();
+    let text = serde_json::to_string(&world.service.snapshot(None)).expect("it has a JSON form");
+    let read = serde_json::from_str(&change(text));
+    if let Some(snapshot) = world.told.outcome(read) {
+        world.service = SessionService::from_snapshot(snapshot, Some(world.told.bus()));
+    }
+}
+
+#[when("the sessions go on from a snapshot")]
+fn from_snapshot(world: &mut Sessions) {
+    go_on(world, |text| text);
+}
+
+#[when(expr = "the sessions go on from a snapshot in which {string} is {string}")]
+fn from_changed_snapshot(world: &mut Sessions, from: String, to: String) {
+    go_on(world, |text| text.replace(&from.replace("\\\"", "\""), &to.replace("\\\"", "\"")));
+}
+
 #[then(expr = "pages of {int} of {string} are {string}")]
 fn pages_are(world: &mut Sessions, size: NonZeroUsize, title: String, expected: String) {
     let (id, mut next, mut pages) = (world.id(&title), Some(Page::first(size)), Vec::new());
