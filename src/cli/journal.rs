@@ -26,7 +26,9 @@ mod kinds;
 mod progress;
 mod replay;
 mod show;
+mod stats;
 mod stored;
+mod verify;
 
 /// Why a verb did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -124,9 +126,9 @@ fn run(verb: JournalVerb) -> Result<Ended, VerbError> {
         JournalVerb::Append(args) => append::main(&args),
         JournalVerb::Tail(args) => stored::tail(args),
         JournalVerb::Query(args) => stored::query(args),
-        JournalVerb::Stats(_args) => Ok(Ended::Ill),
-        JournalVerb::Verify(_args) => Ok(Ended::Ill),
-        JournalVerb::Replay(args) => replay::main(args),
+        JournalVerb::Stats(args) => stats::main(&args),
+        JournalVerb::Verify(args) => verify::main(&args),
+        JournalVerb::Replay(args) => replay::main(&args),
         JournalVerb::Consumers(args) => consumer::list(&args),
         JournalVerb::Poll(args) => consumer::poll(&args),
         JournalVerb::Ack(args) => consumer::ack(&args),

@@ -162,7 +162,7 @@ impl Replay {
             }
             bus.flush().await.map_err(|source| ReplayError::Flush { replayed, source })?;
             match chunk.rest {
-                Ok(Some(reading)) => source = Source::Reading(reading),
+                Ok(Some(reading)) => source = Source::Reading(Box::new(reading)),
                 Ok(None) => return Ok(replayed),
                 Err(source) => return Err(ReplayError::Read { replayed, source }),
             }
@@ -173,7 +173,7 @@ impl Replay {
 /// Where the next events come from.
 enum Source {
     Begin { reader: JournalReader, from: ReadFrom, filter: Filter },
-    Reading(Reading),
+    Reading(Box<Reading>),
 }
 
 /// Events that are told before the next are read.
@@ -200,7 +200,7 @@ impl Source {
     fn read(self) -> Chunk {
         let begun = match self {
             Self::Begin { reader, from, filter } => reader.read(from, filter),
-            Self::Reading(reading) => Ok(reading),
+            Self::Reading(reading) => Ok(*reading),
         };
         match begun {
             Ok(reading) => Chunk::read(reading),

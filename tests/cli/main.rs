@@ -1,5 +1,5 @@
 //! Runs the program `agentbus` as a person would: its exit status, what it prints, what it leaves on disk.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod harness;
 mod journal_harness;
@@ -15,4 +15,5 @@ mod journal_read;
 mod journal_replay;
 mod journal_run;
 mod journal_strace;
+mod journal_verify;
 mod transcripts;

@@ -19,7 +19,7 @@ const MAX_TAIL: u64 = 100_000;
 pub(crate) enum JournalVerb {
     /// Records events: one as JSON on each line of stdin.
     ///
-    /// A line may leave out id, timestamp and correlation_id; it must not have pos and chain, which the journal sets,
+    /// A line may leave out id, timestamp and `correlation_id`; it must not have pos and chain, which the journal sets,
     /// nor origin and seq, which a bus sets. Each line is answered on stdout, in order, once it is as durable as was
     /// asked for: {"pos":42,"id":"01J.."}. What is wrong with a line is said on stderr with its number, and the others
     /// go on; the exit status is 1 then. Empty lines are passed over. The directory is made if there is none.

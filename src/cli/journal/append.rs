@@ -159,7 +159,11 @@ impl<'a> Appending<'a> {
         let (id, append) = (event.id(), Box::pin(self.journal.append(event)));
         let mut waiting = Waiting { number, id, append, outcome: None, _room: room };
         // Polled at once it is queued at once: positions are in the order of the lines.
-        poll_fn(|cx| Poll::Ready(waiting.poll(cx))).await;
+        poll_fn(|cx| {
+            waiting.poll(cx);
+            Poll::Ready(())
+        })
+        .await;
         self.waiting.push_back(waiting);
     }
 

@@ -3,7 +3,9 @@
 use std::io::{self, Write};
 
 use agentbus::event::Timestamp;
-use agentbus::journal::{Consumer, ConsumerState, Entry, JournalReader, Nacked, Position, Retry};
+use agentbus::journal::{
+    Consumer, ConsumerState, CursorState, Entry, JournalReader, Nacked, Position, Retry,
+};
 use serde::Serialize;
 
 use super::show::Show;
@@ -13,23 +15,42 @@ use crate::cli::args::journal::{AckArgs, ConsumerArgs, DirectoryArgs, NackArgs, 
 use crate::cli::report::{complain, with_causes};
 use crate::cli::timeline::counted;
 
+/// What is known of a consumer.
 #[derive(Serialize)]
-struct State<'a> {
-    consumer: &'a str,
-    /// The last position acknowledged; 0 if none was.
-    position: u64,
-    lag: u64,
-    updated: Timestamp,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry: Option<&'a Retry>,
-    dead_letters: u64,
+#[serde(untagged)]
+pub(super) enum State<'a> {
+    Usable {
+        consumer: &'a str,
+        /// The last position acknowledged; 0 if none was.
+        position: u64,
+        lag: u64,
+        updated: Timestamp,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry: Option<&'a Retry>,
+        dead_letters: u64,
+    },
+    Unusable {
+        consumer: &'a str,
+        error: String,
+        dead_letters: u64,
+    },
 }
 
-#[derive(Serialize)]
-struct Unusable<'a> {
-    consumer: &'a str,
-    error: String,
-    dead_letters: u64,
+impl<'a> State<'a> {
+    pub(super) fn of(state: &'a ConsumerState) -> Self {
+        let (consumer, dead_letters) = (state.name.as_str(), state.dead_letters);
+        match &state.cursor {
+            Ok(CursorState { position, lag, updated, retry, .. }) => Self::Usable {
+                consumer,
+                position: position.map_or(0, Position::get),
+                lag: *lag,
+                updated: *updated,
+                retry: retry.as_ref(),
+                dead_letters,
+            },
+            Err(error) => Self::Unusable { consumer, error: with_causes(error), dead_letters },
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -52,47 +73,34 @@ struct Failed<'a> {
 pub(super) fn list(args: &DirectoryArgs) -> Result<Ended, VerbError> {
     let consumers = directory::reader(&args.directory)?.consumers()?;
     let mut out = anstream::stdout();
-    if !args.json && !consumers.is_empty() {
-        writeln!(
-            out,
-            "{:24} {:>10} {:>10} {:>6}  {:20}  retry",
-            "consumer", "position", "lag", "dead", "updated"
-        )?;
-    }
-    for state in &consumers {
-        if args.json {
-            print_state_json(&mut out, state)?;
-        } else {
-            print_state(&mut out, state)?;
-        }
+    if args.json {
+        consumers.iter().try_for_each(|state| print_json(&mut out, &State::of(state)))?;
+    } else {
+        table(&mut out, &consumers)?;
     }
     out.flush()?;
     Ok(Ended::well_if(consumers.iter().all(|state| state.cursor.is_ok())))
 }
 
-fn print_state_json(out: &mut impl Write, state: &ConsumerState) -> io::Result<()> {
-    let (consumer, dead_letters) = (state.name.as_str(), state.dead_letters);
-    match &state.cursor {
-        Ok(cursor) => {
-            let position = cursor.position.map_or(0, Position::get);
-            let (lag, updated, retry) = (cursor.lag, cursor.updated, cursor.retry.as_ref());
-            print_json(out, &State { consumer, position, lag, updated, retry, dead_letters })
-        }
-        Err(error) => print_json(out, &Unusable { consumer, error: with_causes(error), dead_letters }),
+/// Prints a line for each consumer, and a heading.
+pub(super) fn table(out: &mut impl Write, consumers: &[ConsumerState]) -> io::Result<()> {
+    if consumers.is_empty() {
+        return Ok(());
     }
-}
-
-fn print_state(out: &mut impl Write, state: &ConsumerState) -> io::Result<()> {
-    let (name, dead) = (state.name.as_str(), state.dead_letters);
-    match &state.cursor {
-        Ok(cursor) => {
-            let position = cursor.position.map_or(0, Position::get);
-            let retry = cursor.retry.as_ref().map(retry_in_words).unwrap_or_default();
-            let (lag, updated) = (cursor.lag, to_the_second(cursor.updated));
-            writeln!(out, "{name:24} {position:>10} {lag:>10} {dead:>6}  {updated:20}  {retry}")
+    writeln!(
+        out,
+        "{:24} {:>10} {:>10} {:>6}  {:20}  retry",
+        "consumer", "position", "lag", "dead", "updated"
+    )?;
+    consumers.iter().map(State::of).try_for_each(|state| match state {
+        State::Usable { consumer, position, lag, updated, retry, dead_letters } => {
+            let (updated, retry) = (to_the_second(updated), retry.map(retry_in_words).unwrap_or_default());
+            writeln!(out, "{consumer:24} {position:>10} {lag:>10} {dead_letters:>6}  {updated:20}  {retry}")
         }
-        Err(error) => writeln!(out, "{name:24} {:>10} {:>10} {dead:>6}  {}", "?", "?", with_causes(error)),
-    }
+        State::Unusable { consumer, error, dead_letters } => {
+            writeln!(out, "{consumer:24} {:>10} {:>10} {dead_letters:>6}  {error}", "?", "?")
+        }
+    })
 }
 
 fn retry_in_words(retry: &Retry) -> String {

@@ -80,14 +80,13 @@ fn print(out: &mut impl Write, collected: &Collected, dry_run: bool) -> io::Resu
     }
     let count = u64::try_from(collected.segments.len()).unwrap_or(u64::MAX);
     writeln!(out, "{verb} {}, {}", counted(count, "segment"), bytes(collected.bytes()))?;
-    for kept in &collected.kept_for {
-        match &kept.position {
-            Ok(Some(position)) => {
-                writeln!(out, "the rest is kept for {}, which is at {position}", kept.consumer)?
-            }
-            Ok(None) => writeln!(out, "the rest is kept for {}, which is at the start", kept.consumer)?,
-            Err(fault) => writeln!(out, "the rest is kept for {}, of whose cursor {fault}", kept.consumer)?,
-        }
+    for KeptFor { consumer, position, .. } in &collected.kept_for {
+        let place = match position {
+            Ok(Some(position)) => format!("which is at {position}"),
+            Ok(None) => "which is at the start".to_owned(),
+            Err(fault) => format!("whose cursor cannot be used: {fault}"),
+        };
+        writeln!(out, "the rest is kept for {consumer}, {place}")?;
     }
     Ok(())
 }

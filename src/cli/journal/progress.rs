@@ -48,7 +48,7 @@ impl Meter {
         }
         let directory = self.directory.clone();
         let bar = move || {
-            let style = ProgressStyle::with_template("{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}");
+            let style = ProgressStyle::with_template("{bar:30} {decimal_bytes} of {decimal_total_bytes}");
             let bar = ProgressBar::with_draw_target(Some(size_of(&directory)), ProgressDrawTarget::stderr());
             bar.with_style(style.unwrap_or_else(|_no_template| ProgressStyle::default_bar()))
         };
@@ -90,7 +90,6 @@ impl Progress {
             let bar = bar.get_or_init(make);
             loop {
                 bar.set_position(done.load(Ordering::Relaxed));
-                bar.tick();
                 if ended.recv_timeout(EVERY) != Err(RecvTimeoutError::Timeout) {
                     break;
                 }
@@ -209,7 +208,7 @@ mod tests {
     #[test]
     fn what_takes_less_than_a_second_has_no_bar() {
         let (sender, drawn) = channel();
-        let progress = Progress::start(bar_of(sender), Duration::from_secs(3_600), Arc::default());
+        let progress = Progress::start(bar_of(sender), Duration::from_hours(1), Arc::default());
         drop(progress);
         assert_eq!(drawn.iter().next(), None);
     }

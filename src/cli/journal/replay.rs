@@ -29,6 +29,9 @@ const WAITING: usize = 256;
 /// How long what still runs at the end may take.
 const END_AT_MOST: Duration = Duration::from_secs(1);
 
+/// To the thread that prints.
+type Events = Sender<Arc<DomainEvent>>;
+
 /// How a replay came to its end.
 enum End {
     OfJournal(Replayed),
@@ -37,7 +40,7 @@ enum End {
     OutputGone,
 }
 
-pub(super) fn main(args: ReplayArgs) -> Result<Ended, VerbError> {
+pub(super) fn main(args: &ReplayArgs) -> Result<Ended, VerbError> {
     let meter = Meter::new(&args.directory);
     let reader = directory::reader_on(&args.directory, meter.storage())?;
     let replay =
@@ -45,24 +48,23 @@ pub(super) fn main(args: ReplayArgs) -> Result<Ended, VerbError> {
     let progress = Arc::new(if args.pace == Pace::Immediate { meter.show() } else { Progress::hidden() });
     let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(VerbError::Start)?;
-    let (events, printing) = printing(&args, &progress).map_err(VerbError::Start)?;
-    let end = tell(&runtime, args.bus, replay, events);
+    let (events, printing) = printing(args, &progress).map_err(VerbError::Start)?;
+    let end = tell(&runtime, args.bus, replay, events.as_ref());
+    drop(events);
     // The handler goes with its runtime, and then the printing comes to its end.
     runtime.shutdown_timeout(END_AT_MOST);
     let seen = printing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     drop(progress);
-    Ok(conclude(end?, &seen, args.json))
+    Ok(conclude(&end?, &seen, args.json))
 }
 
 /// Starts the thread that prints what it is sent.
-fn printing(
-    args: &ReplayArgs,
-    progress: &Arc<Progress>,
-) -> io::Result<(Option<Sender<Arc<DomainEvent>>>, JoinHandle<Seen>)> {
+fn printing(args: &ReplayArgs, progress: &Arc<Progress>) -> io::Result<(Option<Events>, JoinHandle<Seen>)> {
     let (sender, mut events) = channel(WAITING);
-    let (out, format): (Box<dyn Write + Send>, _) = match args.json {
-        true => (Box::new(io::stdout()), Format::Json),
-        false => (Box::new(anstream::stdout()), Format::Timeline),
+    let (out, format): (Box<dyn Write + Send>, _) = if args.json {
+        (Box::new(io::stdout()), Format::Json)
+    } else {
+        (Box::new(anstream::stdout()), Format::Timeline)
     };
     let mut printer = Printer::new(Aside::new(out, Arc::clone(progress)), format);
     let print = move || {
@@ -85,7 +87,7 @@ fn tell(
     runtime: &Runtime,
     kind: ReplayBusKind,
     replay: Replay,
-    events: Option<Sender<Arc<DomainEvent>>>,
+    events: Option<&Events>,
 ) -> Result<End, VerbError> {
     runtime.block_on(async {
         let given_up = CancellationToken::new();
@@ -94,7 +96,7 @@ fn tell(
             ReplayBusKind::Reactive => Box::new(ReactiveEventBus::new()),
             ReplayBusKind::Logging => Box::new(LoggingEventBus::new()),
         };
-        let _handler = events.clone().map(|events| {
+        let _handler = events.cloned().map(|events| {
             let handler = move |event| {
                 let events = events.clone();
                 // That nobody prints any more ends the replay below.
@@ -103,7 +105,7 @@ fn tell(
             bus.spawn(Filter::all(), handler).expect("this is within a runtime")
         });
         let output_gone = async {
-            match &events {
+            match events {
                 Some(events) => events.closed().await,
                 None => std::future::pending().await,
             }
@@ -118,7 +120,7 @@ fn tell(
 }
 
 /// Says how it ended.
-fn conclude(end: End, seen: &Seen, json: bool) -> Ended {
+fn conclude(end: &End, seen: &Seen, json: bool) -> Ended {
     match end {
         End::OfJournal(replayed) => {
             if !json {

@@ -307,7 +307,8 @@ impl Opening {
     /// The last position that anybody may have seen.
     fn last_used(&self, last: u64) -> Result<u64, Problem> {
         let mut used = last.max(highest(&*self.storage, CURSORS)?).max(highest(&*self.storage, HEADS)?);
-        if self.skips {
+        // After a clean close what is reserved was used, also where its lines are gone.
+        if self.skips || self.manifest.boot.is_none() {
             used = used.max(self.manifest.reserved);
         }
         if self.recovery.manifest_rebuilt {
