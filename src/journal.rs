@@ -1,4 +1,49 @@
 //! The journal: what a bus tells, kept on disk as JSON lines, in order, to be read, followed and consumed.
+//!
+//! A [`Journal`] is open for writing: it is the recorder of a bus, or is [appended](Journal::append) to without one. A
+//! [`JournalReader`] reads, follows, verifies and needs no writer. [`consumer`]s remember how far they have come;
+//! [`replay`] tells a journal again to any bus; [`retention`] says how much is kept. What lies on disk is told in
+//! [`mod@format`].
+//!
+//! It promises that
+//!
+//! - what was answered with a [`Position`], or flushed, outlives a crash of the process and, unless with
+//!   [`Durability::Os`], of the machine; with [`Durability::Interval`] an answer tells only that it is written, a flush
+//!   that it is synced;
+//! - events stand in the order in which the bus emitted them, each once, at a position that is never used twice, also
+//!   if many processes write one directory;
+//! - recording never waits for the disk but past the queue's bound, and then for at most 100 ms;
+//! - every line's hash covers all lines before it: what was changed, removed or reordered is found;
+//! - secrets that the redactor knows are masked before anything is written;
+//! - a reader goes on behind a line that it cannot read, and tells of it by place and reason, never by content.
+//!
+//! What goes wrong: while the disk is full, read-only, gone or locked by somebody else, emission goes on, [`Health`] and
+//! a line in the log tell, [`flush`](Journal::flush) fails, and writing resumes by itself. What does not fit into memory
+//! meanwhile is counted and becomes a [`JournalGap`] line; an event that cannot be a line becomes a [`JournalRefused`].
+//! What a crash left half written is cut by whoever opens the journal next, kept in `quarantine/`, and told by
+//! [`Journal::recovery`]. Lines cut from the very end of a journal by somebody who may write there leave no trace in it.
+//!
+//! ```
+//! use agentbus::event::SessionCreated;
+//! use agentbus::journal::{Durability, Journal, ReadFrom};
+//! use agentbus::{DomainEvent, EventBus, Filter, ReactiveEventBus};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! let journal = Journal::builder(directory.path()).durability(Durability::Sync).open()?;
+//! let bus = ReactiveEventBus::builder().journal(journal.clone()).build();
+//! bus.emit(DomainEvent::new(SessionCreated::new(false)));
+//! bus.flush().await?;                                            // now it is on disk
+//!
+//! for recorded in journal.read(ReadFrom::Start, Filter::all())?.events() {
+//!     let recorded = recorded?;
+//!     println!("{} {}", recorded.position, recorded.event.event_type());
+//! }
+//! # assert_eq!(journal.reader().last()?.map(|last| last.get()), Some(1));
+//! # Ok(())
+//! # }
+//! ```
 
 mod batch;
 pub(crate) mod chain;
@@ -6,6 +51,8 @@ pub mod consumer;
 mod durability;
 mod encode;
 mod error;
+#[doc = include_str!("../docs/journal-format.md")]
+pub mod format {}
 mod handle;
 mod health;
 mod kinds;

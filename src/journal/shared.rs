@@ -141,6 +141,10 @@ impl Shared {
             Ok(()) => {
                 let written = writer.written();
                 let was_failing = !self.progress.borrow().health.is_healthy();
+                if was_failing {
+                    // First: whoever learns that it writes again may append at once.
+                    self.queue.set_failing(false, |_| false);
+                }
                 self.progress.send_if_modified(|progress| {
                     let is_new = progress.written != written || was_failing;
                     progress.written = written;
@@ -148,7 +152,6 @@ impl Shared {
                     is_new
                 });
                 if was_failing {
-                    self.queue.set_failing(false, |_| false);
                     report::healthy(&self.directory);
                 }
                 true
@@ -162,10 +165,7 @@ impl Shared {
     }
 
     fn fail(&self, writer: &mut Writer, reason: &str) {
-        for queued in self.queue.set_failing(true, Queued::has_reply) {
-            queued.answer(Unanswered::Withdrawn(reason.to_owned()));
-        }
-        writer.leave_unsettled(reason);
+        let withdrawn = self.queue.set_failing(true, Queued::has_reply);
         let written = writer.written();
         let is_new = self.progress.send_if_modified(|progress| {
             progress.written = written;
@@ -180,6 +180,11 @@ impl Shared {
                 }
             }
         });
+        // Answered last: whoever waits then for it to write again finds that it does not.
+        for queued in withdrawn {
+            queued.answer(Unanswered::Withdrawn(reason.to_owned()));
+        }
+        writer.leave_unsettled(reason);
         if is_new {
             report::failing(&self.directory, reason);
         }

@@ -144,22 +144,26 @@ pub(crate) fn append_all(file: &dyn StorageFile, bytes: &[u8]) -> io::Result<()>
     Ok(())
 }
 
+/// How much of a small file is read at once, in bytes.
+const CHUNK: usize = 64 << 10;
+
 /// Reads a small file whole; one of more than `at_most` bytes is `InvalidData`.
 pub(crate) fn read_whole(storage: &dyn Storage, name: &str, at_most: usize) -> io::Result<Vec<u8>> {
     let file = storage.open(name, Open::Read)?;
-    let mut bytes = vec![0; at_most + 1];
+    let mut bytes = Vec::new();
     let mut len = 0;
-    while let Some(rest) = bytes.get_mut(len..).filter(|rest| !rest.is_empty()) {
-        match file.read_at(rest, len as u64) {
-            Ok(0) => break,
+    while len <= at_most {
+        // Room for one byte too many, and no more memory than the file asks for.
+        bytes.resize((len + CHUNK).min(at_most + 1), 0);
+        match file.read_at(bytes.get_mut(len..).unwrap_or_default(), len as u64) {
+            Ok(0) => {
+                bytes.truncate(len);
+                return Ok(bytes);
+            }
             Ok(read) => len += read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-    if len > at_most {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("it has more than {at_most} bytes")));
-    }
-    bytes.truncate(len);
-    Ok(bytes)
+    Err(io::Error::new(io::ErrorKind::InvalidData, format!("it has more than {at_most} bytes")))
 }

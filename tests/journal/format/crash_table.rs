@@ -6,7 +6,9 @@ use std::cell::Cell;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
+use agentbus::journal::{JournalReader, ReadError, Storage};
 use agentbus::testing::{Fault, FaultyStorage, FixedClock, Operation, When};
 
 use super::disk::{Disk, called};
@@ -73,11 +75,13 @@ impl Act {
     /// Steps after which the disk is as before are told with the step before them.
     fn rows(&self) -> Vec<Row> {
         let (done, steps) = self.run(None);
+        let before = (self.before)();
         let mut rows: Vec<Row> = Vec::new();
         for made in 0..=steps.len() {
             let left = if made == steps.len() { done.clone() } else { self.run(Some(made as u64)).0 };
             let disk = Disk::of(&left);
-            let step = made.checked_sub(1).and_then(|step| in_words(&steps[step]));
+            assert_intact(&left, &format!("{} after {made} steps", self.title));
+            let step = made.checked_sub(1).and_then(|step| in_words(&steps[step], &before));
             let open = (self.reopen)(&left);
             match rows.last_mut() {
                 Some(last) if last.disk == disk => {
@@ -104,15 +108,24 @@ impl Act {
     }
 }
 
-/// A step in words, if it is one that can be seen or makes what was seen last. Files under a temporary name cannot.
-fn in_words(call: &str) -> Option<String> {
+/// A crash of a process damages nothing.
+fn assert_intact(storage: &FaultyStorage, what: &str) {
+    match JournalReader::on(Arc::new(storage.clone())) {
+        Ok(reader) => assert_eq!(reader.verify().unwrap().first_damage, None, "{what}"),
+        Err(error) => assert!(matches!(error, ReadError::NotAJournal { .. }), "{what}: {error}"),
+    }
+}
+
+/// A step in words, if it changes what there was, or makes that last. Files under a temporary name do not count.
+fn in_words(call: &str, before: &FaultyStorage) -> Option<String> {
     let (call, fault) = call.split_once(": ").unwrap_or((call, ""));
     let (operation, names) = call.split_once(' ')?;
     let name = match names.split_once(" to ") {
-        Some((_, to)) => to,
-        None => names.split(' ').next()?,
+        Some((_, to)) if operation == "rename" => to,
+        _ => names.split(' ').next()?,
     };
-    if name.ends_with(".tmp") {
+    let is_there = operation == "create_folder" && before.list(name).is_ok();
+    if is_there || name.ends_with(".tmp") {
         return None;
     }
     let name = if name.is_empty() { "the directory".to_owned() } else { called(name) };

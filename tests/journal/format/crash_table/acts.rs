@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentbus::journal::{
-    Consumer, ConsumerOptions, Durability, GcMode, Journal, JournalBuilder, JournalReader, Position,
+    Consumer, ConsumerOptions, Durability, Journal, JournalBuilder, JournalReader, Position, Retention,
 };
 use agentbus::testing::{Fault, FaultyStorage, Operation};
 
@@ -95,9 +95,17 @@ fn written(lines: usize) -> FaultyStorage {
 }
 
 fn open(storage: &FaultyStorage, death: &Death) {
+    open_with(storage, Retention::new(), death);
+}
+
+fn collect(storage: &FaultyStorage, death: &Death) {
+    open_with(storage, Retention::new().max_bytes(1), death);
+}
+
+fn open_with(storage: &FaultyStorage, retention: Retention, death: &Death) {
     death.begin(storage);
     wait(async {
-        let Ok(journal) = builder(storage).open() else { return };
+        let Ok(journal) = builder(storage).retention(retention).open() else { return };
         storage.freeze();
         drop(journal.close(Duration::ZERO).await);
     });
@@ -126,14 +134,6 @@ fn close(storage: &FaultyStorage, death: &Death) {
         death.begin(storage);
         drop(journal.close(Duration::ZERO).await);
     });
-}
-
-fn collect(storage: &FaultyStorage, death: &Death) {
-    let reader = reader(storage);
-    death.begin(storage);
-    // The events are of the time at which the clock stands.
-    agentbus::testing::FixedClock::at("2026-02-01T00:00:00Z".parse().unwrap());
-    drop(reader.collect_garbage(Duration::ZERO, GcMode::Remove));
 }
 
 fn consume(storage: &FaultyStorage, death: &Death) {
