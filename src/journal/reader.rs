@@ -34,12 +34,6 @@ pub struct JournalReader {
     tail: Arc<Tail>,
 }
 
-impl AsRef<Self> for JournalReader {
-    fn as_ref(&self) -> &Self {
-        self
-    }
-}
-
 impl JournalReader {
     /// A view of the journal in that directory.
     ///

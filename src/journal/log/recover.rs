@@ -319,6 +319,10 @@ impl Opening {
 
     /// Goes on in a new segment behind `end`.
     fn begin_segment(&mut self, end: &mut Mark) -> Result<Active, Problem> {
+        // Never over a segment that is there or listed, whatever a damaged or old `journal.json` says.
+        let listed = self.manifest.segments.last().map(|start| start.first);
+        let newest = listed.max(segments(&*self.storage)?.last().copied());
+        end.last = end.last.max(newest.map_or(0, Position::get));
         let first = Position::new(end.last + 1).ok_or(Problem::Full)?;
         segment::prepare(&*self.storage, first, &[])?;
         self.manifest.segments.push(SegmentStart { first, chain: Some(end.chain) });
