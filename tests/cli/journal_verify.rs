@@ -63,7 +63,8 @@ fn what_is_changed_removed_or_reordered_is_told_with_its_position() {
         (4, |lines| {
             lines[3] = String::from_utf8(lines[3].clone()).unwrap().replace("false", "true ").into_bytes()
         }),
-        (4, |lines| drop(lines.remove(3))),
+        // Positions may be left out, so it is the line of 5 that does not follow.
+        (5, |lines| drop(lines.remove(3))),
         // The line of 5 stands in the place of 4.
         (5, |lines| lines.swap(3, 4)),
         (5, |lines| lines.insert(4, lines[3].clone())),

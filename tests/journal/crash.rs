@@ -1,6 +1,7 @@
 //! Every call of a run fails, tears, or is the last one that a process makes.
 
 use std::io::ErrorKind;
+use std::sync::Arc;
 use std::time::Duration;
 
 use agentbus::journal::Durability;
@@ -9,6 +10,7 @@ use agentbus::testing::{Fault, FaultyStorage, When};
 use crate::support::{
     Account, DURABILITIES, LONG, OnFailure, Watched, builder, files, on_threads, run, tears, wait,
 };
+use crate::verify::{as_closed, as_left_by_a_crash};
 
 /// A fault at a call of a run. `then_freezes`: the process does not live to see the next call.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +104,7 @@ fn dies(case: &Case) {
     });
     let told = told(case, &storage);
     assert_eq!(storage.faults(), Vec::<String>::new(), "{told}");
+    as_left_by_a_crash(Arc::new(storage.storage.restart_process()), &told);
     let left = storage.moved_to(storage.storage.restart_process());
     account.check(&files(&left), usize::MAX, &told);
     goes_on(&left, case.durability, &account, &told);
@@ -115,6 +118,7 @@ fn lives(case: &Case) {
         let account = run(&journal, &storage, OnFailure::Waits).await;
         let closed = journal.close(LONG).await;
         assert!(closed.is_ok(), "{closed:?} {}", told(case, &storage));
+        as_closed(Arc::new(storage.storage.restart_process()), &told(case, &storage));
         let files = files(&storage.storage.restart_process());
         assert_eq!(files.numbers(), account.taken(), "{}", told(case, &storage));
         account

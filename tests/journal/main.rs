@@ -12,6 +12,7 @@ mod crash;
 mod follow;
 mod format;
 mod golden;
+mod health;
 mod power;
 mod processes;
 mod read;

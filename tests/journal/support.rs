@@ -5,6 +5,6 @@ mod files;
 mod run;
 mod watched;
 
-pub(crate) use files::{Files, bytes_of, files};
+pub(crate) use files::{Files, Line, bytes_of, files};
 pub(crate) use run::{Account, DURABILITIES, LONG, OnFailure, builder, event, on_threads, run, tears, wait};
 pub(crate) use watched::Watched;

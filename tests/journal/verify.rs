@@ -116,6 +116,8 @@ async fn what_is_in_a_journal_is_counted() {
     let begin = agentbus::event::Timestamp::now();
     for number in 0..10 {
         bus.emit(event(number));
+        // A segment is begun between batches.
+        bus.flush().await.unwrap();
     }
     bus.emit(
         DomainEvent::new(PlanCreated::new(1, "mend", PlanPhase::Action, ["greeter"], 3)).with_plan_id("p"),

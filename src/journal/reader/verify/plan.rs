@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use crate::event::Hash;
+use crate::journal::chain;
 use crate::journal::manifest::{Manifest, SegmentStart};
 use crate::journal::position::Position;
 use crate::journal::reader::scan::list;
@@ -75,7 +76,12 @@ impl Plan {
             segments.first().is_some_and(|oldest| oldest.first < first)
                 && segments.last().is_some_and(|newest| first < newest.first)
         });
-        let chain = self.manifest.as_ref().and_then(|manifest| manifest.chain_at(first));
+        let told = |manifest: &Manifest| match manifest.chain_at(first) {
+            // What it has to be is known, whatever is written there.
+            Some(_) if first == Position::FIRST => Some(chain::genesis(manifest.id)),
+            told => told,
+        };
+        let chain = self.manifest.as_ref().and_then(told);
         Some(Planned { first, next_first, chain, is_listed, is_stray: is_within && !is_listed })
     }
 }

@@ -1,0 +1,128 @@
+//! What keeps a journal from writing, and that it goes on by itself: nobody who emits notices, `health` and `flush`
+//! tell, and what did not fit into memory is counted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use agentbus::journal::{AppendError, Durability, Health, Journal};
+use agentbus::testing::FaultyStorage;
+use agentbus::{EventBus, FlushError, ReactiveEventBus};
+
+use crate::support::{DURABILITIES, LONG, event, files};
+
+fn open(storage: &FaultyStorage, durability: Durability) -> Journal {
+    Journal::builder_on(Arc::new(storage.clone())).durability(durability).open().unwrap()
+}
+
+/// Keeps the journal from writing, emits, lets it write again: everything is there.
+async fn fails_and_goes_on(hinder: fn(&FaultyStorage), free: fn(&FaultyStorage), why: &str) {
+    for durability in DURABILITIES {
+        let storage = FaultyStorage::new();
+        let journal = open(&storage, durability);
+        let bus = ReactiveEventBus::builder().journal(journal.clone()).build();
+        bus.emit(event(1));
+        bus.flush().await.unwrap();
+        hinder(&storage);
+        bus.emit(event(2));
+        let refused = bus.flush().await;
+        assert!(matches!(refused, Err(FlushError::NotRecorded { .. })), "{why}: {refused:?}");
+        let Health::Failing { reason, .. } = journal.health() else { panic!("{why} is not told") };
+        assert!(reason.contains(why), "{reason}");
+        let handed_back = journal.append(event(9)).await;
+        let is_handed_back =
+            matches!(&handed_back, Err(AppendError::Failing { events, .. }) if events.len() == 1);
+        assert!(is_handed_back, "{why}: {handed_back:?}");
+        bus.emit(event(3));
+        free(&storage);
+        journal.healthy().await.unwrap();
+        bus.emit(event(4));
+        bus.flush().await.unwrap();
+        journal.close(LONG).await.unwrap();
+        let found = files(&storage.restart_process());
+        assert_eq!((found.numbers(), found.faults), (vec![1, 2, 3, 4], Vec::new()), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_is_full() {
+    let fill = |storage: &FaultyStorage| storage.fill_after(storage.used() + 10);
+    fails_and_goes_on(fill, |storage| storage.fill_after(None), "storage").await;
+}
+
+#[tokio::test]
+async fn a_file_system_that_is_read_only() {
+    fails_and_goes_on(|storage| storage.read_only(true), |storage| storage.read_only(false), "read-only")
+        .await;
+}
+
+#[tokio::test]
+async fn a_directory_that_is_gone_and_comes_back() {
+    fails_and_goes_on(FaultyStorage::vanish, FaultyStorage::reappear, "gone").await;
+}
+
+#[tokio::test]
+async fn what_did_not_fit_into_memory_is_counted_in_its_place_and_told_to_one_flush() {
+    let storage = FaultyStorage::new();
+    let builder = Journal::builder_on(Arc::new(storage.clone())).queue_bytes(10_000);
+    let journal = builder.durability(Durability::Sync).open().unwrap();
+    let bus = ReactiveEventBus::builder().journal(journal.clone()).build();
+    bus.emit(event(0));
+    bus.flush().await.unwrap();
+    storage.read_only(true);
+    bus.emit(event(1));
+    bus.flush().await.unwrap_err();
+    (2..=100).for_each(|number| drop(bus.emit(event(number))));
+    storage.read_only(false);
+    journal.healthy().await.unwrap();
+    bus.emit(event(101));
+    let lost = bus.flush().await.unwrap_err();
+    assert!(lost.to_string().contains("journal.gap"), "{lost}");
+    bus.flush().await.unwrap();
+    let found = files(&storage.restart_process());
+    let told: u64 = found.lines.iter().filter_map(crate::support::Line::gap).sum();
+    let kept = found.numbers();
+    assert!(told > 0 && kept.len() as u64 + told == 102, "{told} told, {} kept", kept.len());
+    // What is kept are the first ones, then the gap, then what came when it could write again.
+    let gap = found.lines.iter().position(|line| line.gap().is_some()).unwrap();
+    assert_eq!(kept[..gap], (0..gap).collect::<Vec<_>>());
+    assert_eq!(kept[gap..], [101]);
+}
+
+#[tokio::test]
+async fn somebody_who_does_not_give_up_the_lock_is_told_of_after_five_seconds_and_waited_for() {
+    let storage = FaultyStorage::new();
+    let journal = open(&storage, Durability::Sync);
+    let bus = ReactiveEventBus::builder().journal(journal.clone()).build();
+    let other = storage.fork_process();
+    let lock = agentbus::journal::Storage::open(&other, "lock", agentbus::journal::Open::Lock).unwrap();
+    while !lock.try_lock().unwrap() {}
+    bus.emit(event(1));
+    assert!(journal.health().is_healthy());
+    let refused = bus.flush().await.unwrap_err();
+    assert!(refused.to_string().contains("lock"), "{refused}");
+    drop(lock);
+    journal.healthy().await.unwrap();
+    bus.flush().await.unwrap();
+    assert_eq!(files(&storage.restart_process()).numbers(), [1]);
+}
+
+#[tokio::test]
+async fn dropping_the_last_handle_writes_what_is_queued() {
+    let storage = FaultyStorage::new();
+    let journal = open(&storage, Durability::Sync);
+    let bus = ReactiveEventBus::builder().journal(journal).build();
+    (0..100).for_each(|number| drop(bus.emit(event(number))));
+    drop(bus);
+    assert_eq!(files(&storage.restart_process()).numbers(), (0..100).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn what_is_recorded_after_closing_is_told_to_be_lost() {
+    let storage = FaultyStorage::new();
+    let journal = open(&storage, Durability::Sync);
+    let bus = ReactiveEventBus::builder().journal(journal.clone()).build();
+    journal.close(Duration::from_secs(5)).await.unwrap();
+    bus.emit(event(1));
+    bus.flush().await.unwrap_err();
+    assert!(matches!(journal.append(event(2)).await, Err(AppendError::Closed { .. })));
+}
