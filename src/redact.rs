@@ -108,6 +108,7 @@ impl Redactor {
     ///
     /// # Errors
     /// `serde_json`'s, if custom details have no JSON form.
+    #[expect(clippy::missing_panics_doc, reason = "serde_json writes UTF-8")]
     pub fn event_json(&self, event: &DomainEvent) -> Result<String, serde_json::Error> {
         let mut line = Vec::new();
         self.write_event_json(event, &mut line)?;

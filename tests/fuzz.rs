@@ -5,6 +5,7 @@ use std::path::Path;
 
 #[expect(
     clippy::indexing_slicing,
+    clippy::naive_bytecount,
     clippy::panic,
     clippy::unwrap_used,
     unreachable_pub,
@@ -14,6 +15,11 @@ use std::path::Path;
 mod targets;
 
 /// Runs all inputs that were kept for a target.
+#[expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by a panic, and tells of which input"
+)]
 fn run(target: &str, body: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
     let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();

@@ -3,6 +3,16 @@
 //! `cargo bench --bench journal`. Everything is measured in turns within one run, medians are taken, and the ratio is
 //! what counts: the machine may be shared. Above 1 the journal is the faster one.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::indexing_slicing,
+    clippy::needless_for_each,
+    clippy::unused_self,
+    clippy::unwrap_used,
+    reason = "a bench fails by a panic, and its numbers are small"
+)]
+
 use std::fs::{self, File};
 use std::hint::black_box;
 use std::io::Write;
@@ -106,7 +116,7 @@ impl BareLines {
         both[32..].copy_from_slice(leaf.as_bytes());
         self.chain = Hash::of(both);
         self.bytes.pop();
-        write!(self.bytes, ",\"chain\":\"{}\"}}\n", self.chain).unwrap();
+        writeln!(self.bytes, ",\"chain\":\"{}\"}}", self.chain).unwrap();
     }
 }
 

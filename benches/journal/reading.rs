@@ -77,7 +77,7 @@ fn skip(table: &Table, folder: &Path) {
     );
 }
 
-/// Reading events, beside splitting lines and serde_json.
+/// Reading events, beside splitting lines and `serde_json`.
 fn decode(table: &Table, folder: &Path) {
     let some: Vec<_> = segments(folder).into_iter().take(SEGMENTS).collect();
     let bytes: u64 = some.iter().map(|path| fs::metadata(path).unwrap().len()).sum();

@@ -155,6 +155,7 @@ impl Journal {
     ///
     /// # Cancel safety
     /// Once polled the event is queued, and is recorded also if this is dropped.
+    #[expect(clippy::missing_panics_doc, reason = "one event has one position")]
     pub async fn append(&self, event: DomainEvent) -> Result<Position, AppendError> {
         let positions = self.append_many(vec![event]).await?;
         Ok(positions.first().copied().expect("one event has one position"))

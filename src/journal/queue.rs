@@ -240,12 +240,12 @@ impl<T: Weighs> Queue<T> {
     pub(super) fn set_failing(&self, is_failing: bool, withdraws: impl Fn(&T) -> bool) -> Vec<T> {
         let mut state = lock(&self.state);
         state.is_failing = is_failing;
-        let mut withdrawn = Vec::new();
+        let mut gone = Vec::new();
         if is_failing && state.waiting.iter().any(|waiting| withdraws(&waiting.thing)) {
             for waiting in std::mem::take(&mut state.waiting) {
                 if withdraws(&waiting.thing) {
                     state.weight = state.weight.saturating_sub(waiting.weight);
-                    withdrawn.push(waiting.thing);
+                    gone.push(waiting.thing);
                 } else {
                     state.waiting.push_back(waiting);
                 }
@@ -254,7 +254,7 @@ impl<T: Weighs> Queue<T> {
         }
         drop(state);
         self.eased.notify_all();
-        withdrawn
+        gone
     }
 
     /// Whether the journal is failing.

@@ -140,7 +140,7 @@ impl JournalReader {
     /// # Errors
     /// What keeps a file from being read.
     pub fn last(&self) -> Result<Option<Position>, ReadError> {
-        Ok(Scan::at_end(Arc::clone(&self.storage))?.known())
+        Ok(Scan::at_end(&self.storage)?.known())
     }
 }
 

@@ -37,7 +37,7 @@ fn follow(reader: impl AsRef<JournalReader>, from: ReadFrom) -> Follow {
 
 async fn next(follow: &mut Follow) -> Entry {
     // Far more than it takes, so that a fault fails instead of waiting for ever.
-    tokio::time::timeout(Duration::from_secs(60), follow.next())
+    tokio::time::timeout(Duration::from_mins(1), follow.next())
         .await
         .expect("nothing comes")
         .unwrap()
@@ -268,7 +268,7 @@ async fn an_error_ends_it() {
     let reader = JournalReader::on(Arc::new(storage.clone())).unwrap();
     let mut follow = follow(&reader, ReadFrom::Start);
     storage.inject(When::Every(Operation::Read, "segments/"), Fault::Fail(ErrorKind::PermissionDenied));
-    let failed = tokio::time::timeout(Duration::from_secs(60), follow.next()).await.unwrap().unwrap();
+    let failed = tokio::time::timeout(Duration::from_mins(1), follow.next()).await.unwrap().unwrap();
     assert!(failed.is_err(), "{failed:?}");
     assert!(follow.next().await.is_none());
 }

@@ -47,8 +47,8 @@ fn by_the_text(directory: &Path) -> Option<(bool, u64)> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/journal/verify.py");
     let output = Command::new(python).arg(script).arg(directory).output().unwrap();
     let told = String::from_utf8(output.stdout).unwrap();
-    let words = told.split(|c: char| c.is_whitespace() || c == ',');
-    let position = words.filter_map(|word| word.parse().ok()).next();
+    let mut words = told.split(|c: char| c.is_whitespace() || c == ',');
+    let position = words.find_map(|word| word.parse().ok());
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(error, "", "{}", directory.display());
     let is_intact = told.starts_with("intact");
@@ -61,7 +61,7 @@ fn by_the_text(directory: &Path) -> Option<(bool, u64)> {
 fn assert_intact(directory: &Path, last: u64, what: &str) {
     let verified = JournalReader::open(directory).unwrap().verify().unwrap();
     let told = verified.first_damage.map(|damage| damage.to_string());
-    assert_eq!((told, verified.last.map_or(0, |last| last.get())), (None, last), "{what}");
+    assert_eq!((told, verified.last.map_or(0, agentbus::journal::Position::get)), (None, last), "{what}");
     if let Some(by_the_text) = by_the_text(directory) {
         assert_eq!(by_the_text, (true, last), "{what}, by the text");
     }
@@ -203,7 +203,7 @@ fn removed_doubled_and_reordered_lines_are_found_by_the_text() {
             let lines: Vec<_> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
             *bytes = order.iter().map(|number| lines[*number]).collect::<Vec<_>>().concat();
         });
-        let last = if order[0] == 0 { 1 } else { 0 };
+        let last = u64::from(order[0] == 0);
         assert_damaged_behind(directory.path(), last, position, what);
     }
     let of_another = journal_of(5);

@@ -71,7 +71,9 @@ async fn what_did_not_fit_into_memory_is_counted_in_its_place_and_told_to_one_fl
     storage.read_only(true);
     bus.emit(event(1));
     bus.flush().await.unwrap_err();
-    (2..=100).for_each(|number| drop(bus.emit(event(number))));
+    for number in 2..=100 {
+        bus.emit(event(number));
+    }
     storage.read_only(false);
     journal.healthy().await.unwrap();
     bus.emit(event(101));
@@ -111,7 +113,9 @@ async fn dropping_the_last_handle_writes_what_is_queued() {
     let storage = FaultyStorage::new();
     let journal = open(&storage, Durability::Sync);
     let bus = ReactiveEventBus::builder().journal(journal).build();
-    (0..100).for_each(|number| drop(bus.emit(event(number))));
+    for number in 0..100 {
+        bus.emit(event(number));
+    }
     drop(bus);
     assert_eq!(files(&storage.restart_process()).numbers(), (0..100).collect::<Vec<_>>());
 }

@@ -22,7 +22,9 @@ struct Moment {
 /// What a run promised, and its every moment.
 fn moments(durability: Durability, faults: &[(When, Fault)]) -> (Account, Vec<Moment>) {
     let storage = Watched::new(FaultyStorage::new()).keeping_moments();
-    faults.iter().for_each(|(when, fault)| storage.storage.inject(*when, *fault));
+    for (when, fault) in faults {
+        storage.storage.inject(*when, *fault);
+    }
     let account = wait(async {
         let journal = builder(&storage, durability).open().unwrap();
         let account = run(&journal, &storage, OnFailure::Waits).await;

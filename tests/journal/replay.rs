@@ -14,7 +14,7 @@ use agentbus::{DomainEvent, EventBus, EventBusExt, Filter, ReactiveEventBus};
 use tempfile::TempDir;
 use tokio::time::{Instant, timeout};
 
-const HOUR: Duration = Duration::from_secs(3_600);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// An event that happened so many seconds after 1970 began.
 fn at_second(second: i64) -> DomainEvent {

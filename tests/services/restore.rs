@@ -28,7 +28,7 @@ fn lines(reader: &JournalReader) -> (Vec<Entry>, Vec<Position>) {
 /// Of so many places in a row the first, the last and some between are asked of the journal itself; the others are
 /// built from its entries, since each question reads it from the start.
 fn is_asked(place: usize, of: usize) -> bool {
-    place % 16 == 0 || place + 1 == of
+    place.is_multiple_of(16) || place + 1 == of
 }
 
 /// All that can be seen of plans.

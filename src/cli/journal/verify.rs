@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use agentbus::journal::{Damage, ReadError, Unfinished, Verification};
+use agentbus::journal::{Damage, Position, ReadError, Unfinished, Verification};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
@@ -92,8 +92,8 @@ fn answer(found: &Verification) -> Answer<'_> {
     Answer {
         intact: found.is_intact(),
         lines: found.lines,
-        first: found.first.map(|first| first.get()),
-        last: found.last.map(|last| last.get()),
+        first: found.first.map(Position::get),
+        last: found.last.map(Position::get),
         segments: found.segments,
         bytes: found.bytes,
         gaps: found.gaps,

@@ -115,14 +115,10 @@ impl Opening {
         let files = segments(&*storage)?;
         recovery.manifest_rebuilt = read.is_none() && !files.is_empty();
         let skips = recovery.machine_restarted || recovery.manifest_rebuilt;
-        let manifest = match read {
-            Some(manifest) => manifest,
-            None => {
-                let segments =
-                    files.iter().map(|first| SegmentStart { first: *first, chain: None }).collect();
-                Manifest { segments, ..Manifest::new() }
-            }
-        };
+        let manifest = read.unwrap_or_else(|| {
+            let segments = files.iter().map(|first| SegmentStart { first: *first, chain: None }).collect();
+            Manifest { segments, ..Manifest::new() }
+        });
         Ok(Self { storage, recovery, manifest, boot, skips })
     }
 
@@ -369,7 +365,7 @@ fn highest(storage: &dyn Storage, folder: &str) -> Result<u64, Problem> {
         position: u64,
     }
     let mut highest = 0;
-    for name in list(storage, folder)?.iter().filter(|name| name.ends_with(".json")) {
+    for name in list(storage, folder)?.iter().filter(|name| name.strip_suffix(".json").is_some()) {
         let Ok(bytes) = read_whole(storage, &format!("{folder}/{name}"), MAX_TOLD_BYTES) else { continue };
         let told = serde_json::from_slice(&bytes).ok().and_then(|told: Told| Position::new(told.position));
         highest = highest.max(told.map_or(0, Position::get));

@@ -73,13 +73,13 @@ impl Last {
             if from > 0 && (begin == 0 || begin >= until) {
                 continue;
             }
-            let scan = Scan::of_part(Arc::clone(storage), segment, next_first, anchor, until);
-            let mut reading = Reading::of(scan, sieve);
+            let part = Scan::of_part(Arc::clone(storage), segment, next_first, anchor, until);
+            let mut reading = Reading::of(part, sieve);
             let entries: Vec<_> = reading.by_ref().collect::<Result<_, _>>()?;
             entries.into_iter().rev().for_each(|entry| self.push_front(entry));
-            let (scan, used) = reading.into_parts();
+            let (part, used) = reading.into_parts();
             sieve = used;
-            let Some(read) = scan.into_segment() else { break };
+            let Some(read) = part.into_segment() else { break };
             segment = read;
             (until, span) = (begin, span.min(SPAN));
         }

@@ -34,7 +34,7 @@ impl Reading {
         let scan = match from {
             ReadFrom::Start => Scan::new(Arc::clone(&storage), None),
             ReadFrom::After(position) => Scan::new(Arc::clone(&storage), Some(position)),
-            ReadFrom::End => Scan::at_end(Arc::clone(&storage))?,
+            ReadFrom::End => Scan::at_end(&storage)?,
         };
         if !sieve.needs_history() {
             return Ok(Self::of(scan, sieve));

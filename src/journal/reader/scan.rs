@@ -99,13 +99,13 @@ impl Scan {
     }
 
     /// Of what stands behind the last line there is now.
-    pub(super) fn at_end(storage: Arc<dyn Storage>) -> Result<Self, ReadError> {
-        let firsts = list(&*storage)?;
-        let mut scan = Self::new(Arc::clone(&storage), None);
+    pub(super) fn at_end(storage: &Arc<dyn Storage>) -> Result<Self, ReadError> {
+        let firsts = list(&**storage)?;
+        let mut scan = Self::new(Arc::clone(storage), None);
         // The last segments may be without lines.
         for place in (0..firsts.len()).rev() {
             let behind = firsts.iter().skip(place).copied().collect();
-            scan = Self::of(Arc::clone(&storage), behind, Sequence::new(None));
+            scan = Self::of(Arc::clone(storage), behind, Sequence::new(None));
             scan.open_next()?;
             scan.resume(seek::near_end)?;
             while scan.step()? != Step::End {}

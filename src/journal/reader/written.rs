@@ -83,7 +83,7 @@ impl Written {
     pub(super) fn line(&mut self) -> Vec<u8> {
         let event = DomainEvent::new(SessionCreated::new(false)).with_session_id(format!("s-{}", self.next));
         let json = serde_json::to_string(&event).unwrap();
-        self.line_of(json[1..json.len() - 1].as_bytes())
+        self.line_of(&json.as_bytes()[1..json.len() - 1])
     }
 
     /// The next line, with that between position and chain.

@@ -1,3 +1,4 @@
+use std::fmt::Write;
 use std::fs;
 use std::sync::Arc;
 
@@ -130,7 +131,7 @@ async fn sees_each_write(storage: Arc<dyn Storage>, directory: &TempDir) {
     let mut text = String::new();
     for position in 1_u64..=20 {
         let before = follower.mark();
-        text += &format!("{{\"pos\":{position},\n");
+        writeln!(text, "{{\"pos\":{position},").unwrap();
         // Two lines a segment: begun, then appended to.
         fs::write(directory.path().join(layout::segment(at(position.div_ceil(2)))), &text).unwrap();
         while !follower.mark().has_sightings_since(before) {

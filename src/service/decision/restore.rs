@@ -16,7 +16,7 @@ impl DecisionService {
     /// The service that the `decision.*` events of a journal tell of. It goes on where they end: what is done next is told
     /// to `bus`, with the next revision.
     ///
-    /// [`restored`](Self::restored) says what could not be restored; see [`restore`](crate::service::restore). What
+    /// [`restored`](Self::restored) says what could not be restored; see [`restore`](mod@crate::service::restore). What
     /// is still on its way to the journal is not in it: flush the bus first, if it runs already. It blocks while it
     /// reads.
     ///

@@ -332,7 +332,7 @@ async fn a_plan_that_stands_still_is_signalled_until_it_moves_or_is_finished() {
     let clock = FixedClock::at(Timestamp::from_unix_nanos(0));
     let (plans, _bus) = service();
     let id = plans.create(NewPlan::new("p").with_id("p").with_session_id("s")).unwrap().id;
-    let watchdog = plans.watchdog(Duration::from_secs(60));
+    let watchdog = plans.watchdog(Duration::from_mins(1));
     clock.advance(Duration::from_secs(59));
     assert_eq!(watchdog.signals(Timestamp::now()), []);
     plans.create(NewPlan::new("younger")).unwrap();
@@ -347,7 +347,7 @@ async fn a_plan_that_stands_still_is_signalled_until_it_moves_or_is_finished() {
     plans.advance(&id).await.unwrap();
     assert_eq!(watchdog.signals(Timestamp::now()), []);
     plans.cancel(&id, "enough").unwrap();
-    clock.advance(Duration::from_secs(3_600));
+    clock.advance(Duration::from_hours(1));
     let stalled: Vec<_> =
         watchdog.signals(Timestamp::now()).into_iter().map(|signal| signal.plan_id).collect();
     assert!(stalled.len() == 1 && !stalled.contains(&Some(id)));

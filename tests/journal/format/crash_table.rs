@@ -28,7 +28,7 @@ struct Act {
     /// What goes wrong in it.
     fault: Option<(Operation, Fault)>,
     /// Does it, however it ends.
-    act: fn(&FaultyStorage, &Death),
+    perform: fn(&FaultyStorage, &Death),
     /// What happens when it is opened again, in words.
     reopen: fn(&FaultyStorage) -> String,
 }
@@ -67,7 +67,7 @@ impl Act {
     fn run(&self, after: Option<u64>) -> (FaultyStorage, Vec<String>) {
         let storage = (self.before)();
         let death = Death { after, fault: self.fault, begun: Cell::new(0) };
-        (self.act)(&storage, &death);
+        (self.perform)(&storage, &death);
         let begun = usize::try_from(death.begun.get()).unwrap();
         (storage.restart_process(), storage.trace().split_off(begun))
     }

@@ -17,7 +17,8 @@ pub(super) struct World {
     pub(super) bus: ReactiveEventBus,
     /// How many events were emitted: the place that the last has in the journal, or will have.
     emitted: Arc<AtomicU64>,
-    _counting: Subscription,
+    #[expect(dead_code, reason = "held: it counts as long as it lives")]
+    counting: Subscription,
 }
 
 impl World {
@@ -31,10 +32,10 @@ impl World {
         let bus = ReactiveEventBus::builder().journal(builder.open().unwrap()).build();
         let emitted = Arc::new(AtomicU64::new(0));
         let count = Arc::clone(&emitted);
-        let _counting = bus.on(Filter::all(), move |_| {
+        let counting = bus.on(Filter::all(), move |_| {
             count.fetch_add(1, Ordering::Relaxed);
         });
-        Self { storage, bus, emitted, _counting }
+        Self { storage, bus, emitted, counting }
     }
 
     /// The place that the last event has, or will have.

@@ -279,8 +279,8 @@ fn a_journal_cut_anywhere_in_its_last_lines_is_intact_but_for_a_line_whole_witho
     let written = Written::new(&[3, 5]);
     let whole = fs::read(written.file()).unwrap();
     let last = lines(&written, 1);
-    let begin = whole.len() - last[2..].concat().len();
-    for len in begin..=whole.len() {
+    let from = whole.len() - last[2..].concat().len();
+    for len in from..=whole.len() {
         fs::write(written.file(), &whole[..len]).unwrap();
         let found = verify(&written);
         let begun = whole[..len].iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);

@@ -64,7 +64,7 @@ fn a_service_comes_back_from_its_events_alone_and_goes_on() {
     bus.assert_nothing();
     back.approve(&"r".into(), "me").unwrap();
     let told = bus.only::<DecisionApproved>();
-    let before = events.iter().filter(|event| event.plan_id().unwrap() == &"p").count() as u64;
+    let before = events.iter().filter(|event| *event.plan_id().unwrap() == "p").count() as u64;
     assert_eq!(told.revision, before + 1);
     assert_eq!(told.event().root_plan_id().unwrap(), &"top");
     assert_eq!(all(&restored(events.into_iter().chain(bus.events()))), all(&back));

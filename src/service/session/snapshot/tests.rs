@@ -117,7 +117,7 @@ fn what_does_not_fit_together_is_refused_and_never_quoted() {
     let form = "does not have the form of one at its line 1, column";
     assert_refused(form, |value| value["version"] = "greeter".into());
     assert_refused(form, |value| {
-        value["sessions"][0]["session"]["messages"][0]["sequence"] = "greeter".into()
+        value["sessions"][0]["session"]["messages"][0]["sequence"] = "greeter".into();
     });
     assert_refused(form, |value| value["sessions"][0]["session"]["messages"][0]["greeter"] = 1.into());
     assert_refused(form, |value| value["sessions"][0]["session"]["actor"] = "".into());
