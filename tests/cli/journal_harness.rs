@@ -100,7 +100,7 @@ impl Dir {
             let event = event.with_timestamp(Timestamp::from_unix_nanos(second * 1_000_000_000));
             runtime.block_on(journal.append(event)).unwrap();
         }
-        runtime.block_on(journal.close(Duration::from_secs(60))).unwrap();
+        runtime.block_on(journal.close(Duration::from_mins(1))).unwrap();
         dir
     }
 

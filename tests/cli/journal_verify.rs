@@ -61,7 +61,7 @@ fn what_is_changed_removed_or_reordered_is_told_with_its_position() {
     type Change = fn(&mut Vec<Vec<u8>>);
     let changes: [(u64, Change); 4] = [
         (4, |lines| {
-            lines[3] = String::from_utf8(lines[3].clone()).unwrap().replace("false", "true ").into_bytes()
+            lines[3] = String::from_utf8(lines[3].clone()).unwrap().replace("false", "true ").into_bytes();
         }),
         // Positions may be left out, so it is the line of 5 that does not follow.
         (5, |lines| drop(lines.remove(3))),
@@ -93,7 +93,7 @@ fn a_manifest_that_is_damaged_is_damage() {
 
 /// The position of the line that a byte of a segment belongs to.
 fn position_of(text: &[u8], at: usize) -> u64 {
-    1 + text[..at].iter().filter(|byte| **byte == b'\n').count() as u64
+    text[..=at].split_inclusive(|byte| *byte == b'\n').count() as u64
 }
 
 #[test]

@@ -178,7 +178,7 @@ fn approved(world: &mut Restoring, id: DecisionId, by: String) {
 #[then("everything is restored")]
 fn everything(world: &mut Restoring) {
     for restored in [world.plans.restored(), world.decisions.restored()] {
-        assert!(restored.is_some_and(|restored| restored.is_whole()), "{restored:?}");
+        assert!(restored.is_some_and(agentbus::service::restore::Restored::is_whole), "{restored:?}");
     }
 }
 

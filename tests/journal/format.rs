@@ -38,7 +38,7 @@ fn run(command: &mut Command) -> Result<Output, String> {
 fn by_the_text(directory: &Path) -> Option<(bool, u64)> {
     let python = match &*PYTHON {
         Ok(python) => python,
-        Err(missing) if std::env::var("CI").is_ok_and(|ci| ci == "true") => panic!("{missing}"),
+        Err(missing) if std::env::var("CI").is_ok_and(|ci| !ci.is_empty()) => panic!("{missing}"),
         Err(missing) => {
             println!("SKIPPED, the verifier in Python was not compared: {missing}");
             return None;
