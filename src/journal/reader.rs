@@ -23,7 +23,6 @@ mod verify;
 
 pub use follow::{Follow, FollowLines};
 pub use reading::{Events, Reading};
-use scan::Scan;
 pub use stats::JournalStats;
 pub use verify::{Damage, DamageFault, Unfinished, Verification};
 
@@ -135,12 +134,13 @@ impl JournalReader {
         Ok(JournalStats { consumers: self.consumers()?, ..JournalStats::count(&self.storage)? })
     }
 
-    /// The position of the last line; `None` if there are no lines.
+    /// The position of the last event; `None` if there is none.
     ///
     /// # Errors
     /// What keeps a file from being read.
     pub fn last(&self) -> Result<Option<Position>, ReadError> {
-        Ok(Scan::at_end(&self.storage)?.known())
+        let last = self.tail(1, Filter::all())?;
+        Ok(last.into_iter().rev().find_map(Entry::into_event).map(|recorded| recorded.position))
     }
 }
 

@@ -130,7 +130,7 @@ mod tests {
 
     /// Everything that any of many crashes leaves.
     fn outcomes(content: &Content) -> BTreeSet<Vec<u8>> {
-        (0..500).map(|seed| content.after_crash(&mut Chance::new(seed)).live).collect()
+        (0..5_000).map(|seed| content.after_crash(&mut Chance::new(seed)).live).collect()
     }
 
     #[test]

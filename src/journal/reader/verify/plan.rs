@@ -77,8 +77,10 @@ impl Plan {
                 && segments.last().is_some_and(|newest| first < newest.first)
         });
         let told = |manifest: &Manifest| match manifest.chain_at(first) {
-            // What it has to be is known, whatever is written there.
-            Some(_) if first == Position::FIRST => Some(chain::genesis(manifest.id)),
+            // The id tells another one: no line follows from both.
+            Some(chain) if first == Position::FIRST && chain != chain::genesis(manifest.id) => {
+                Some(chain::link(&chain, &[]))
+            }
             told => told,
         };
         let chain = self.manifest.as_ref().and_then(told);
