@@ -3,8 +3,8 @@
 //!
 //! [`EventId`] and [`Origin`] are ULIDs and nothing else. The others keep the canonical text of a ULID as 16
 //! bytes, so that it costs no allocation, and any other text byte for byte. `From<&str>` takes what the program
-//! says; `FromStr` and reading from outside refuse what is empty, holds control characters or is longer than
-//! [`MAX_NAME_BYTES`](super::text::MAX_NAME_BYTES).
+//! says; `FromStr`, reading from outside and writing (what is written is to be read again) refuse what is empty, holds
+//! control characters or is longer than [`MAX_NAME_BYTES`](super::text::MAX_NAME_BYTES).
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -14,7 +14,7 @@ use compact_str::CompactString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use ulid::Ulid;
 
-use super::text::{NameError, check_name, read_text};
+use super::text::{NameError, check_name, read_text, write_name};
 
 /// The length of a ULID's text.
 const ULID_LEN: usize = ulid::ULID_LEN;
@@ -260,7 +260,7 @@ macro_rules! name_id {
         }
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                self.0.with_text(|text| serializer.serialize_str(text))
+                self.0.with_text(|text| write_name(serializer, text))
             }
         }
         impl<'de> Deserialize<'de> for $name {

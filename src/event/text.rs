@@ -8,7 +8,7 @@ use std::fmt;
 use std::ops::Deref;
 
 use compact_str::CompactString;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 /// What stands at the end of a text that was cut.
 pub const CUT_MARK: &str = "\u{2026}";
@@ -144,8 +144,8 @@ macro_rules! text_type {
 text_type! {
     /// A name: of an actor, a project, a tool, a file.
     ///
-    /// At most [`MAX_NAME_BYTES`] bytes without control characters. Made by the program, a longer one is cut
-    /// and the cut marked, control characters become U+FFFD; read from outside, both are refused, and an empty one.
+    /// At least one byte, at most [`MAX_NAME_BYTES`], without control characters. Made by the program, a longer one is
+    /// cut and the cut marked, control characters and an empty one become U+FFFD; read from outside, all are refused.
     Text
 }
 
@@ -157,6 +157,9 @@ text_type! {
 
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
+        if text.is_empty() {
+            return Self(CompactString::const_new("\u{FFFD}"));
+        }
         if text.contains(char::is_control) {
             let clean = text.replace(char::is_control, "\u{FFFD}");
             return Self(cut(&clean, MAX_NAME_BYTES));
@@ -195,6 +198,12 @@ impl<'de> Deserialize<'de> for Brief {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         read_text(deserializer, "a text", |text| Ok::<_, String>(Self::from(text)))
     }
+}
+
+/// Writes a name or an id, unless it could not be read again.
+pub(crate) fn write_name<S: Serializer>(serializer: S, name: &str) -> Result<S::Ok, S::Error> {
+    check_name(name).map_err(|error| ser::Error::custom(format_args!("an id {error}")))?;
+    serializer.serialize_str(name)
 }
 
 /// Reads a text and parses it without keeping a copy of the whole.

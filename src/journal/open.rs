@@ -1,6 +1,5 @@
 //! [`JournalBuilder`]: how a journal is opened for writing.
 
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,7 +10,7 @@ use super::log::{Log, OpenError, Settings};
 use super::reader::JournalReader;
 use super::retention::Retention;
 use super::shared::{Handle, Shared};
-use super::storage::{FileSystem, Storage};
+use super::storage::{FileSystem, Storage, create_durably};
 use super::tail::Tail;
 use super::writer::Writer;
 use crate::redact::Redactor;
@@ -99,7 +98,7 @@ impl JournalBuilder {
         let directory = self.directory.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
         let failed = |reason: String| OpenError { directory: directory.clone(), reason };
         if let Some(path) = &self.directory {
-            let made = fs::create_dir_all(path);
+            let made = create_durably(path);
             made.map_err(|source| failed(Problem::io("create", "the directory")(source).reason()))?;
         }
         let settings = Settings {

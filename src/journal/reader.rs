@@ -16,6 +16,7 @@ mod lines;
 mod reading;
 mod scan;
 mod seek;
+mod segment;
 mod sequence;
 mod sieve;
 mod stats;
@@ -53,7 +54,7 @@ impl JournalReader {
     }
 
     fn checked(storage: Arc<dyn Storage>, name: impl FnOnce() -> String) -> Result<Self, ReadError> {
-        if Manifest::read(&*storage)?.is_none() && scan::list(&*storage)?.is_empty() {
+        if Manifest::read(&*storage)?.is_none() && segment::list(&*storage)?.is_empty() {
             return Err(ReadError::NotAJournal { directory: name() });
         }
         Ok(Self::of(storage))

@@ -11,6 +11,7 @@ mod file_system;
 mod replace;
 
 pub use file_system::FileSystem;
+pub(crate) use file_system::create_durably;
 pub(crate) use replace::durably_replace;
 
 /// The directory of a journal.

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use agentbus::event::SessionCreated;
-use agentbus::journal::{AppendError, Durability, Journal};
-use agentbus::{DomainEvent, EventBus, ReactiveEventBus};
+use agentbus::event::{SandboxCreated, SandboxStrategy, SessionCreated};
+use agentbus::journal::{AppendError, Durability, Entry, Journal, ReadFrom};
+use agentbus::{DomainEvent, EventBus, Filter, ReactiveEventBus};
 use serde_json::Value;
 
 fn event(number: usize) -> DomainEvent {
@@ -100,6 +100,28 @@ async fn an_event_too_long_for_a_line_is_refused_and_a_stub_says_so() {
     assert_eq!(types, ["journal.refused", "journal.refused", "session.created"]);
     assert_eq!(lines[0]["details"]["event_id"], long.id().to_string());
     assert_eq!(lines[0]["details"]["reason"], "too_long");
+}
+
+#[tokio::test]
+async fn an_event_whose_ids_could_not_be_read_again_is_refused_and_a_stub_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = Journal::open(directory.path()).unwrap();
+    let overlong = "x".repeat(257);
+    for id in ["", "two\nlines", overlong.as_str()] {
+        let in_its_scope = event(1).with_session_id(id);
+        let refused = journal.append(in_its_scope).await;
+        assert!(matches!(refused, Err(AppendError::NoJson)), "{id:?}: {refused:?}");
+        // Other names are made good when they are made.
+        journal.append(event(2).with_actor_name(id)).await.unwrap();
+        let in_its_details = DomainEvent::new(SandboxCreated::new(id, SandboxStrategy::Copy, 1, 1, 1));
+        let refused = journal.append(in_its_details).await;
+        assert!(matches!(refused, Err(AppendError::NoJson)), "{id:?}: {refused:?}");
+    }
+    journal.close(Duration::from_secs(5)).await.unwrap();
+    let read: Vec<_> = journal.read(ReadFrom::Start, Filter::all()).unwrap().map(Result::unwrap).collect();
+    let kinds: Vec<_> = read.into_iter().filter_map(Entry::into_event).collect();
+    let kinds: Vec<_> = kinds.iter().map(|recorded| recorded.event.type_name().to_owned()).collect();
+    assert_eq!(kinds, ["journal.refused", "session.created", "journal.refused"].repeat(3));
 }
 
 #[tokio::test]

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::reading::Reading;
-use super::scan::{Scan, Segment, list};
+use super::scan::Scan;
 use super::seek;
+use super::segment::{Segment, list};
 use super::sieve::Sieve;
 use crate::filter::Filter;
 use crate::journal::position::Position;
@@ -49,7 +50,7 @@ impl Last {
         self.events >= self.n
     }
 
-    /// Reads a segment from its end backward, as far as is needed.
+    /// Reads a segment from its end backward, as far as is needed; from its start, if its lines are in no order.
     fn read_segment(
         &mut self,
         storage: &Arc<dyn Storage>,
@@ -57,8 +58,9 @@ impl Last {
         next_first: Option<Position>,
         mut sieve: Sieve,
     ) -> Result<Option<Sieve>, ReadError> {
-        let mut until = segment.lines.file().len().map_err(|source| segment.failed(source))?;
-        let mut span = FIRST_SPAN;
+        let len = segment.lines.file().len().map_err(|source| segment.failed(source))?;
+        let (mut until, mut span, mut last) = (len, FIRST_SPAN, None);
+        let before = (self.entries.len(), self.events);
         while until > 0 && !self.is_full() {
             let from = until.saturating_sub(span);
             span *= 2;
@@ -76,14 +78,27 @@ impl Last {
             let part = Scan::of_part(Arc::clone(storage), segment, next_first, anchor, until);
             let mut reading = Reading::of(part, sieve);
             let entries: Vec<_> = reading.by_ref().collect::<Result<_, _>>()?;
-            entries.into_iter().rev().for_each(|entry| self.push_front(entry));
             let (part, used) = reading.into_parts();
             sieve = used;
+            let is_whole = (begin, until) == (0, len);
+            let is_in_order = part.is_in_order(last, next_first);
             let Some(read) = part.into_segment() else { break };
             segment = read;
-            (until, span) = (begin, span.min(SPAN));
+            if is_whole || is_in_order {
+                entries.into_iter().rev().for_each(|entry| self.push_front(entry));
+                (until, span, last) = (begin, span.min(SPAN), anchor.map(|anchor| anchor.position));
+            } else {
+                self.forget_all_but(before);
+                (until, span, last) = (len, len, None);
+            }
         }
         Ok(Some(sieve))
+    }
+
+    /// Takes back what was put before the last so many entries, and events among them.
+    fn forget_all_but(&mut self, (entries, events): (usize, usize)) {
+        self.entries.drain(..self.entries.len() - entries);
+        self.events = events;
     }
 
     fn push_front(&mut self, entry: Entry) {

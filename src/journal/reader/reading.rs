@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::scan::{Scan, Step, list};
+use super::scan::{Scan, Step};
+use super::segment::list;
 use super::sieve::Sieve;
 use crate::filter::Filter;
 use crate::journal::position::Position;

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use super::lines::{Found, Lines};
 use super::seek::{self, Anchor};
+use super::segment::{Segment, list};
 use super::sequence::{Place, Sequence, Verdict};
-use crate::journal::layout;
 use crate::journal::line::LineFault;
 use crate::journal::position::Position;
 use crate::journal::record::{ReadError, Unreadable};
-use crate::journal::storage::{Open, Storage};
+use crate::journal::storage::Storage;
 
 /// How many positions are rather read over than looked for anew: lines that cannot be read may stand among them.
 const RATHER_READ: u64 = 4096;
@@ -27,16 +27,19 @@ pub(super) struct Scan {
     sequence: Sequence,
     /// A line that is to be judged again, and where it begins.
     again: Option<(u64, Found)>,
-    /// Whether it ends with the segment that it is in.
-    is_part: bool,
+    /// Whether it began in the midst of the segment that it is in, at an anchor.
+    is_midway: bool,
+    /// For a part of one segment.
+    part: Option<Part>,
 }
 
-/// A segment that is open.
-#[derive(Debug)]
-pub(super) struct Segment {
-    pub(super) first: Position,
-    pub(super) file: String,
-    pub(super) lines: Lines,
+/// How it went with a part of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// Each line goes on from the one before.
+    InOrder,
+    /// Its lines can be judged only if all before are.
+    Disordered,
 }
 
 /// What comes next.
@@ -57,34 +60,6 @@ pub(super) enum Step {
     Passed,
     /// There is no more, now.
     End,
-}
-
-impl Segment {
-    /// Opens a segment; `None` if it is gone.
-    pub(super) fn open(storage: &dyn Storage, first: Position) -> Result<Option<Self>, ReadError> {
-        let file = layout::segment(first);
-        match storage.open(&file, Open::Read) {
-            Ok(opened) => Ok(Some(Self { first, file, lines: Lines::new(opened) })),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(ReadError::Read { file, source }),
-        }
-    }
-
-    pub(super) fn failed(&self, source: io::Error) -> ReadError {
-        ReadError::Read { file: self.file.clone(), source }
-    }
-}
-
-/// The first positions of all segments there are, ascending.
-pub(super) fn list(storage: &dyn Storage) -> Result<Vec<Position>, ReadError> {
-    let failed = |source| ReadError::Read { file: layout::SEGMENTS.to_owned(), source };
-    let names = match storage.list(layout::SEGMENTS) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        listed => listed.map_err(failed)?,
-    };
-    let mut firsts: Vec<_> = names.iter().filter_map(|name| layout::segment_first(name)).collect();
-    firsts.sort_unstable();
-    Ok(firsts)
 }
 
 impl Scan {
@@ -127,13 +102,24 @@ impl Scan {
         let mut scan = Self::of(storage, VecDeque::new(), Sequence::new(None));
         segment.lines.set_until(until);
         scan.sequence.enter(segment.first, next_first);
-        (scan.segment, scan.is_part) = (Some(segment), true);
+        (scan.segment, scan.part) = (Some(segment), Some(Part::InOrder));
         scan.go_behind(anchor);
         scan
     }
 
     fn of(storage: Arc<dyn Storage>, behind: VecDeque<Position>, sequence: Sequence) -> Self {
-        Self { storage, segment: None, behind, sequence, again: None, is_part: false }
+        Self { storage, segment: None, behind, sequence, again: None, is_midway: false, part: None }
+    }
+
+    /// Of a part: whether each of its lines goes on from the one before, and what stands behind it from the last: the
+    /// part behind an anchor at that position, or the next segment.
+    pub(super) fn is_in_order(&self, behind: Option<Position>, next_first: Option<Position>) -> bool {
+        let reaches = |next: Position| self.sequence.next() >= next.get();
+        self.part == Some(Part::InOrder)
+            && match behind {
+                Some(last) => self.sequence.previous() == Some(last),
+                None => next_first.is_none_or(reaches),
+            }
     }
 
     /// Gives the segment back that it is in.
@@ -155,6 +141,10 @@ impl Scan {
     /// that belongs there may follow. What tells of it, if it is asked for.
     pub(super) fn reject(&mut self, before: Place, at: u64, fault: LineFault) -> Option<Unreadable> {
         self.sequence.go_back(before);
+        if self.is_midway {
+            self.begin_again();
+            return None;
+        }
         let is_asked_for =
             self.sequence.pass(self.segment.as_ref().map_or(&[], |segment| segment.lines.line()));
         is_asked_for.then(|| self.unreadable(at, fault))
@@ -192,7 +182,9 @@ impl Scan {
         let mut is_read_again = false;
         while let Some(kind) = found {
             let line = segment.lines.line();
+            let goes_on = !self.is_midway || kind == Found::Line && self.sequence.goes_on_with(line);
             let fault = match kind {
+                _ if !goes_on => return Ok(self.begin_again()),
                 Found::TooLong => LineFault::TooLong,
                 Found::Line => match self.sequence.judge(line, segment.lines.ahead()) {
                     Verdict::Wanted(position) => return Ok(Step::Line { position, at }),
@@ -201,6 +193,7 @@ impl Scan {
                         self.again = Some((at, kind));
                         return Ok(self.removed(through));
                     }
+                    Verdict::Fault(_) if self.is_midway => return Ok(self.begin_again()),
                     Verdict::Fault(fault) => fault,
                 },
             };
@@ -214,6 +207,20 @@ impl Scan {
             is_read_again = true;
         }
         Ok(Step::Passed)
+    }
+
+    /// Reads the segment from its start: lines stand in it that show that an anchor in it cannot be relied on.
+    fn begin_again(&mut self) -> Step {
+        if let Some(part) = &mut self.part {
+            *part = Part::Disordered;
+            return Step::End;
+        }
+        self.is_midway = false;
+        if let Some(segment) = &mut self.segment {
+            segment.lines.go_to(0);
+            self.sequence.begin_again(segment.first);
+        }
+        Step::Passed
     }
 
     fn removed(&mut self, through: Position) -> Step {
@@ -250,12 +257,15 @@ impl Scan {
         segment.lines.go_to(anchor.map_or(0, |anchor| anchor.at));
         if let Some(anchor) = anchor {
             self.sequence.resume_behind(anchor.position, anchor.chain);
+            self.is_midway = true;
         }
     }
 
     /// Goes on behind the last line of a segment.
     fn leave(&mut self) -> Result<Step, ReadError> {
-        let Some(segment) = self.segment.as_ref().filter(|_| !self.is_part) else { return Ok(Step::End) };
+        let Some(segment) = self.segment.as_ref().filter(|_| self.part.is_none()) else {
+            return Ok(Step::End);
+        };
         let Some(next) = self.behind.front().copied() else {
             // Lines may have come to this one before the next was begun: it is read to its end once more.
             self.behind = list(&*self.storage)?.into_iter().filter(|first| *first > segment.first).collect();
@@ -263,10 +273,13 @@ impl Scan {
             self.sequence.set_next_first(*next);
             return Ok(Step::Passed);
         };
+        let is_missing = self.sequence.next() < next.get();
+        if self.is_midway && is_missing {
+            return Ok(self.begin_again());
+        }
         let at = segment.lines.place();
         let is_torn = segment.lines.file().len().map_err(|source| segment.failed(source))? > at;
         // If nothing is missing before the next segment, what is torn was written again there.
-        let is_missing = self.sequence.next() < next.get();
         let is_told = is_torn && is_missing && self.sequence.pass(&[]);
         let told = is_told.then(|| self.unreadable(at, LineFault::NoChain));
         self.open_next()?;
@@ -278,7 +291,7 @@ impl Scan {
         while let Some(first) = self.behind.pop_front() {
             if let Some(segment) = Segment::open(&*self.storage, first)? {
                 self.sequence.enter(first, self.behind.front().copied());
-                self.segment = Some(segment);
+                (self.segment, self.is_midway) = (Some(segment), false);
                 return Ok(Some(first));
             }
         }

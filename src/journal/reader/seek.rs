@@ -1,6 +1,8 @@
 //! Finding a place in a segment without reading what stands before it.
 //!
 //! A line is believed where it stands if its chain follows from the line before it: a damaged position leads nowhere.
+//! Lines that were copied to another place are believed too, so whoever reads on from an anchor and comes to a line that
+//! does not go on from there reads the segment from its start.
 
 use std::io;
 
@@ -47,13 +49,14 @@ pub(super) fn anchor(lines: &mut Lines, from: u64, until: u64) -> io::Result<Opt
 }
 
 /// A place behind which `position` is soon followed by the next: the last anchor found by bisection that is not behind
-/// it; `None` for the beginning.
+/// it; `None` for the beginning, and where lines are in no order that could be bisected.
 pub(super) fn bisect(lines: &mut Lines, position: Position) -> io::Result<Option<Anchor>> {
     let (mut low, mut high) = (0, lines.file().len()?);
-    let mut best = None;
+    let mut best: Option<Anchor> = None;
     while high - low > NEAR {
         let middle = low + (high - low) / 2;
         match anchor(lines, middle, high)? {
+            Some(found) if best.is_some_and(|best| found.position <= best.position) => return Ok(None),
             Some(found) if found.position <= position => {
                 low = found.at;
                 best = Some(found);

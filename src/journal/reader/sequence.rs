@@ -6,8 +6,8 @@ use crate::journal::position::Position;
 
 /// Judges lines by their positions, in the order in which they stand.
 ///
-/// A position that is not the next one is believed if the chain bears it out, or if the line behind it goes on from
-/// there: else one damaged digit would make all lines behind it look as if they went back.
+/// A position that is not the next one, counting lines at fault as one each, is believed if the chain bears it out, or
+/// if the line behind it goes on from there: else one damaged digit would make all lines behind it look as if they went back.
 #[derive(Clone, Debug)]
 pub(super) struct Sequence {
     /// The greatest position known: lines up to it were given before or are not asked for.
@@ -38,6 +38,7 @@ pub(super) struct Sequence {
 pub(super) struct Place {
     floor: Option<Position>,
     previous: Option<Position>,
+    chain_in_place: Option<Hash>,
     faults: u64,
 }
 
@@ -127,6 +128,18 @@ impl Sequence {
         (self.previous, self.chain, self.chain_in_place) = (first.previous(), None, None);
     }
 
+    /// The segment is read once more, from its start; what was told stays told.
+    pub(super) fn begin_again(&mut self, first: Position) {
+        self.asked_after = self.asked_after.max(self.floor);
+        (self.before_leftovers, self.faults) = (None, 0);
+        self.restart(first);
+    }
+
+    /// Whether a line goes on from the last one in its place.
+    pub(super) fn goes_on_with(&self, bytes: &[u8]) -> bool {
+        line::position(bytes).is_some_and(|position| self.is_next(position)) || self.is_borne_out(bytes)
+    }
+
     /// Judges a line; `ahead` is what is known of the one behind it. What is at fault has to be [passed](Self::pass).
     pub(super) fn judge(&mut self, bytes: &[u8], ahead: &[u8]) -> Verdict {
         let Some(position) = line::position(bytes) else {
@@ -141,7 +154,7 @@ impl Sequence {
         if Some(position) <= self.previous {
             return Verdict::Fault(LineFault::Backward);
         }
-        if !self.is_next(position) && self.is_doubtful(position, ahead) && !self.is_borne_out(bytes) {
+        if position.get() != self.next() && !self.goes_on_with(bytes) && self.is_doubtful(position, ahead) {
             return Verdict::Fault(LineFault::Unproven);
         }
         let Some(chain) = line::chain_of(bytes) else {
@@ -162,12 +175,15 @@ impl Sequence {
 
     /// The positions it knows.
     pub(super) fn place(&self) -> Place {
-        Place { floor: self.floor, previous: self.previous, faults: self.faults }
+        let Self { floor, previous, chain_in_place, faults, .. } = *self;
+        Place { floor, previous, chain_in_place, faults }
     }
 
     /// Knows no more than before a line was judged.
     pub(super) fn go_back(&mut self, before: Place) {
-        (self.floor, self.previous, self.faults) = (before.floor, before.previous, before.faults);
+        let Place { floor, previous, chain_in_place, faults } = before;
+        (self.floor, self.previous, self.chain_in_place, self.faults) =
+            (floor, previous, chain_in_place, faults);
     }
 
     /// Goes on behind a line that is at fault; whether it is asked for, as far as can be told if each took a position.
@@ -194,11 +210,12 @@ impl Sequence {
         [self.chain, self.chain_in_place].iter().flatten().any(|chain| line.follows(chain))
     }
 
-    /// Whether the line behind goes on from a place before that position, or there is none to ask.
+    /// Whether the line behind does not go on from that position. If there is none to ask, a gap is believed only
+    /// where nothing could bear it out.
     fn is_doubtful(&self, position: Position, ahead: &[u8]) -> bool {
         match line::position(ahead) {
-            Some(next) => Some(next) > self.previous && next <= position,
-            None => ahead.is_empty() && self.chain.is_some(),
+            Some(next) => next <= position,
+            None => !ahead.is_empty() || self.chain.is_some() || self.faults > 0,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::reading::Reading;
-use super::scan::{Segment, list};
+use super::segment::{Segment, list};
 use crate::event::{DomainEvent, EventId, Timestamp};
 use crate::filter::Filter;
 use crate::journal::consumer::ConsumerState;

@@ -8,7 +8,7 @@
 use std::io;
 
 use super::lines::Found;
-use super::scan::{Segment, list};
+use super::segment::{Segment, list};
 use crate::journal::layout::{self, MANIFEST};
 use crate::journal::line::{self, Line};
 use crate::journal::position::Position;

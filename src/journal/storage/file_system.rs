@@ -2,8 +2,10 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
 
 use super::{Open, Storage, StorageFile};
 
@@ -25,6 +27,18 @@ impl FileSystem {
     }
 }
 
+/// Creates a directory and what is missing above it, so that they are still there after a crash of the machine.
+pub(crate) fn create_durably(path: &Path) -> io::Result<()> {
+    let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+    let missing: Vec<_> = path.ancestors().take_while(is_missing).collect();
+    fs::create_dir_all(path)?;
+    for made in missing {
+        let parent = made.parent().filter(|parent| !parent.as_os_str().is_empty());
+        File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(())
+}
+
 impl Storage for FileSystem {
     fn open(&self, name: &str, how: Open) -> io::Result<Box<dyn StorageFile>> {
         let path = self.root.join(name);
@@ -35,6 +49,8 @@ impl Storage for FileSystem {
             Open::Create => options.read(true).append(true).create_new(true),
             Open::Lock => options.read(true).append(true).create(true),
         };
+        // Else a pipe in place of a file would be waited for.
+        options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
         let file = options.open(&path)?;
         let meta = file.metadata()?;
         if !meta.is_file() {

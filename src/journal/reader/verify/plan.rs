@@ -7,7 +7,7 @@ use crate::event::Hash;
 use crate::journal::chain;
 use crate::journal::manifest::{Manifest, SegmentStart};
 use crate::journal::position::Position;
-use crate::journal::reader::scan::list;
+use crate::journal::reader::segment::list;
 use crate::journal::record::ReadError;
 use crate::journal::storage::Storage;
 
