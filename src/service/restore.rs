@@ -14,6 +14,13 @@
 //!   comes back masked; and an operation that a crash cut in the middle comes back as far as it was told.
 //!
 //! All that is [`Restored`], which a restored service keeps; unless all is whole, the log has one line of it.
+//!
+//! - `restore` takes all that the journal has. What is still on its way there is not in it: flush the bus first, if it
+//!   runs already. The service goes on where the events end: what is done next is told with the next revision.
+//! - `state_at` takes what the journal has up to a position, or up to its end, if that is before. The service has no
+//!   bus: what is done in it is told to nobody.
+//! - `from_entries` takes what the caller read, in the order of the journal.
+//!
 //! Restoring reads the journal from its start, and blocks while it does. It takes the memory of the service that it
 //! builds, and 32 bytes for each event of its kinds. Retention that removes the first events of a plan breaks it: keep
 //! what you mean to restore. Restore one service from a journal, not two that then both lead its plans.

@@ -3,9 +3,11 @@
 use super::state::{Decision, Decisions, Fact};
 use crate::event::{Category, DecisionCreated, DecisionId, DecisionType, DomainEvent, Payload, PlanId};
 use crate::journal::Recorded;
-use crate::service::restore::{Conflict, Rebuild};
+use crate::service::restore::{BrokenPlan, Conflict, Rebuild};
 
 impl Rebuild for Decisions {
+    type State = Self;
+
     const CATEGORY: Category = Category::Decision;
 
     fn revision(event: &DomainEvent) -> Option<u64> {
@@ -31,6 +33,13 @@ impl Rebuild for Decisions {
         if let Some(created) = told.event.details::<DecisionCreated>() {
             self.lose(created.decision_id.clone(), plan);
         }
+    }
+
+    fn complete(mut self, broken: &mut Vec<BrokenPlan>) -> Self {
+        for plan in broken {
+            self.break_plan(&plan.plan_id, plan.fault.clone());
+        }
+        self
     }
 }
 

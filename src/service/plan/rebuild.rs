@@ -28,6 +28,8 @@ pub(super) struct Rebuilding {
 }
 
 impl Rebuild for Rebuilding {
+    type State = Plans;
+
     const CATEGORY: Category = Category::Plan;
 
     fn revision(event: &DomainEvent) -> Option<u64> {
@@ -57,6 +59,10 @@ impl Rebuild for Rebuilding {
     }
 
     fn pass(&mut self, _plan: &PlanId, _told: &Recorded) {}
+
+    fn complete(self, broken: &mut Vec<BrokenPlan>) -> Plans {
+        self.planted(broken)
+    }
 }
 
 fn open(id: &PlanId, created: &PlanCreated, told: &Recorded) -> Result<Opened, Conflict> {
@@ -105,7 +111,7 @@ impl Rebuilding {
     /// A parent is opened before its children. So every plan is put below one that stands already, and no loop can
     /// come about whatever the events say. A broken plan whose opening is not known stands below the root of its
     /// tree: what it spawned is reached from there.
-    pub(super) fn planted(mut self, broken: &mut Vec<BrokenPlan>) -> Plans {
+    fn planted(mut self, broken: &mut Vec<BrokenPlan>) -> Plans {
         let mut faults: HashMap<PlanId, BrokenPlan> =
             broken.drain(..).map(|plan| (plan.plan_id.clone(), plan)).collect();
         let mut plans = Plans::default();

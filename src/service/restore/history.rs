@@ -1,13 +1,17 @@
 //! Bringing the events of each plan into the order of their revisions.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use super::{BrokenPlan, Conflict, RestoreFault, Restored};
 use crate::event::{Category, Details as _, DomainEvent, EventType, Hash, PlanId};
 use crate::journal::{Entry, JournalGap, JournalRefused, Position, Recorded};
 
-/// A state that is built from events.
+/// A state under way, that is built from events.
 pub(in crate::service) trait Rebuild: Default {
+    /// What the service keeps of it.
+    type State;
+
     /// The category of those events.
     const CATEGORY: Category;
 
@@ -19,6 +23,10 @@ pub(in crate::service) trait Rebuild: Default {
 
     /// Hears of an event of a plan that is broken, which will not be taken.
     fn pass(&mut self, plan: &PlanId, told: &Recorded);
+
+    /// What it comes to once everything was taken, with the place of what is `broken` kept. Adds to `broken` what does
+    /// not show before.
+    fn complete(self, broken: &mut Vec<BrokenPlan>) -> Self::State;
 }
 
 /// What is known of the events of one plan.
@@ -105,7 +113,7 @@ fn tells_of_loss<R: Rebuild>(event: &DomainEvent) -> bool {
         || is_of(JournalRefused::TYPE) && event.details::<JournalRefused>().is_none_or(is_ours)
 }
 
-/// A state under way.
+/// A journal on its way into a state.
 #[derive(Debug, Default)]
 pub(in crate::service) struct Restoring<R> {
     state: R,
@@ -159,8 +167,8 @@ impl<R: Rebuild> Restoring<R> {
         self.restored.removed
     }
 
-    /// What came of it: holes are those that nothing has filled by now.
-    pub(in crate::service) fn finish(mut self) -> (R, Restored) {
+    /// The state, and what came of restoring it: holes are those that nothing has filled by now.
+    pub(in crate::service) fn finish(mut self) -> (R::State, Arc<Restored>) {
         for (plan_id, mut history) in self.histories {
             let first = history.early.first_key_value();
             let hole = first.map(|(found, (_, told))| RestoreFault::Hole {
@@ -176,6 +184,16 @@ impl<R: Rebuild> Restoring<R> {
                 self.restored.broken.push(BrokenPlan { plan_id, root_plan_id, fault });
             }
         }
-        (self.state, self.restored)
+        let state = self.state.complete(&mut self.restored.broken);
+        (state, Arc::new(self.restored.settled(R::CATEGORY.as_str())))
+    }
+}
+
+impl<R: Rebuild> FromIterator<Entry> for Restoring<R> {
+    /// Takes what a journal has, in its order.
+    fn from_iter<I: IntoIterator<Item = Entry>>(entries: I) -> Self {
+        let mut restoring = Self::default();
+        entries.into_iter().for_each(|entry| restoring.take(entry));
+        restoring
     }
 }
