@@ -76,8 +76,8 @@ mod writer;
 
 pub use consumer::{
     AckError, Consumer, ConsumerError, ConsumerName, ConsumerNameError, ConsumerOptions, ConsumerState,
-    ConsumerStream, CursorFault, CursorState, DeadLetter, DeadLetters, MAX_CONSUMER_NAME_BYTES, NackError,
-    Nacked, Polled, Retry,
+    ConsumerStream, ConsumerWriteError, CursorFault, CursorState, DeadLetter, DeadLetters,
+    MAX_CONSUMER_NAME_BYTES, NackError, Nacked, Polled, Retry,
 };
 pub use durability::Durability;
 pub use error::{AppendError, CloseError};

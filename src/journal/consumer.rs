@@ -65,7 +65,7 @@ mod stream;
 pub(crate) use cursor::{Cursor, Unusable};
 pub use cursor::{CursorFault, Retry};
 pub use dead::{DeadLetter, DeadLetters};
-pub use error::{AckError, ConsumerError, NackError};
+pub use error::{AckError, ConsumerError, ConsumerWriteError, NackError};
 pub use name::{ConsumerName, ConsumerNameError, MAX_CONSUMER_NAME_BYTES};
 pub use options::ConsumerOptions;
 pub(crate) use state::cursors;
@@ -228,8 +228,7 @@ impl Consumer {
             return Err(AckError::Ahead { last: self.seen, asked: position });
         }
         let retry = self.cursor.retry.clone().filter(|retry| retry.position > position);
-        self.write(Cursor { retry, ..Cursor::at(Some(position)) })
-            .map_err(|source| AckError::Write { file: self.name.cursor_file(), source })
+        Ok(self.write(Cursor { retry, ..Cursor::at(Some(position)) })?)
     }
 
     /// Says that the event at `position`, the next one to acknowledge, failed: it is given again after a backoff, and
@@ -257,18 +256,16 @@ impl Consumer {
         }
         let not_before = now.saturating_add(self.options.backoff_after(attempts));
         let retry = Some(Retry { position, attempts, not_before, reason });
-        self.write(Cursor { retry, ..Cursor::at(self.cursor.position) })
-            .map_err(|source| NackError::Write { file: self.name.cursor_file(), source })?;
+        self.write(Cursor { retry, ..Cursor::at(self.cursor.position) })?;
         Ok(Nacked::Again { attempts, not_before })
     }
 
     /// Writes the letter, then moves the cursor behind its event, in this order: nothing is passed over in silence.
-    fn give_up(&mut self, letter: &DeadLetter) -> Result<(), NackError> {
+    fn give_up(&mut self, letter: &DeadLetter) -> Result<(), ConsumerWriteError> {
         let storage = self.reader.storage();
         dead::bury(&**storage, &self.name, letter, self.cursor.updated)
-            .map_err(|source| NackError::Write { file: self.name.dead_file(), source })?;
+            .map_err(|source| ConsumerWriteError { file: self.name.dead_file(), source })?;
         self.write(Cursor::at(Some(letter.position)))
-            .map_err(|source| NackError::Write { file: self.name.cursor_file(), source })
     }
 
     /// The next event to acknowledge.
@@ -277,14 +274,19 @@ impl Consumer {
         reading.events().next().transpose()
     }
 
-    fn write(&mut self, cursor: Cursor) -> io::Result<()> {
+    fn write(&mut self, cursor: Cursor) -> Result<(), ConsumerWriteError> {
+        self.write_if_locked(&cursor)
+            .map_err(|source| ConsumerWriteError { file: self.name.cursor_file(), source })?;
+        self.cursor = cursor;
+        Ok(())
+    }
+
+    fn write_if_locked(&self, cursor: &Cursor) -> io::Result<()> {
         if !self.lock.is_current()? {
             return Err(io::Error::other(
                 "the lock file of the consumer was removed or replaced: open it anew",
             ));
         }
-        cursor.write(&**self.reader.storage(), &self.name)?;
-        self.cursor = cursor;
-        Ok(())
+        cursor.write(&**self.reader.storage(), &self.name)
     }
 }

@@ -79,14 +79,8 @@ pub enum AckError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The cursor could not be written. Acknowledge again: until then the events are given again after a restart.
-    #[error("cannot write {file}")]
-    Write {
-        /// The file, relative to the journal's directory.
-        file: String,
-        /// What the system says.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Write(#[from] ConsumerWriteError),
 }
 
 /// Why a failure was not noted. Nothing has changed then, but for `Write`, after which a dead letter may be there;
@@ -106,14 +100,19 @@ pub enum NackError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The cursor or the dead letter could not be written.
-    #[error("cannot write {file}")]
-    Write {
-        /// The file, relative to the journal's directory.
-        file: String,
-        /// What the system says.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Write(#[from] ConsumerWriteError),
+}
+
+/// A file of a consumer could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {file}")]
+#[non_exhaustive]
+pub struct ConsumerWriteError {
+    /// The file, relative to the journal's directory.
+    pub file: String,
+    /// What the system says.
+    pub source: io::Error,
 }
 
 fn end(last: Option<Position>) -> String {
