@@ -8,6 +8,7 @@ use crate::event::{
     EventType, PlanCancelled, PlanErrored, PlanPhaseChanged, PlanState, PlanStateChanged, Timestamp,
 };
 use crate::journal::{Signal, SignalProvider as _};
+use crate::service::restore::line::lines;
 use crate::testing::{FixedClock, RecordingEventBus};
 
 fn service() -> (PlanService, RecordingEventBus) {
@@ -351,6 +352,25 @@ async fn a_plan_that_stands_still_is_signalled_until_it_moves_or_is_finished() {
     let stalled: Vec<_> =
         watchdog.signals(Timestamp::now()).into_iter().map(|signal| signal.plan_id).collect();
     assert!(stalled.len() == 1 && !stalled.contains(&Some(id)));
+}
+
+#[tokio::test]
+async fn stalled_plans_are_signalled_in_the_order_of_their_creation_also_after_a_restore() {
+    let clock = FixedClock::at(Timestamp::from_unix_nanos(0));
+    let (plans, bus) = service();
+    for id in ["c", "b", "a", "finished"] {
+        plans.create(NewPlan::new("p").with_id(id)).unwrap();
+    }
+    plans.cancel(&"finished".into(), "enough").unwrap();
+    clock.advance(Duration::from_secs(1));
+    plans.advance(&"c".into()).await.unwrap();
+    let told = lines(bus.events());
+    clock.advance(Duration::from_mins(1));
+    for service in [plans, PlanService::from_entries(told, None)] {
+        let signals = service.watchdog(Duration::from_mins(1)).signals(Timestamp::now());
+        let stalled: Vec<_> = signals.iter().map(|signal| signal.key.as_str()).collect();
+        assert_eq!(stalled, ["c", "b", "a"]);
+    }
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! The plans, each with its scope and its place in its tree.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use super::state::Identity;
 use super::{Ask, Fact, Plan, PlanError, PlanFilter, decide};
 use crate::emitter::Changes;
-use crate::event::{Brief, Few, PlanId, Scope, Text};
+use crate::event::{Brief, Few, PlanId, Scope, Text, Timestamp};
 use crate::service::restore::RestoreFault;
 
 /// A plan and what belongs to it.
@@ -76,6 +77,8 @@ pub(super) fn plan_scope(
 /// A place in a tree, and who stands there.
 #[derive(Debug)]
 struct Node {
+    /// How many were placed before it.
+    number: usize,
     /// Broken plans keep their place: what is below them belongs to the tree all the same.
     entry: Result<Entry, RestoreFault>,
     parent: Option<PlanId>,
@@ -89,6 +92,8 @@ pub(super) struct Plans {
     nodes: HashMap<PlanId, Node>,
     /// The ids of those that are not broken, in the order of creation.
     order: Vec<PlanId>,
+    /// Those that are neither broken nor finished, by when they last changed.
+    unfinished: BTreeSet<(Timestamp, PlanId)>,
 }
 
 impl Plans {
@@ -113,6 +118,7 @@ impl Plans {
     pub(super) fn insert(&mut self, entry: Entry) {
         let (id, parent) = (entry.plan.id.clone(), entry.plan.parent_id.clone());
         self.order.push(id.clone());
+        self.unfinished.extend(unfinished(&entry.plan));
         self.place(id, parent, Ok(entry));
     }
 
@@ -125,7 +131,8 @@ impl Plans {
         if let Some(above) = parent.as_ref().and_then(|parent| self.nodes.get_mut(parent)) {
             above.children.push(id.clone());
         }
-        self.nodes.insert(id, Node { entry, parent, children: Vec::new() });
+        let number = self.nodes.len();
+        self.nodes.insert(id, Node { number, entry, parent, children: Vec::new() });
     }
 
     /// Does what is asked of a plan.
@@ -142,7 +149,12 @@ impl Plans {
             None => return Err(PlanError::Unknown { plan: id.clone() }),
         };
         let facts = decide(&entry.plan, ask)?;
+        let before = unfinished(&entry.plan);
         entry.take(facts, now, events);
+        if let Some(before) = before {
+            self.unfinished.remove(&before);
+        }
+        self.unfinished.extend(unfinished(&entry.plan));
         Ok(entry.plan.clone())
     }
 
@@ -173,13 +185,19 @@ impl Plans {
         Ok(self.entry(id)?.plan.clone())
     }
 
-    /// The plans in the order of creation.
-    pub(super) fn all(&self) -> impl Iterator<Item = &Plan> {
-        self.order.iter().filter_map(|id| self.entry(id).ok()).map(|entry| &entry.plan)
+    /// The plans that are not finished and last changed `after` ago or more, in the order of creation. No others are
+    /// looked at.
+    pub(super) fn stalled(&self, now: Timestamp, after: Duration) -> impl Iterator<Item = &Plan> {
+        let is_stalled = |(changed_at, _): &&_| now >= Timestamp::saturating_add(*changed_at, after);
+        let ids = self.unfinished.iter().take_while(is_stalled).map(|(_, id)| id);
+        let mut stalled: Vec<_> = ids.filter_map(|id| self.nodes.get(id)).collect();
+        stalled.sort_unstable_by_key(|node| node.number);
+        stalled.into_iter().filter_map(|node| node.entry.as_ref().ok()).map(|entry| &entry.plan)
     }
 
     pub(super) fn list(&self, filter: &PlanFilter) -> Vec<Plan> {
-        self.all().filter(|plan| filter.matches(plan)).cloned().collect()
+        let entries = self.order.iter().filter_map(|id| self.entry(id).ok());
+        entries.map(|entry| &entry.plan).filter(|plan| filter.matches(plan)).cloned().collect()
     }
 
     /// The plan and those below it, each before its children.
@@ -205,6 +223,11 @@ impl Plans {
         ids.reverse();
         ids
     }
+}
+
+/// Where a plan stands among the unfinished ones.
+fn unfinished(plan: &Plan) -> Option<(Timestamp, PlanId)> {
+    (!plan.is_final()).then(|| (plan.changed_at, plan.id.clone()))
 }
 
 fn broken(id: &PlanId, fault: &RestoreFault) -> PlanError {

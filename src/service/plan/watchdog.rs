@@ -53,8 +53,7 @@ impl SignalProvider for PlanWatchdog {
     }
 
     fn signals(&self, now: Timestamp) -> Vec<Signal> {
-        let is_stalled = |plan: &&Plan| !plan.is_final() && now >= plan.changed_at.saturating_add(self.after);
-        self.service.plans.read(|plans| plans.all().filter(is_stalled).map(signal).collect())
+        self.service.plans.read(|plans| plans.stalled(now, self.after).map(signal).collect())
     }
 }
 
