@@ -11,19 +11,19 @@ use std::time::Duration;
 use super::batch::Batch;
 use super::durability::Durability;
 use super::health::Problem;
-use super::layout::{self, SEGMENTS};
+use super::layout;
 use super::line;
-use super::manifest::{Manifest, SegmentStart};
+use super::manifest::Manifest;
 use super::position::Position;
-use super::reader::JournalReader;
-use super::retention::{self, Retention};
+use super::retention::Retention;
 use super::storage::{Open, Storage, StorageFile, append_all};
 use super::tail::Tail;
-use crate::event::{Hash, Timestamp};
+use crate::event::Hash;
 
 mod lock;
 mod recover;
 mod refresh;
+mod rotate;
 mod scan;
 mod segment;
 mod settle;
@@ -258,62 +258,6 @@ impl Log {
         self.manifest = manifest;
         self.manifest_in_doubt = false;
         Ok(())
-    }
-
-    /// Seals the active segment and goes on in a new one.
-    fn rotate(&mut self) -> Result<(), Problem> {
-        self.sync_active()?;
-        self.begin_segment()?;
-        self.collect_garbage();
-        Ok(())
-    }
-
-    /// Removes what is kept long enough. Should that fail, the next rotation tries again.
-    fn collect_garbage(&mut self) {
-        if self.settings.retention.keeps_all() {
-            return;
-        }
-        let reader = JournalReader::of(Arc::clone(&self.storage));
-        let now = Timestamp::now();
-        match retention::collect(&reader, &mut self.manifest, &self.settings.retention, now) {
-            Ok(collected) if collected.segments.is_empty() => {}
-            Ok(collected) => super::report::collected(&collected),
-            Err(source) => {
-                self.manifest_in_doubt = true;
-                super::report::not_collected(&Problem::io("collect garbage in", SEGMENTS)(source));
-            }
-        }
-        // Where that fails, the next look at it finds another one in its place.
-        if let Ok(file) = open_manifest(&*self.storage) {
-            self.manifest_file = file;
-        }
-    }
-
-    /// Goes on in a new segment behind the last line that is believed; lines that are not are written there again.
-    fn begin_segment(&mut self) -> Result<(), Problem> {
-        let lines = std::mem::take(&mut self.retained);
-        let begun = self.make_segment(&lines);
-        self.retained = lines;
-        self.active = begun?;
-        self.end.at = self.retained.len() as u64;
-        self.believe();
-        Ok(())
-    }
-
-    /// Makes a segment of these lines, which come behind the last one that is believed.
-    fn make_segment(&mut self, lines: &[u8]) -> Result<Active, Problem> {
-        let first = Position::new(self.believed.last + 1).ok_or(Problem::Full)?;
-        segment::prepare(&*self.storage, first, lines)?;
-        self.list_segment(first)?;
-        Ok(Active { first, file: segment::place(&*self.storage, first)? })
-    }
-
-    /// Lists a new segment in the manifest; the chain before its first line is the one that is believed.
-    fn list_segment(&mut self, first: Position) -> Result<(), Problem> {
-        let mut manifest = self.manifest.clone();
-        manifest.segments.retain(|start| start.first < first);
-        manifest.segments.push(SegmentStart { first, chain: Some(self.believed.chain) });
-        self.write_manifest(manifest)
     }
 }
 
