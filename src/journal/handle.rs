@@ -6,29 +6,26 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::consumer::{Consumer, ConsumerError};
 use super::durability::Durability;
-use super::encode::{self, Refused};
-use super::error::{AppendError, CloseError};
+use super::error::CloseError;
 use super::health::Health;
-use super::kinds::Refusal;
-use super::line::MAX_LINE_BYTES;
 use super::log::{OpenError, Recovery};
 use super::open::JournalBuilder;
-use super::position::Position;
-use super::queue::{self, Ticket};
+use super::queue::Ticket;
 use super::reader::{Follow, JournalReader, Reading};
 use super::record::{Entry, ReadError, ReadFrom};
 use super::shared::{Handle, Progress, Shared};
 use super::storage::Storage;
-use super::writer::{Queued, Unanswered, append_error};
+use super::writer::Queued;
 use crate::bus::{RecordError, Recorder};
 use crate::event::{DomainEvent, Turn};
 use crate::filter::Filter;
 use crate::redact::Redactor;
+
+mod append;
 
 /// A journal that is open for writing. Cheap to clone; clones are the same journal.
 ///
@@ -127,8 +124,8 @@ impl Journal {
         self.shared().progress.borrow().health.clone()
     }
 
-    /// Waits until it writes: to append again what [`AppendError::Failing`] handed back. Returns at once while it
-    /// does.
+    /// Waits until it writes: to append again what [`AppendError::Failing`](super::AppendError::Failing) handed back.
+    /// Returns at once while it does.
     ///
     /// # Errors
     /// [`RecordError`] if it is closed.
@@ -145,79 +142,6 @@ impl Journal {
 
     fn shared(&self) -> &Shared {
         &self.handle.shared
-    }
-
-    /// Appends one event and gives its place, once it is as durable as the journal's [`Durability`] says: synced with
-    /// [`Durability::Sync`], else written. Its secrets are masked.
-    ///
-    /// # Errors
-    /// [`AppendError`]. But for [`AppendError::Unsettled`] the event is not recorded then.
-    ///
-    /// # Cancel safety
-    /// Once polled the event is queued, and is recorded also if this is dropped.
-    #[expect(clippy::missing_panics_doc, reason = "one event has one position")]
-    pub async fn append(&self, event: DomainEvent) -> Result<Position, AppendError> {
-        let positions = self.append_many(vec![event]).await?;
-        Ok(positions.first().copied().expect("one event has one position"))
-    }
-
-    /// Appends events side by side in their order, like [`Journal::append`].
-    ///
-    /// # Errors
-    /// [`AppendError`]. If one of them cannot be made into a line, none is recorded. If the journal fails on the way,
-    /// those before may be.
-    ///
-    /// # Cancel safety
-    /// Once polled the events are queued, and are recorded also if this is dropped.
-    pub async fn append_many(&self, events: Vec<DomainEvent>) -> Result<Vec<Position>, AppendError> {
-        let mut queued = Vec::with_capacity(events.len());
-        let mut replies = Vec::with_capacity(events.len());
-        for event in &events {
-            let mut body = Vec::new();
-            if let Err(refused) = encode::body(&self.redactor, event, &mut body) {
-                return Err(self.refuse(event, &refused));
-            }
-            let (reply, answer) = oneshot::channel();
-            queued.push(Queued::body(body, Some(reply)));
-            replies.push(answer);
-        }
-        match self.shared().queue.offer(queued) {
-            Ok(()) => {}
-            Err(queue::Refused::Stopped) => return Err(AppendError::Closed { events }),
-            Err(queue::Refused::Failing) => {
-                return Err(AppendError::Failing { reason: self.reason(), events });
-            }
-        }
-        self.shared().relieve();
-        let mut positions = Vec::with_capacity(replies.len());
-        for answer in replies {
-            // Without an answer the thread that writes is gone.
-            let closed = |_gone| Unanswered::Unsettled("the journal was closed".to_owned());
-            match answer.await.map_err(closed).and_then(|answer| answer) {
-                Ok(position) => positions.push(position),
-                Err(unanswered) => return Err(append_error(unanswered, events)),
-            }
-        }
-        Ok(positions)
-    }
-
-    /// Records that an event was refused.
-    fn refuse(&self, event: &DomainEvent, refused: &Refused) -> AppendError {
-        let mut stub = Vec::new();
-        encode::stub(&self.redactor, event, refused, &mut stub);
-        self.shared().queue.push(Queued::body(stub, None));
-        match refused.reason {
-            Refusal::TooLong => AppendError::TooLong { bytes: refused.bytes.unwrap_or(MAX_LINE_BYTES) },
-            Refusal::ReservedKey => AppendError::ReservedKey,
-            Refusal::NoJson => AppendError::NoJson,
-        }
-    }
-
-    fn reason(&self) -> String {
-        match self.health() {
-            Health::Failing { reason, .. } => reason,
-            Health::Healthy => "it was failing a moment ago".to_owned(),
-        }
     }
 
     /// Waits until everything that was recorded or appended before is written and, unless with [`Durability::Os`],
