@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use agentbus::journal::{
     AckError, ConsumerError, ConsumerName, GcError, Journal, NackError, OpenError, ReadError, ReplayError,
 };
+use anstream::Stdout;
 use serde::Serialize;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -142,6 +143,21 @@ fn run(verb: JournalVerb) -> Result<Ended, VerbError> {
 pub(super) fn open(directory: &Path) -> Result<Journal, VerbError> {
     directory::check_for_writing(directory)?;
     Ok(Journal::open(directory)?)
+}
+
+/// Prints one answer: as an object of JSON, or in words.
+fn print_answer(
+    json: bool,
+    object: &impl Serialize,
+    words: impl FnOnce(&mut Stdout) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut out = anstream::stdout();
+    if json {
+        print_json(&mut out, object)?;
+    } else {
+        words(&mut out)?;
+    }
+    out.flush()
 }
 
 /// Prints an object of JSON on a line of its own.

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::show::Show;
 use super::stored::show_read;
-use super::{Ended, VerbError, directory, print_json};
+use super::{Ended, VerbError, directory, print_answer, print_json};
 use crate::cli::args::journal::{AckArgs, ConsumerArgs, DirectoryArgs, NackArgs, PollArgs};
 use crate::cli::report::{complain, with_causes};
 use crate::cli::timeline::counted;
@@ -149,12 +149,8 @@ pub(super) fn ack(args: &AckArgs) -> Result<Ended, VerbError> {
     let mut consumer = known(&args.consumer)?;
     consumer.ack(args.position)?;
     let (name, position) = (args.consumer.name.as_str(), args.position);
-    let mut out = io::stdout().lock();
-    if args.consumer.json {
-        print_json(&mut out, &Acknowledged { consumer: name, position })?;
-    } else {
-        writeln!(out, "{name} is at {position}")?;
-    }
+    let answer = Acknowledged { consumer: name, position };
+    print_answer(args.consumer.json, &answer, |out| writeln!(out, "{name} is at {position}"))?;
     Ok(Ended::Well)
 }
 
@@ -168,16 +164,12 @@ pub(super) fn nack(args: &NackArgs) -> Result<Ended, VerbError> {
         _ => (0, None),
     };
     let (name, position, dead) = (args.consumer.name.as_str(), args.position, not_before.is_none());
-    let mut out = io::stdout().lock();
-    if args.consumer.json {
-        print_json(&mut out, &Failed { consumer: name, position, attempts, dead, not_before })?;
-    } else {
-        let times = counted(attempts, "time");
-        match not_before {
-            Some(moment) => writeln!(out, "{position} failed {times}: {name} is given it again at {moment}")?,
-            None => writeln!(out, "{position} failed {times}: it is in dead/{name}.jsonl, {name} goes on")?,
-        }
-    }
+    let answer = Failed { consumer: name, position, attempts, dead, not_before };
+    let times = counted(attempts, "time");
+    print_answer(args.consumer.json, &answer, |out| match not_before {
+        Some(moment) => writeln!(out, "{position} failed {times}: {name} is given it again at {moment}"),
+        None => writeln!(out, "{position} failed {times}: it is in dead/{name}.jsonl, {name} goes on"),
+    })?;
     Ok(Ended::Well)
 }
 

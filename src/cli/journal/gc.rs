@@ -6,7 +6,7 @@ use agentbus::journal::{Collected, CollectedSegment, GcMode, KeptFor, Position};
 use serde::Serialize;
 
 use super::progress::Meter;
-use super::{Ended, VerbError, directory, print_json};
+use super::{Ended, VerbError, directory, print_answer};
 use crate::cli::args::journal::GcArgs;
 use crate::cli::timeline::{bytes, counted};
 
@@ -40,13 +40,9 @@ pub(super) fn main(args: &GcArgs) -> Result<Ended, VerbError> {
     let progress = meter.show();
     let collected = reader.collect_garbage(args.older_than, mode)?;
     drop(progress);
-    let mut out = anstream::stdout();
-    if args.of.json {
-        print_json(&mut out, &answer(&collected, args.dry_run))?;
-    } else {
-        print(&mut out, &collected, args.dry_run)?;
-    }
-    out.flush()?;
+    print_answer(args.of.json, &answer(&collected, args.dry_run), |out| {
+        print(out, &collected, args.dry_run)
+    })?;
     Ok(Ended::Well)
 }
 

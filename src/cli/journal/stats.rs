@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::consumer::{State, table};
 use super::progress::Meter;
-use super::{Ended, VerbError, directory, print_json};
+use super::{Ended, VerbError, directory, print_answer};
 use crate::cli::args::journal::DirectoryArgs;
 use crate::cli::escape::Escaped;
 use crate::cli::timeline::{bytes, counted};
@@ -36,13 +36,7 @@ pub(super) fn main(args: &DirectoryArgs) -> Result<Ended, VerbError> {
     let progress = meter.show();
     let stats = reader.stats()?;
     drop(progress);
-    let mut out = anstream::stdout();
-    if args.json {
-        print_json(&mut out, &answer(&stats))?;
-    } else {
-        print(&mut out, &stats)?;
-    }
-    out.flush()?;
+    print_answer(args.json, &answer(&stats), |out| print(out, &stats))?;
     let is_well = stats.unreadable == 0 && stats.consumers.iter().all(|state| state.cursor.is_ok());
     Ok(Ended::well_if(is_well))
 }

@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::progress::Meter;
-use super::{Ended, VerbError, directory, print_json};
+use super::{Ended, VerbError, directory, print_answer};
 use crate::cli::args::journal::DirectoryArgs;
 use crate::cli::report::with_causes;
 use crate::cli::timeline::{bytes, counted};
@@ -60,28 +60,18 @@ pub(super) fn main(args: &DirectoryArgs) -> Result<Ended, VerbError> {
         let _progress = meter.show();
         Ok(reader.verify()?)
     });
-    let mut out = anstream::stdout();
     let is_intact = match verified {
         Ok(found) => {
-            if args.json {
-                print_json(&mut out, &answer(&found))?;
-            } else {
-                print(&mut out, &found)?;
-            }
+            print_answer(args.json, &answer(&found), |out| print(out, &found))?;
             found.is_intact()
         }
         Err(VerbError::Read(error @ ReadError::Manifest(_))) => {
-            let error = with_causes(&error);
-            if args.json {
-                print_json(&mut out, &BadManifest { intact: false, error })?;
-            } else {
-                writeln!(out, "{BAD}damaged{BAD:#}: {error}")?;
-            }
+            let bad = BadManifest { intact: false, error: with_causes(&error) };
+            print_answer(args.json, &bad, |out| writeln!(out, "{BAD}damaged{BAD:#}: {}", bad.error))?;
             false
         }
         Err(error) => return Err(error),
     };
-    out.flush()?;
     Ok(Ended::well_if(is_intact))
 }
 
