@@ -3,14 +3,11 @@
 use std::io::{self, Write};
 
 use agentbus::event::Timestamp;
-use agentbus::journal::{
-    Consumer, ConsumerState, CursorState, Entry, JournalReader, Nacked, Position, Retry,
-};
+use agentbus::journal::{Consumer, ConsumerState, CursorState, Entry, Nacked, Position, Retry};
 use serde::Serialize;
 
-use super::show::Show;
-use super::stored::show_read;
-use super::{Ended, VerbError, directory, print_answer, print_json};
+use super::show::{complain_removed, complain_unreadable};
+use super::{Ended, VerbError, directory, print_answer, print_json, stored};
 use crate::cli::args::journal::{AckArgs, ConsumerArgs, DirectoryArgs, NackArgs, PollArgs};
 use crate::cli::report::{complain, with_causes};
 use crate::cli::timeline::counted;
@@ -120,10 +117,10 @@ pub(super) fn poll(args: &PollArgs) -> Result<Ended, VerbError> {
     let mut consumer = reader.consumer(args.consumer.name.as_str())?;
     let polled = consumer.poll(args.max)?;
     if let Some(through) = polled.removed {
-        complain(&format!("lines up to and including position {through} were removed by retention"));
+        complain_removed(through);
     }
     for unreadable in polled.unreadable.items() {
-        complain(&format!("cannot read {unreadable}"));
+        complain_unreadable(unreadable);
     }
     if polled.unreadable.more() > 0 {
         complain(&format!("cannot read {} more", counted(polled.unreadable.more(), "line")));
@@ -132,16 +129,7 @@ pub(super) fn poll(args: &PollArgs) -> Result<Ended, VerbError> {
         complain(&retry_in_words(retry));
     }
     let entries = polled.events.into_iter().map(Entry::Event).collect();
-    if args.consumer.json {
-        show(Show::as_stored(io::stdout().lock()), &reader, entries)
-    } else {
-        show(Show::timeline(anstream::stdout()), &reader, entries)
-    }
-}
-
-fn show(mut show: Show<impl Write>, reader: &JournalReader, entries: Vec<Entry>) -> Result<Ended, VerbError> {
-    show_read(&mut show, reader, entries)?;
-    Ok(show.finish()?)
+    stored::print(args.consumer.json, &reader, entries)
 }
 
 /// `ack`.

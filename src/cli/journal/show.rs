@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use agentbus::event::Timestamp;
-use agentbus::journal::{Entry, Recorded};
+use agentbus::journal::{Entry, Position, Recorded, Unreadable};
 use anstyle::Style;
 
 use super::Ended;
@@ -53,12 +53,10 @@ impl<W: Write> Show<W> {
             Entry::Unreadable(unreadable) => {
                 self.unreadable += 1;
                 if self.unreadable <= TOLD_ONE_BY_ONE {
-                    complain(&format!("cannot read {unreadable}"));
+                    complain_unreadable(unreadable);
                 }
             }
-            Entry::Removed { through } => {
-                complain(&format!("lines up to and including position {through} were removed by retention"));
-            }
+            Entry::Removed { through } => complain_removed(*through),
             _ => {}
         }
         Ok(())
@@ -92,6 +90,16 @@ impl<W: Write> Show<W> {
         }
         Ok(Ended::well_if(self.unreadable == 0))
     }
+}
+
+/// Says that a line cannot be read.
+pub(super) fn complain_unreadable(line: &Unreadable) {
+    complain(&format!("cannot read {line}"));
+}
+
+/// Says that lines are gone.
+pub(super) fn complain_removed(through: Position) {
+    complain(&format!("lines up to and including position {through} were removed by retention"));
 }
 
 /// The day of a moment, in UTC.

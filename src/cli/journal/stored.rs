@@ -68,10 +68,8 @@ pub(super) fn tail(args: TailArgs) -> Result<Ended, VerbError> {
     // Asked for first: what comes after is followed.
     let end = reader.last()?;
     let entries = reader.tail(usize::try_from(count).unwrap_or(usize::MAX), filter.clone())?;
-    let mut show = show(of.json, &Arc::new(Progress::hidden()));
     if !follow {
-        show_read(&mut show, &reader, entries)?;
-        return Ok(show.finish()?);
+        return print(of.json, &reader, entries);
     }
     let first = entries.iter().find_map(|entry| match entry {
         Entry::Event(recorded) => Some(recorded.position),
@@ -79,15 +77,12 @@ pub(super) fn tail(args: TailArgs) -> Result<Ended, VerbError> {
     });
     let after = first.map_or(end, Position::previous);
     let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    runtime.map_err(VerbError::Start)?.block_on(follow_on(&reader, after, filter, show))
+    runtime.map_err(VerbError::Start)?.block_on(follow_on(&reader, after, filter, of.json))
 }
 
 /// Shows entries that were read before; the bytes of their lines are read again, if they are wanted.
-pub(super) fn show_read(
-    show: &mut Show<impl Write>,
-    reader: &JournalReader,
-    entries: Vec<Entry>,
-) -> Result<(), VerbError> {
+pub(super) fn print(json: bool, reader: &JournalReader, entries: Vec<Entry>) -> Result<Ended, VerbError> {
+    let mut show = show(json, &Arc::new(Progress::hidden()));
     let mut lines = Lines { reader, reading: None };
     for entry in entries {
         match &entry {
@@ -98,7 +93,7 @@ pub(super) fn show_read(
             _ => show.entry(&entry, &[])?,
         }
     }
-    Ok(())
+    Ok(show.finish()?)
 }
 
 /// Reads lines of events that were read before.
@@ -132,8 +127,9 @@ async fn follow_on(
     reader: &JournalReader,
     after: Option<Position>,
     filter: Filter,
-    mut show: Show<Out>,
+    json: bool,
 ) -> Result<Ended, VerbError> {
+    let mut show = show(json, &Arc::new(Progress::hidden()));
     let interrupts = Interrupts::listen(CancellationToken::new(), None).map_err(VerbError::Start)?;
     let (waiter, _stop) = waiter().map_err(VerbError::Start)?;
     let mut output = spawn_blocking(move || waiter.for_output_gone());
