@@ -190,16 +190,11 @@ pub(crate) enum ReplayBusKind {
 /// A consumer of a journal.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ConsumerArgs {
-    /// The directory of the journal.
-    #[arg(value_name = "DIR")]
-    pub(crate) directory: PathBuf,
+    #[command(flatten)]
+    pub(crate) of: DirectoryArgs,
 
     /// The name of the consumer: A-Z, a-z, 0-9, _ and -, at most 64 of them.
     pub(crate) name: ConsumerName,
-
-    /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Clone, Debug, Args)]

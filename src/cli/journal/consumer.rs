@@ -113,7 +113,7 @@ fn to_the_second(moment: Timestamp) -> String {
 
 /// `poll`.
 pub(super) fn poll(args: &PollArgs) -> Result<Ended, VerbError> {
-    let reader = directory::reader(&args.consumer.directory)?;
+    let reader = directory::reader(&args.consumer.of.directory)?;
     let mut consumer = reader.consumer(args.consumer.name.as_str())?;
     let polled = consumer.poll(args.max)?;
     if let Some(through) = polled.removed {
@@ -129,7 +129,7 @@ pub(super) fn poll(args: &PollArgs) -> Result<Ended, VerbError> {
         complain(&retry_in_words(retry));
     }
     let entries = polled.events.into_iter().map(Entry::Event).collect();
-    stored::print(args.consumer.json, &reader, entries)
+    stored::print(args.consumer.of.json, &reader, entries)
 }
 
 /// `ack`.
@@ -138,7 +138,7 @@ pub(super) fn ack(args: &AckArgs) -> Result<Ended, VerbError> {
     consumer.ack(args.position)?;
     let (name, position) = (args.consumer.name.as_str(), args.position);
     let answer = Acknowledged { consumer: name, position };
-    print_answer(args.consumer.json, &answer, |out| writeln!(out, "{name} is at {position}"))?;
+    print_answer(args.consumer.of.json, &answer, |out| writeln!(out, "{name} is at {position}"))?;
     Ok(Ended::Well)
 }
 
@@ -154,7 +154,7 @@ pub(super) fn nack(args: &NackArgs) -> Result<Ended, VerbError> {
     let (name, position, dead) = (args.consumer.name.as_str(), args.position, not_before.is_none());
     let answer = Failed { consumer: name, position, attempts, dead, not_before };
     let times = counted(attempts, "time");
-    print_answer(args.consumer.json, &answer, |out| match not_before {
+    print_answer(args.consumer.of.json, &answer, |out| match not_before {
         Some(moment) => writeln!(out, "{position} failed {times}: {name} is given it again at {moment}"),
         None => writeln!(out, "{position} failed {times}: it is in dead/{name}.jsonl, {name} goes on"),
     })?;
@@ -163,7 +163,7 @@ pub(super) fn nack(args: &NackArgs) -> Result<Ended, VerbError> {
 
 /// The consumer of that name. One that was never polled would be made here by a slip of the hand.
 fn known(args: &ConsumerArgs) -> Result<Consumer, VerbError> {
-    let reader = directory::reader(&args.directory)?;
+    let reader = directory::reader(&args.of.directory)?;
     if !reader.consumers()?.iter().any(|state| state.name == args.name) {
         return Err(VerbError::NoConsumer { name: args.name.clone() });
     }
