@@ -12,6 +12,7 @@ use agentbus::journal::{
 };
 use anstream::Stdout;
 use serde::Serialize;
+use tokio::runtime::{self, Runtime};
 use tracing_subscriber::filter::LevelFilter;
 
 use super::args::journal::{JournalVerb, ReplayBusKind};
@@ -143,6 +144,12 @@ fn run(verb: JournalVerb) -> Result<Ended, VerbError> {
 pub(super) fn open(directory: &Path) -> Result<Journal, VerbError> {
     directory::check_for_writing(directory)?;
     Ok(Journal::open(directory)?)
+}
+
+/// A runtime with so many threads.
+fn runtime(threads: usize) -> Result<Runtime, VerbError> {
+    let runtime = runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    runtime.map_err(VerbError::Start)
 }
 
 /// Prints one answer: as an object of JSON, or in words.

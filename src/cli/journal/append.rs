@@ -13,11 +13,10 @@ use std::time::Duration;
 use agentbus::event::EventId;
 use agentbus::journal::{AppendError, Durability, Journal, Position};
 use serde::Serialize;
-use tokio::runtime;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
-use super::{Ended, VerbError, directory, print_json};
+use super::{Ended, VerbError, directory, print_json, runtime};
 use crate::cli::args::journal::{AppendArgs, DurabilityKind};
 use crate::cli::interrupt::Interrupts;
 use crate::cli::report::{complain, with_causes};
@@ -49,8 +48,7 @@ pub(super) fn main(args: &AppendArgs) -> Result<Ended, VerbError> {
         DurabilityKind::Sync => Durability::Sync,
     };
     let journal = Journal::builder(&args.directory).durability(durability).open()?;
-    let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    let runtime = runtime.map_err(VerbError::Start)?;
+    let runtime = runtime(1)?;
     let ended = runtime.block_on(async {
         let given_up = CancellationToken::new();
         let words = Some("recording what was read");

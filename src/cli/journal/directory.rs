@@ -8,6 +8,7 @@ use std::sync::Arc;
 use agentbus::journal::{FileSystem, JournalReader, ReadError, Storage};
 
 use super::VerbError;
+use super::progress::Meter;
 
 /// What a journal that is being made by another process has first.
 const FIRST_FILES: [&str; 3] = ["lock", "segments", "journal.json"];
@@ -17,8 +18,14 @@ pub(super) fn reader(directory: &Path) -> Result<JournalReader, VerbError> {
     reader_on(directory, Arc::new(FileSystem::new(directory)))
 }
 
+/// The journal in that directory, to be read as a whole, and how much of it was read.
+pub(super) fn metered(directory: &Path) -> Result<(JournalReader, Meter), VerbError> {
+    let meter = Meter::new(directory);
+    Ok((reader_on(directory, meter.storage())?, meter))
+}
+
 /// The journal on that storage, which is in that directory.
-pub(super) fn reader_on(directory: &Path, storage: Arc<dyn Storage>) -> Result<JournalReader, VerbError> {
+fn reader_on(directory: &Path, storage: Arc<dyn Storage>) -> Result<JournalReader, VerbError> {
     look(directory)?;
     JournalReader::on(storage).map_err(|error| match error {
         ReadError::NotAJournal { .. } => VerbError::NotAJournal { directory: directory.to_owned() },

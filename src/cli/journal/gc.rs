@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use agentbus::journal::{Collected, CollectedSegment, GcMode, KeptFor, Position};
 use serde::Serialize;
 
-use super::progress::Meter;
 use super::{Ended, VerbError, directory, print_answer};
 use crate::cli::args::journal::GcArgs;
 use crate::cli::timeline::{bytes, counted};
@@ -34,8 +33,7 @@ struct Kept<'a> {
 }
 
 pub(super) fn main(args: &GcArgs) -> Result<Ended, VerbError> {
-    let meter = Meter::new(&args.of.directory);
-    let reader = directory::reader_on(&args.of.directory, meter.storage())?;
+    let (reader, meter) = directory::metered(&args.of.directory)?;
     let mode = if args.dry_run { GcMode::DryRun } else { GcMode::Remove };
     let progress = meter.show();
     let collected = reader.collect_garbage(args.older_than, mode)?;

@@ -12,12 +12,12 @@ use agentbus::journal::{Pace, ReadFrom, Replay, Replayed};
 use agentbus::{
     Delivery, DomainEvent, EventBus, EventBusExt as _, Filter, LoggingEventBus, ReactiveEventBus,
 };
-use tokio::runtime::{self, Runtime};
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio_util::sync::CancellationToken;
 
-use super::progress::{Aside, Meter, Progress};
-use super::{Ended, VerbError, directory};
+use super::progress::{Aside, Progress};
+use super::{Ended, VerbError, directory, runtime};
 use crate::cli::args::journal::{ReplayArgs, ReplayBusKind};
 use crate::cli::interrupt::Interrupts;
 use crate::cli::report::{complain, say};
@@ -41,13 +41,11 @@ enum End {
 }
 
 pub(super) fn main(args: &ReplayArgs) -> Result<Ended, VerbError> {
-    let meter = Meter::new(&args.directory);
-    let reader = directory::reader_on(&args.directory, meter.storage())?;
+    let (reader, meter) = directory::metered(&args.directory)?;
     let replay =
         reader.replay(ReadFrom::from(args.after), args.filter.clone().unwrap_or_else(Filter::all), args.pace);
     let progress = Arc::new(if args.pace == Pace::Immediate { meter.show() } else { Progress::hidden() });
-    let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.map_err(VerbError::Start)?;
+    let runtime = runtime(2)?;
     let (events, printing) = printing(args, &progress).map_err(VerbError::Start)?;
     let end = tell(&runtime, args.bus, replay, events.as_ref());
     drop(events);

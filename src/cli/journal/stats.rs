@@ -8,7 +8,6 @@ use agentbus::journal::{JournalStats, Position};
 use serde::Serialize;
 
 use super::consumer::{State, table};
-use super::progress::Meter;
 use super::{Ended, VerbError, directory, print_answer};
 use crate::cli::args::journal::DirectoryArgs;
 use crate::cli::escape::Escaped;
@@ -31,8 +30,7 @@ struct Answer<'a> {
 }
 
 pub(super) fn main(args: &DirectoryArgs) -> Result<Ended, VerbError> {
-    let meter = Meter::new(&args.directory);
-    let reader = directory::reader_on(&args.directory, meter.storage())?;
+    let (reader, meter) = directory::metered(&args.directory)?;
     let progress = meter.show();
     let stats = reader.stats()?;
     drop(progress);

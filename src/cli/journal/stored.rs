@@ -7,14 +7,13 @@ use std::sync::Arc;
 use agentbus::Filter;
 use agentbus::event::Timestamp;
 use agentbus::journal::{Entry, JournalReader, Position, ReadError, ReadFrom, Reading};
-use tokio::runtime;
 use tokio::task::spawn_blocking;
 use tokio_stream::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
-use super::progress::{Aside, Meter, Progress};
+use super::progress::{Aside, Progress};
 use super::show::Show;
-use super::{Ended, VerbError, directory};
+use super::{Ended, VerbError, directory, runtime};
 use crate::cli::args::journal::{QueryArgs, TailArgs};
 use crate::cli::interrupt::Interrupts;
 use crate::cli::wait::{Woken, waiter};
@@ -36,8 +35,7 @@ fn show(json: bool, progress: &Arc<Progress>) -> Show<Out> {
 /// `query`.
 pub(super) fn query(args: QueryArgs) -> Result<Ended, VerbError> {
     let QueryArgs { of, since, until, limit } = args;
-    let meter = Meter::new(&of.directory);
-    let reader = directory::reader_on(&of.directory, meter.storage())?;
+    let (reader, meter) = directory::metered(&of.directory)?;
     let mut reading = reader.read(ReadFrom::Start, of.filter.unwrap_or_else(Filter::all))?;
     let progress = Arc::new(meter.show());
     let mut show = show(of.json, &progress);
@@ -76,8 +74,7 @@ pub(super) fn tail(args: TailArgs) -> Result<Ended, VerbError> {
         _ => None,
     });
     let after = first.map_or(end, Position::previous);
-    let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    runtime.map_err(VerbError::Start)?.block_on(follow_on(&reader, after, filter, of.json))
+    runtime(1)?.block_on(follow_on(&reader, after, filter, of.json))
 }
 
 /// Shows entries that were read before; the bytes of their lines are read again, if they are wanted.

@@ -6,7 +6,6 @@ use agentbus::journal::{Damage, Position, ReadError, Unfinished, Verification};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use super::progress::Meter;
 use super::{Ended, VerbError, directory, print_answer};
 use crate::cli::args::journal::DirectoryArgs;
 use crate::cli::report::with_causes;
@@ -55,8 +54,7 @@ struct BadManifest {
 }
 
 pub(super) fn main(args: &DirectoryArgs) -> Result<Ended, VerbError> {
-    let meter = Meter::new(&args.directory);
-    let verified = directory::reader_on(&args.directory, meter.storage()).and_then(|reader| {
+    let verified = directory::metered(&args.directory).and_then(|(reader, meter)| {
         let _progress = meter.show();
         Ok(reader.verify()?)
     });
