@@ -90,11 +90,13 @@ pub use manifest::ManifestError;
 pub use open::{DEFAULT_QUEUE_BYTES, DEFAULT_SEGMENT_BYTES, JournalBuilder};
 pub use position::{ParsePositionError, Position};
 pub use reader::{
-    Damage, DamageFault, Events, Follow, FollowLines, JournalReader, JournalStats, Reading, Unfinished,
-    Verification,
+    Damage, DamageFault, Events, Follow, FollowLines, JournalReader, JournalStats, Reading, Tailed,
+    Unfinished, Verification,
 };
 pub use record::{Entry, ReadError, ReadFrom, Recorded, Unreadable};
 pub use replay::{Pace, Replay, ReplayError, Replayed};
-pub use retention::{CollectReason, Collected, CollectedSegment, GcError, GcMode, KeptFor, Retention};
+pub use retention::{
+    CollectReason, Collected, CollectedSegment, GcError, GcMode, KeptFor, MissingSegment, Retention,
+};
 pub use signal::{Signal, SignalProvider};
 pub use storage::{FileSystem, Open, Storage, StorageFile};

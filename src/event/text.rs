@@ -133,19 +133,15 @@ macro_rules! text_type {
                 self.as_str() == *other
             }
         }
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self)
-            }
-        }
     };
 }
 
 text_type! {
     /// A name: of an actor, a project, a tool, a file.
     ///
-    /// At least one byte, at most [`MAX_NAME_BYTES`], without control characters. Made by the program, a longer one is
-    /// cut and the cut marked, control characters and an empty one become U+FFFD; read from outside, all are refused.
+    /// At most [`MAX_NAME_BYTES`] bytes without control characters. Made by the program, a longer one is cut
+    /// and the cut marked, control characters become U+FFFD; read from outside, both are refused, and an empty one,
+    /// which is not written either.
     Text
 }
 
@@ -155,11 +151,20 @@ text_type! {
     Brief
 }
 
+impl Serialize for Text {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        write_name(serializer, self)
+    }
+}
+
+impl Serialize for Brief {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
+    }
+}
+
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        if text.is_empty() {
-            return Self(CompactString::const_new("\u{FFFD}"));
-        }
         if text.contains(char::is_control) {
             let clean = text.replace(char::is_control, "\u{FFFD}");
             return Self(cut(&clean, MAX_NAME_BYTES));
@@ -200,9 +205,9 @@ impl<'de> Deserialize<'de> for Brief {
     }
 }
 
-/// Writes a name or an id, unless it could not be read again.
+/// Writes a name, unless it could not be read again.
 pub(crate) fn write_name<S: Serializer>(serializer: S, name: &str) -> Result<S::Ok, S::Error> {
-    check_name(name).map_err(|error| ser::Error::custom(format_args!("an id {error}")))?;
+    check_name(name).map_err(|error| ser::Error::custom(format_args!("a name {error}")))?;
     serializer.serialize_str(name)
 }
 

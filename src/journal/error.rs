@@ -16,9 +16,9 @@ pub enum AppendError {
     /// It has a key of its own that the journal writes itself. A `journal.refused` line tells so in its place.
     #[error("cannot append an event that has a key \"pos\" or \"chain\": the journal sets these")]
     ReservedKey,
-    /// Its details have no JSON form, writing them panicked, or it has an id that could not be read again (empty, too
-    /// long, or with control characters). A `journal.refused` line tells so in its place.
-    #[error("cannot append an event that has no JSON form: its details, or an id in it, cannot be written")]
+    /// Its details have no JSON form, writing them panicked, or it has an id or name that could not be read again (empty,
+    /// too long, or with control characters). A `journal.refused` line tells so in its place.
+    #[error("cannot append an event that has no JSON form: its details, or a name in it, cannot be written")]
     NoJson,
     /// The journal cannot write at the moment. The events were not recorded and are handed back.
     #[error("cannot append while the journal cannot write: {reason}")]

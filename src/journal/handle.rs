@@ -15,8 +15,8 @@ use super::health::Health;
 use super::log::{OpenError, Recovery};
 use super::open::JournalBuilder;
 use super::queue::Ticket;
-use super::reader::{Follow, JournalReader, Reading};
-use super::record::{Entry, ReadError, ReadFrom};
+use super::reader::{Follow, JournalReader, Reading, Tailed};
+use super::record::{ReadError, ReadFrom};
 use super::shared::{Handle, Progress, Shared};
 use super::storage::Storage;
 use super::writer::Queued;
@@ -102,7 +102,7 @@ impl Journal {
     ///
     /// # Errors
     /// As [`JournalReader::tail`].
-    pub fn tail(&self, n: usize, filter: Filter) -> Result<Vec<Entry>, ReadError> {
+    pub fn tail(&self, n: usize, filter: Filter) -> Result<Tailed, ReadError> {
         self.reader.tail(n, filter)
     }
 

@@ -35,7 +35,7 @@ pub struct JournalRefused {
 pub enum Refusal {
     /// Its line would be longer than [`MAX_LINE_BYTES`](super::MAX_LINE_BYTES).
     TooLong,
-    /// Its details have no JSON form, writing them panicked, or an id in it could not be read again.
+    /// Its details have no JSON form, writing them panicked, or an id or name in it could not be read again.
     NoJson,
     /// It has a key of its own that is called `pos` or `chain`.
     ReservedKey,

@@ -13,6 +13,8 @@ use crate::filter::Filter;
 mod follow;
 mod last;
 mod lines;
+mod newest;
+mod peek;
 mod reading;
 mod scan;
 mod seek;
@@ -23,6 +25,8 @@ mod stats;
 mod verify;
 
 pub use follow::{Follow, FollowLines};
+pub use last::Tailed;
+pub(crate) use newest::newest;
 pub use reading::{Events, Reading};
 pub use stats::JournalStats;
 pub use verify::{Damage, DamageFault, Unfinished, Verification};
@@ -106,11 +110,12 @@ impl JournalReader {
     }
 
     /// The last `n` events that the filter lets through, and what else stands between and behind them, in the order of
-    /// the journal. Read from the end backward, unless the filter [needs history](Filter::needs_history).
+    /// the journal. Read from the end backward, unless the filter [needs history](Filter::needs_history); a segment whose
+    /// lines are in no order is read whole.
     ///
     /// # Errors
     /// What keeps a file from being read.
-    pub fn tail(&self, n: usize, filter: Filter) -> Result<Vec<Entry>, ReadError> {
+    pub fn tail(&self, n: usize, filter: Filter) -> Result<Tailed, ReadError> {
         last::entries(&self.storage, n, filter)
     }
 
@@ -141,7 +146,7 @@ impl JournalReader {
     /// What keeps a file from being read.
     pub fn last(&self) -> Result<Option<Position>, ReadError> {
         let last = self.tail(1, Filter::all())?;
-        Ok(last.into_iter().rev().find_map(Entry::into_event).map(|recorded| recorded.position))
+        Ok(last.entries.into_iter().rev().find_map(Entry::into_event).map(|recorded| recorded.position))
     }
 }
 

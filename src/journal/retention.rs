@@ -64,7 +64,7 @@ impl Retention {
         Self::default()
     }
 
-    /// A segment goes when its last event is older.
+    /// A segment goes when all its events are older, by their own times; a time in the future does not count.
     #[must_use]
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
@@ -109,6 +109,9 @@ pub struct Collected {
     pub segments: Vec<CollectedSegment>,
     /// Who keeps the next segment that should have gone.
     pub kept_for: Vec<KeptFor>,
+    /// Segments that are missing though an older one was there: they were lost, not collected. With what went before
+    /// them they are forgotten, so that this is the last word of them.
+    pub missing: Vec<MissingSegment>,
 }
 
 impl Collected {
@@ -137,11 +140,21 @@ pub struct CollectedSegment {
     pub reason: CollectReason,
 }
 
+/// A segment that was lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MissingSegment {
+    /// Its file, relative to the journal's directory.
+    pub file: String,
+    /// The last position that it may have held.
+    pub through: Position,
+}
+
 /// Why a segment went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CollectReason {
-    /// Its last event is too old.
+    /// All its events are too old.
     Age,
     /// There were too many bytes.
     Bytes,
@@ -219,7 +232,7 @@ fn remove(storage: &dyn Storage, plan: &Plan) -> (usize, Option<io::Error>) {
 }
 
 impl JournalReader {
-    /// Removes segments whose last event is older than that and that no consumer needs, or tells which it would.
+    /// Removes segments whose events are all older than that and that no consumer needs, or tells which it would.
     ///
     /// # Errors
     /// [`GcError::Locked`] if a writer holds the lock for 5 s; the others if files cannot be used.

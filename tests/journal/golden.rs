@@ -206,7 +206,7 @@ fn the_consumers_of_the_golden_journal_go_on() {
 
 #[test]
 fn the_golden_journal_can_be_read_from_the_end() {
-    let tail = JournalReader::open(folder()).unwrap().tail(2, Filter::all()).unwrap();
+    let tail = JournalReader::open(folder()).unwrap().tail(2, Filter::all()).unwrap().entries;
     let tail: Vec<_> = tail.into_iter().filter_map(Entry::into_event).collect();
     let recorded = read(&folder());
     assert_eq!(tail, recorded[recorded.len() - 2..]);

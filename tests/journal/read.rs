@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use agentbus::event::{Hash, SessionCreated};
 use agentbus::journal::{
-    Entry, Journal, JournalReader, LineFault, MAX_LINE_BYTES, Position, ReadFrom, Unreadable,
+    Entry, Journal, JournalReader, LineFault, MAX_LINE_BYTES, Position, ReadError, ReadFrom, Unreadable,
 };
 use agentbus::{DomainEvent, Filter};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::TempDir;
 
 mod hostile;
@@ -91,7 +92,7 @@ async fn a_journal_is_read_from_any_place_and_from_its_end_backward() {
         assert_eq!(read(&reader, ReadFrom::After(at(after))), events(after + 1..=50), "{after}");
     }
     for n in 0..60 {
-        let last: Got = reader.tail(n, Filter::all()).unwrap().into_iter().collect();
+        let last: Got = reader.tail(n, Filter::all()).unwrap().entries.into_iter().collect();
         assert_eq!(last, events(51_u64.saturating_sub(n as u64).max(1)..=50), "{n}");
     }
 }
@@ -103,9 +104,9 @@ async fn a_filter_lets_through_what_it_asks_for_and_no_more() {
     let read: Got =
         reader.read(ReadFrom::After(at(3)), filter.clone()).unwrap().map(Result::unwrap).collect();
     assert_eq!(read, events([20, 29]));
-    let last: Got = reader.tail(2, filter).unwrap().into_iter().collect();
+    let last: Got = reader.tail(2, filter).unwrap().entries.into_iter().collect();
     assert_eq!(last, events([20, 29]));
-    assert!(reader.tail(5, "tool.*".parse().unwrap()).unwrap().is_empty());
+    assert!(reader.tail(5, "tool.*".parse().unwrap()).unwrap().entries.is_empty());
 }
 
 #[tokio::test]
@@ -132,7 +133,7 @@ async fn what_an_event_caused_is_found_though_reading_begins_later() {
     assert_eq!(read(ReadFrom::Start), events([4, 7, 10, 13, 16, 19]));
     assert_eq!(read(ReadFrom::After(at(12))), events([13, 16, 19]));
     assert_eq!(read(ReadFrom::End), Got::default());
-    let last: Got = reader.tail(2, filter.clone()).unwrap().into_iter().collect();
+    let last: Got = reader.tail(2, filter.clone()).unwrap().entries.into_iter().collect();
     assert_eq!(last, events([16, 19]));
 }
 
@@ -175,6 +176,45 @@ async fn bytes_behind_the_last_newline_are_not_looked_at() {
         fs::write(path, &whole[..len]).unwrap();
         assert_eq!(read(&reader, ReadFrom::Start), events(1..=2), "{len}");
         assert_eq!(reader.last().unwrap(), Some(at(2)));
-        assert_eq!(reader.tail(9, Filter::all()).unwrap().len(), 2);
+        assert_eq!(reader.tail(9, Filter::all()).unwrap().entries.len(), 2);
     }
+}
+
+#[tokio::test]
+async fn a_pipe_in_place_of_a_file_is_told_and_not_waited_for() {
+    let (directory, reader) = written(3, 1 << 20).await;
+    let path = &segments(directory.path())[0];
+    fs::remove_file(path).unwrap();
+    mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    let told = reader.read(ReadFrom::Start, Filter::all()).unwrap().next().unwrap().unwrap_err();
+    assert!(matches!(told, ReadError::Read { .. }), "{told}");
+    assert!(reader.tail(1, Filter::all()).is_err() && reader.verify().is_err());
+}
+
+#[tokio::test]
+async fn a_segment_that_was_moved_elsewhere_and_linked_is_read_and_verified() {
+    let (directory, reader) = written(3, 1 << 20).await;
+    let path = &segments(directory.path())[0];
+    let elsewhere = directory.path().join("elsewhere.jsonl");
+    fs::rename(path, &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, path).unwrap();
+    assert_eq!(read(&reader, ReadFrom::Start), events(1..=3));
+    assert!(reader.verify().unwrap().is_intact());
+}
+
+#[tokio::test]
+async fn of_thousands_of_lines_that_cannot_be_read_the_last_are_told_and_the_rest_counted() {
+    let (directory, reader) = written(5, 1 << 20).await;
+    let path = &segments(directory.path())[0];
+    let whole = fs::read(path).unwrap();
+    let third = memchr::memchr_iter(b'\n', &whole).nth(2).unwrap() + 1;
+    let damaged = [&whole[..third], &b"x\n".repeat(100_000)[..], &whole[third..]].concat();
+    fs::write(path, damaged).unwrap();
+    let tailed = reader.tail(4, Filter::all()).unwrap();
+    let told = tailed.entries.iter().filter(|entry| matches!(entry, Entry::Unreadable(_))).count();
+    assert_eq!(told as u64 + tailed.left_out, 100_000);
+    assert_eq!(told, 1024);
+    let got: Got = tailed.entries.into_iter().collect();
+    assert_eq!(got.positions, [2, 3, 4, 5]);
+    assert_eq!(reader.last().unwrap(), Some(at(5)));
 }

@@ -192,6 +192,76 @@ fn a_segment_without_a_readable_line_goes_with_the_one_behind_it() {
     assert_eq!(segments(directory.path()), [3, 4, 5], "that behind the empty one is too young");
 }
 
+/// A journal of two segments: the first with events of these times, the second with one of now.
+fn timed(clock: &FixedClock, times: &[&str]) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let append = async |bytes: u64, times: &[Timestamp]| {
+            let journal = Journal::builder(directory.path()).segment_bytes(bytes).open().unwrap();
+            for time in times {
+                let event = DomainEvent::new(SessionCreated::new(false)).with_timestamp(*time);
+                journal.append(event).await.unwrap();
+            }
+            journal.close(Duration::from_secs(5)).await.unwrap();
+        };
+        let times: Vec<_> = times.iter().map(|time| time.parse().unwrap()).collect();
+        append(1 << 20, &times).await;
+        append(1, &[Timestamp::now()]).await;
+    });
+    assert_eq!(segments(directory.path()), [1, times.len() as u64 + 1]);
+    clock.advance(3 * HOUR);
+    directory
+}
+
+#[test]
+fn an_event_that_says_it_is_old_takes_no_young_ones_along() {
+    let clock = clock();
+    let directory = timed(&clock, &["2026-01-31T08:30:00Z", "2026-01-31T09:00:00Z", "2020-01-01T00:00:00Z"]);
+    let collect = |older_than| reader(&directory).collect_garbage(older_than, GcMode::DryRun).unwrap();
+    assert_eq!(gone(&collect(3 * HOUR)), []);
+    assert_eq!(gone(&collect(2 * HOUR)), [(3, CollectReason::Age)]);
+}
+
+#[test]
+fn an_event_that_says_it_is_of_tomorrow_keeps_nothing() {
+    let clock = clock();
+    let directory = timed(&clock, &["2026-01-31T09:00:00Z", "2099-01-01T00:00:00Z"]);
+    let collected = reader(&directory).collect_garbage(2 * HOUR, GcMode::DryRun).unwrap();
+    assert_eq!(gone(&collected), [(2, CollectReason::Age)]);
+    // All are, when the clock was set back.
+    let directory = timed(&clock, &["2099-01-01T00:00:00Z"]);
+    let collected = reader(&directory).collect_garbage(2 * HOUR, GcMode::DryRun).unwrap();
+    assert_eq!(gone(&collected), []);
+}
+
+#[test]
+fn a_segment_that_was_lost_is_told_when_what_was_before_it_goes() {
+    let clock = clock();
+    let directory = hourly(&clock);
+    fs::remove_file(directory.path().join("segments/00000000000000000002.jsonl")).unwrap();
+    for mode in [GcMode::DryRun, GcMode::Remove] {
+        let collected = reader(&directory).collect_garbage(HOUR, mode).unwrap();
+        assert_eq!(gone(&collected), [(1, CollectReason::Age), (3, CollectReason::Age)]);
+        let [lost] = collected.missing.as_slice() else { panic!("{collected:?}") };
+        assert_eq!((lost.file.as_str(), lost.through), ("segments/00000000000000000002.jsonl", at(2)));
+    }
+}
+
+#[test]
+fn a_cursor_of_tomorrow_keeps_nothing_for_ever() {
+    let clock = clock();
+    let directory = hourly(&clock);
+    drop(reader(&directory).consumer("indexer").unwrap());
+    let file = directory.path().join("cursors/indexer.json");
+    let cursor = fs::read_to_string(&file).unwrap();
+    let now = Timestamp::now().to_string();
+    assert!(cursor.contains(&now), "{cursor}");
+    fs::write(file, cursor.replace(&now, "2099-01-01T00:00:00Z")).unwrap();
+    let collected = reader(&directory).collect_garbage(2 * HOUR, GcMode::DryRun).unwrap();
+    assert_eq!(gone(&collected), [(1, CollectReason::Age), (2, CollectReason::Age)]);
+}
+
 #[test]
 fn a_journal_keeps_to_its_bytes_as_it_is_written() {
     let clock = clock();

@@ -1,5 +1,6 @@
 //! `consumers`, `poll`, `ack`, `nack`: who has come how far, and how to go on.
 
+use std::fmt;
 use std::io::{self, Write};
 
 use agentbus::event::Timestamp;
@@ -24,18 +25,41 @@ pub(super) enum State<'a> {
         updated: Timestamp,
         #[serde(skip_serializing_if = "Option::is_none")]
         retry: Option<&'a Retry>,
-        dead_letters: u64,
+        #[serde(flatten)]
+        dead: Dead,
     },
     Unusable {
         consumer: &'a str,
         error: String,
-        dead_letters: u64,
+        #[serde(flatten)]
+        dead: Dead,
     },
+}
+
+/// How many dead letters there are, or why that is not known.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Dead {
+    Counted { dead_letters: u64 },
+    Unreadable { dead_letters_error: String },
+}
+
+impl fmt::Display for Dead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Counted { dead_letters } => f.pad(&dead_letters.to_string()),
+            Self::Unreadable { .. } => f.pad("?"),
+        }
+    }
 }
 
 impl<'a> State<'a> {
     pub(super) fn of(state: &'a ConsumerState) -> Self {
-        let (consumer, dead_letters) = (state.name.as_str(), state.dead_letters);
+        let consumer = state.name.as_str();
+        let dead = match &state.dead_letters {
+            Ok(dead_letters) => Dead::Counted { dead_letters: *dead_letters },
+            Err(error) => Dead::Unreadable { dead_letters_error: with_causes(error) },
+        };
         match &state.cursor {
             Ok(CursorState { position, lag, updated, retry, .. }) => Self::Usable {
                 consumer,
@@ -43,9 +67,9 @@ impl<'a> State<'a> {
                 lag: *lag,
                 updated: *updated,
                 retry: retry.as_ref(),
-                dead_letters,
+                dead,
             },
-            Err(error) => Self::Unusable { consumer, error: with_causes(error), dead_letters },
+            Err(error) => Self::Unusable { consumer, error: with_causes(error), dead },
         }
     }
 }
@@ -76,7 +100,7 @@ pub(super) fn list(args: &DirectoryArgs) -> Result<Ended, VerbError> {
         table(&mut out, &consumers)?;
     }
     out.flush()?;
-    Ok(Ended::well_if(consumers.iter().all(|state| state.cursor.is_ok())))
+    Ok(Ended::well_if(consumers.iter().all(|state| state.cursor.is_ok() && state.dead_letters.is_ok())))
 }
 
 /// Prints a line for each consumer, and a heading.
@@ -89,15 +113,24 @@ pub(super) fn table(out: &mut impl Write, consumers: &[ConsumerState]) -> io::Re
         "{:24} {:>10} {:>10} {:>6}  {:20}  retry",
         "consumer", "position", "lag", "dead", "updated"
     )?;
-    consumers.iter().map(State::of).try_for_each(|state| match state {
-        State::Usable { consumer, position, lag, updated, retry, dead_letters } => {
-            let (updated, retry) = (to_the_second(updated), retry.map(retry_in_words).unwrap_or_default());
-            writeln!(out, "{consumer:24} {position:>10} {lag:>10} {dead_letters:>6}  {updated:20}  {retry}")
+    for state in consumers.iter().map(State::of) {
+        let dead = match state {
+            State::Usable { consumer, position, lag, updated, retry, dead } => {
+                let (updated, retry) =
+                    (to_the_second(updated), retry.map(retry_in_words).unwrap_or_default());
+                writeln!(out, "{consumer:24} {position:>10} {lag:>10} {dead:>6}  {updated:20}  {retry}")?;
+                dead
+            }
+            State::Unusable { consumer, error, dead } => {
+                writeln!(out, "{consumer:24} {:>10} {:>10} {dead:>6}  {error}", "?", "?")?;
+                dead
+            }
+        };
+        if let Dead::Unreadable { dead_letters_error } = dead {
+            writeln!(out, "{:24} {dead_letters_error}", "")?;
         }
-        State::Unusable { consumer, error, dead_letters } => {
-            writeln!(out, "{consumer:24} {:>10} {:>10} {dead_letters:>6}  {error}", "?", "?")
-        }
-    })
+    }
+    Ok(())
 }
 
 fn retry_in_words(retry: &Retry) -> String {
@@ -164,7 +197,7 @@ pub(super) fn nack(args: &NackArgs) -> Result<Ended, VerbError> {
 /// The consumer of that name. One that was never polled would be made here by a slip of the hand.
 fn known(args: &ConsumerArgs) -> Result<Consumer, VerbError> {
     let reader = directory::reader(&args.of.directory)?;
-    if !reader.consumers()?.iter().any(|state| state.name == args.name) {
+    if !reader.has_consumer(&args.name)? {
         return Err(VerbError::NoConsumer { name: args.name.clone() });
     }
     Ok(reader.consumer(args.name.as_str())?)

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use agentbus::journal::{Collected, CollectedSegment, GcMode, KeptFor, Position};
+use agentbus::journal::{Collected, CollectedSegment, GcMode, KeptFor, MissingSegment, Position};
 use serde::Serialize;
 
 use super::{Ended, VerbError, directory, print_answer};
@@ -15,6 +15,14 @@ struct Answer<'a> {
     segments: Vec<Removed<'a>>,
     bytes: u64,
     kept_for: Vec<Kept<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<Missing<'a>>,
+}
+
+#[derive(Serialize)]
+struct Missing<'a> {
+    file: &'a str,
+    through: Position,
 }
 
 #[derive(Serialize)]
@@ -41,7 +49,7 @@ pub(super) fn main(args: &GcArgs) -> Result<Ended, VerbError> {
     print_answer(args.of.json, &answer(&collected, args.dry_run), |out| {
         print(out, &collected, args.dry_run)
     })?;
-    Ok(Ended::Well)
+    Ok(Ended::well_if(collected.missing.is_empty()))
 }
 
 fn answer(collected: &Collected, dry_run: bool) -> Answer<'_> {
@@ -50,12 +58,19 @@ fn answer(collected: &Collected, dry_run: bool) -> Answer<'_> {
         segments: collected.segments.iter().map(Removed::of).collect(),
         bytes: collected.bytes(),
         kept_for: collected.kept_for.iter().map(Kept::of).collect(),
+        missing: collected.missing.iter().map(Missing::of).collect(),
     }
 }
 
 impl<'a> Removed<'a> {
     fn of(segment: &'a CollectedSegment) -> Self {
         Self { file: &segment.file, through: segment.through, bytes: segment.bytes }
+    }
+}
+
+impl<'a> Missing<'a> {
+    fn of(missing: &'a MissingSegment) -> Self {
+        Self { file: &missing.file, through: missing.through }
     }
 }
 
@@ -74,6 +89,9 @@ fn print(out: &mut impl Write, collected: &Collected, dry_run: bool) -> io::Resu
     }
     let count = u64::try_from(collected.segments.len()).unwrap_or(u64::MAX);
     writeln!(out, "{verb} {}, {}", counted(count, "segment"), bytes(collected.bytes()))?;
+    for MissingSegment { file, through, .. } in &collected.missing {
+        writeln!(out, "{file} (up to {through}) was lost before: it is missing, and older ones were there")?;
+    }
     for KeptFor { consumer, position, .. } in &collected.kept_for {
         let place = match position {
             Ok(Some(position)) => format!("which is at {position}"),

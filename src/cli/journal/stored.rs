@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use agentbus::Filter;
 use agentbus::event::Timestamp;
-use agentbus::journal::{Entry, JournalReader, Position, ReadError, ReadFrom, Reading};
+use agentbus::journal::{Entry, JournalReader, Position, ReadError, ReadFrom, Reading, Tailed};
 use tokio::task::spawn_blocking;
 use tokio_stream::StreamExt as _;
 use tokio_util::sync::CancellationToken;
@@ -65,7 +65,11 @@ pub(super) fn tail(args: TailArgs) -> Result<Ended, VerbError> {
     let filter = of.filter.unwrap_or_else(Filter::all);
     // Asked for first: what comes after is followed.
     let end = reader.last()?;
-    let entries = reader.tail(usize::try_from(count).unwrap_or(usize::MAX), filter.clone())?;
+    let Tailed { entries, left_out, .. } =
+        reader.tail(usize::try_from(count).unwrap_or(usize::MAX), filter.clone())?;
+    if left_out > 0 {
+        writeln!(anstream::stderr(), "before these, {left_out} more lines cannot be read")?;
+    }
     if !follow {
         return print(of.json, &reader, entries);
     }

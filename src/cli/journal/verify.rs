@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use agentbus::journal::{Damage, Position, ReadError, Unfinished, Verification};
+use agentbus::journal::{Damage, ManifestError, Position, ReadError, Unfinished, Verification};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
@@ -62,6 +62,10 @@ pub(super) fn main(args: &DirectoryArgs) -> Result<Ended, VerbError> {
         Ok(found) => {
             print_answer(args.json, &answer(&found), |out| print(out, &found))?;
             found.is_intact()
+        }
+        // One that could not be looked at may be as it was written.
+        Err(VerbError::Read(ReadError::Manifest(ManifestError::Read(source)))) => {
+            return Err(ReadError::from(ManifestError::Read(source)).into());
         }
         Err(VerbError::Read(error @ ReadError::Manifest(_))) => {
             let bad = BadManifest { intact: false, error: with_causes(&error) };

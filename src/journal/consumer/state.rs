@@ -9,7 +9,7 @@ use crate::journal::layout::CURSORS;
 use crate::journal::position::Position;
 use crate::journal::reader::JournalReader;
 use crate::journal::record::ReadError;
-use crate::journal::storage::Storage;
+use crate::journal::storage::{Open, Storage};
 
 /// What is known of a consumer.
 #[derive(Debug)]
@@ -19,8 +19,8 @@ pub struct ConsumerState {
     pub name: ConsumerName,
     /// How far it has come, or why that is not known.
     pub cursor: Result<CursorState, ConsumerError>,
-    /// How many dead letters it has.
-    pub dead_letters: u64,
+    /// How many dead letters it has, or why they cannot be read.
+    pub dead_letters: Result<u64, ConsumerError>,
 }
 
 /// How far a consumer has come.
@@ -42,22 +42,36 @@ impl JournalReader {
     /// All consumers that were ever opened, by name. Nothing is written and no lock taken.
     ///
     /// # Errors
-    /// [`ReadError`] if the journal or the folders cannot be read. What is wrong with one cursor is told there.
+    /// [`ReadError`] if the journal or the folders cannot be read. What is wrong with the files of one is told there.
     pub fn consumers(&self) -> Result<Vec<ConsumerState>, ReadError> {
         let storage = &**self.storage();
         let failed = |source| ReadError::Read { file: CURSORS.to_owned(), source };
         let cursors = cursors(storage).map_err(failed)?;
         let last = self.last()?.map_or(0, Position::get);
-        cursors
+        let states = cursors
             .into_iter()
             .map(|(name, cursor)| {
                 let dead_letters = dead::count(storage, &name)
-                    .map_err(|source| ReadError::Read { file: name.dead_file(), source })?;
+                    .map_err(|source| ConsumerError::File { file: name.dead_file(), source });
                 let cursor =
                     cursor.map(|cursor| state_of(cursor, last)).map_err(|unusable| unusable.of(&name));
-                Ok(ConsumerState { name, cursor, dead_letters })
+                ConsumerState { name, cursor, dead_letters }
             })
-            .collect()
+            .collect();
+        Ok(states)
+    }
+
+    /// Whether the consumer of that name was ever opened.
+    ///
+    /// # Errors
+    /// What keeps its cursor from being looked for.
+    pub fn has_consumer(&self, name: &ConsumerName) -> Result<bool, ReadError> {
+        let file = name.cursor_file();
+        match self.storage().open(&file, Open::Read) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(source) => Err(ReadError::Read { file, source }),
+        }
     }
 }
 

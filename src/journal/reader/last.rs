@@ -1,4 +1,4 @@
-//! The last entries of a journal, from the end backward.
+//! [`Tailed`]: the last entries of a journal, from the end backward.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,15 +17,28 @@ use crate::journal::storage::Storage;
 const FIRST_SPAN: u64 = 64 << 10;
 const SPAN: u64 = 4 << 20;
 
-/// The last `n` events that the filter lets through, and what else stands between them.
-pub(super) fn entries(storage: &Arc<dyn Storage>, n: usize, filter: Filter) -> Result<Vec<Entry>, ReadError> {
+/// How many lines that cannot be read are told one by one, at least.
+const MAX_TOLD: usize = 1024;
+
+/// What [`JournalReader::tail`](crate::journal::JournalReader::tail) gives.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Tailed {
+    /// The last events that were asked for, and what else stands between and behind them, in the order of the journal.
+    pub entries: Vec<Entry>,
+    /// How many lines among them cannot be read and are left out: of thousands, only the last are told one by one.
+    pub left_out: u64,
+}
+
+/// The last `n` events that the filter lets through, and what else stands between and behind them.
+pub(super) fn entries(storage: &Arc<dyn Storage>, n: usize, filter: Filter) -> Result<Tailed, ReadError> {
     let sieve = Sieve::new(filter.clone());
-    let mut last = Last { n, events: 0, entries: VecDeque::new() };
+    let mut last = Last::new(n);
     if sieve.needs_history() {
         for entry in Reading::new(Arc::clone(storage), ReadFrom::Start, filter)? {
             last.push_back(entry?);
         }
-        return Ok(last.entries.into());
+        return Ok(last.into_tailed());
     }
     let mut sieve = Some(sieve);
     let mut next_first = None;
@@ -33,21 +46,39 @@ pub(super) fn entries(storage: &Arc<dyn Storage>, n: usize, filter: Filter) -> R
         let (Some(used), false) = (sieve.take(), last.is_full()) else { break };
         // What is gone was the oldest: there is nothing before it.
         let Some(segment) = Segment::open(&**storage, first)? else { break };
-        sieve = last.read_segment(storage, segment, next_first, used)?;
+        let mut of_segment = Last::new(last.missing());
+        sieve = of_segment.read_segment(storage, segment, next_first, used)?;
+        last.put_before(of_segment);
         next_first = Some(first);
     }
-    Ok(last.entries.into())
+    Ok(last.into_tailed())
 }
 
+/// The last entries of what was read, at most `n` events and not much more than [`MAX_TOLD`] others.
 struct Last {
     n: usize,
     events: usize,
+    left_out: u64,
     entries: VecDeque<Entry>,
 }
 
 impl Last {
+    fn new(n: usize) -> Self {
+        Self { n, events: 0, left_out: 0, entries: VecDeque::new() }
+    }
+
     fn is_full(&self) -> bool {
-        self.events >= self.n
+        self.missing() == 0
+    }
+
+    /// How many events it could still hold.
+    fn missing(&self) -> usize {
+        self.n.saturating_sub(self.events)
+    }
+
+    fn into_tailed(mut self) -> Tailed {
+        self.tell_at_most(MAX_TOLD);
+        Tailed { entries: self.entries.into(), left_out: self.left_out }
     }
 
     /// Reads a segment from its end backward, as far as is needed; from its start, if its lines are in no order.
@@ -59,8 +90,7 @@ impl Last {
         mut sieve: Sieve,
     ) -> Result<Option<Sieve>, ReadError> {
         let len = segment.lines.file().len().map_err(|source| segment.failed(source))?;
-        let (mut until, mut span, mut last) = (len, FIRST_SPAN, None);
-        let before = (self.entries.len(), self.events);
+        let (mut until, mut span, mut behind) = (len, FIRST_SPAN, None);
         while until > 0 && !self.is_full() {
             let from = until.saturating_sub(span);
             span *= 2;
@@ -77,46 +107,65 @@ impl Last {
             }
             let part = Scan::of_part(Arc::clone(storage), segment, next_first, anchor, until);
             let mut reading = Reading::of(part, sieve);
-            let entries: Vec<_> = reading.by_ref().collect::<Result<_, _>>()?;
+            let mut of_part = Self::new(self.missing());
+            for entry in reading.by_ref() {
+                of_part.push_back(entry?);
+            }
             let (part, used) = reading.into_parts();
             sieve = used;
             let is_whole = (begin, until) == (0, len);
-            let is_in_order = part.is_in_order(last, next_first);
+            let is_in_order = part.is_in_order(behind, next_first);
             let Some(read) = part.into_segment() else { break };
             segment = read;
             if is_whole || is_in_order {
-                entries.into_iter().rev().for_each(|entry| self.push_front(entry));
-                (until, span, last) = (begin, span.min(SPAN), anchor.map(|anchor| anchor.position));
+                self.put_before(of_part);
+                (until, span, behind) = (begin, span.min(SPAN), anchor.map(|anchor| anchor.position));
             } else {
-                self.forget_all_but(before);
-                (until, span, last) = (len, len, None);
+                *self = Self::new(self.n);
+                (until, span, behind) = (len, len, None);
             }
         }
         Ok(Some(sieve))
     }
 
-    /// Takes back what was put before the last so many entries, and events among them.
-    fn forget_all_but(&mut self, (entries, events): (usize, usize)) {
-        self.entries.drain(..self.entries.len() - entries);
-        self.events = events;
-    }
-
-    fn push_front(&mut self, entry: Entry) {
-        if self.is_full() {
-            return;
-        }
-        self.events += usize::from(matches!(entry, Entry::Event(_)));
-        self.entries.push_front(entry);
+    /// Puts what stands before it there; that holds no more events than are missing.
+    fn put_before(&mut self, mut earlier: Self) {
+        earlier.entries.append(&mut self.entries);
+        self.entries = earlier.entries;
+        self.events += earlier.events;
+        self.left_out += earlier.left_out;
+        self.tell_at_most(MAX_TOLD);
     }
 
     fn push_back(&mut self, entry: Entry) {
-        self.events += usize::from(matches!(entry, Entry::Event(_)));
+        self.events += usize::from(is_event(&entry));
         self.entries.push_back(entry);
         while self.events > self.n
-            || !matches!(self.entries.front(), None | Some(Entry::Event(_))) && self.is_full()
+            || self.is_full() && self.entries.front().is_some_and(|front| !is_event(front))
         {
             let dropped = self.entries.pop_front();
-            self.events -= usize::from(matches!(dropped, Some(Entry::Event(_))));
+            self.events -= usize::from(dropped.as_ref().is_some_and(is_event));
+        }
+        if self.entries.len() - self.events > 2 * MAX_TOLD {
+            self.tell_at_most(MAX_TOLD);
         }
     }
+
+    /// Leaves the first lines out that cannot be read, until no more are told.
+    fn tell_at_most(&mut self, most: usize) {
+        let mut excess = (self.entries.len() - self.events).saturating_sub(most);
+        if excess > 0 {
+            let before = self.entries.len();
+            self.entries.retain(|entry| {
+                let stays = excess == 0 || !matches!(entry, Entry::Unreadable(_));
+                excess -= usize::from(!stays);
+                stays
+            });
+            self.left_out += (before - self.entries.len()) as u64;
+        }
+    }
+}
+
+fn is_event(entry: &Entry) -> bool {
+    matches!(entry, Entry::Event(_))
 }

@@ -32,6 +32,8 @@ pub(super) struct Lines {
     filled: usize,
     /// How much is read next, in bytes.
     chunk: usize,
+    /// Up to there, in bytes, it was read again.
+    read_again_until: u64,
     /// Where a line that is too long begins, as long as its newline has not come.
     too_long: Option<u64>,
 }
@@ -57,6 +59,7 @@ impl Lines {
             searched: 0,
             filled: 0,
             chunk: FIRST_CHUNK,
+            read_again_until: 0,
             too_long: None,
         }
     }
@@ -128,10 +131,17 @@ impl Lines {
         is_cut
     }
 
-    /// Goes to the line found last again, in case it was read while it was cut away and written anew.
+    /// Goes to the line found last again, in case it was read while it was cut away and written anew. What stands close
+    /// behind it is read again with it, and then not once more.
     pub(super) fn read_again(&mut self) -> io::Result<Option<(u64, Found)>> {
-        self.go_to(self.base + self.given.start as u64);
-        self.advance()
+        let at = self.base + self.given.start as u64;
+        if self.place() <= self.read_again_until {
+            return Ok(Some((at, Found::Line)));
+        }
+        self.go_to(at);
+        let found = self.advance();
+        self.read_again_until = self.base + self.filled as u64;
+        found
     }
 
     fn give(&mut self, end: usize) -> (u64, Found) {

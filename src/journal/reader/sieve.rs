@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::peek;
 use crate::event::{DomainEvent, EventType};
 use crate::filter::{Filter, History};
 use crate::journal::line::{Line, LineFault};
@@ -31,7 +32,7 @@ impl Sieve {
     /// Decodes a line, unless its kind tells already that it is not asked for.
     pub(super) fn decode(&mut self, bytes: &[u8], position: Position) -> Result<Option<Recorded>, LineFault> {
         let line = Line::split(bytes)?;
-        let kind = kind_of(line.body()).and_then(EventType::built_in);
+        let kind = peek::kind(line.body()).and_then(EventType::built_in);
         if self.history.is_none() && kind.is_some_and(|kind| !self.filter.type_set().contains(kind)) {
             return Ok(None);
         }
@@ -49,13 +50,4 @@ impl Sieve {
             None => self.filter.matches(event),
         }
     }
-}
-
-/// The name of an event's kind, if its body has the keys in the order in which a journal writes them.
-fn kind_of(body: &[u8]) -> Option<&str> {
-    const ID_CHARS: usize = 26;
-    let behind_id = body.strip_prefix(b"\"id\":\"")?.get(ID_CHARS..)?;
-    let name = behind_id.strip_prefix(b"\",\"event_type\":\"")?;
-    let end = memchr::memchr2(b'"', b'\\', name)?;
-    std::str::from_utf8(name.get(..end)?).ok()
 }

@@ -241,10 +241,10 @@ proptest! {
                 prop_assert!(linear.contains(entry), "{:?}", entry);
             }
         }
-        let last = reader.tail(usize::MAX, Filter::all()).unwrap();
+        let last = reader.tail(usize::MAX, Filter::all()).unwrap().entries;
         prop_assert_eq!(positions(&last), positions(&all));
         for n in [1, 300] {
-            let last = positions(&reader.tail(n, Filter::all()).unwrap());
+            let last = positions(&reader.tail(n, Filter::all()).unwrap().entries);
             let all = positions(&all);
             prop_assert_eq!(&last[..], &all[all.len().saturating_sub(n)..]);
         }

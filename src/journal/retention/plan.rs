@@ -2,16 +2,14 @@
 
 use std::io;
 
-use super::{CollectReason, Collected, CollectedSegment, KeptFor, Retention};
+use super::{CollectReason, Collected, CollectedSegment, KeptFor, MissingSegment, Retention};
 use crate::bus::report::quietly;
 use crate::event::Timestamp;
-use crate::filter::Filter;
 use crate::journal::consumer::{Cursor, Unusable, cursors};
 use crate::journal::layout::segment;
 use crate::journal::manifest::{Manifest, SegmentStart};
 use crate::journal::position::Position;
-use crate::journal::reader::JournalReader;
-use crate::journal::record::{Entry, ReadError};
+use crate::journal::reader::{JournalReader, newest};
 use crate::journal::storage::{Open, Storage};
 
 /// What goes, as of one moment.
@@ -19,6 +17,8 @@ pub(super) struct Plan {
     /// The segments that go, oldest first: the first ones of the manifest. None for one whose file is gone already.
     pub(super) going: Vec<Option<CollectedSegment>>,
     kept_for: Vec<KeptFor>,
+    /// Segments that were gone though an older one was there.
+    missing: Vec<MissingSegment>,
 }
 
 /// A segment that could go.
@@ -45,9 +45,13 @@ impl Plan {
             .zip(lengths)
             .map(|((segment, next), bytes)| Sealed { first: segment.first, next: next.first, bytes })
             .collect();
-        let mut plan = Self { going: Vec::new(), kept_for: Vec::new() };
+        let mut plan = Self { going: Vec::new(), kept_for: Vec::new(), missing: Vec::new() };
         for (number, segment) in sealed.iter().enumerate() {
             let Some(len) = segment.bytes else {
+                // With older ones gone too, somebody who removed them was interrupted.
+                if plan.going.iter().any(Option::is_some) {
+                    plan.missing.push(segment.missing());
+                }
                 plan.going.push(None);
                 continue;
             };
@@ -70,11 +74,21 @@ impl Plan {
                 || tracing::warn!(target: "agentbus::journal", consumer, "journal_kept_for_corrupt_cursor"),
             );
         }
-        Collected { segments: self.going.into_iter().flatten().collect(), kept_for: self.kept_for }
+        for missing in &self.missing {
+            let file = missing.file.as_str();
+            quietly(|| tracing::error!(target: "agentbus::journal", file, "journal_segment_missing"));
+        }
+        let missing = self.missing;
+        Collected { missing, segments: self.going.into_iter().flatten().collect(), kept_for: self.kept_for }
     }
 }
 
 impl Sealed {
+    fn missing(&self) -> MissingSegment {
+        let through = self.next.previous().unwrap_or(self.first);
+        MissingSegment { file: segment(self.first), through }
+    }
+
     fn collected(&self, reason: CollectReason) -> CollectedSegment {
         let through = self.next.previous().unwrap_or(self.first);
         CollectedSegment { file: segment(self.first), through, bytes: self.bytes.unwrap_or_default(), reason }
@@ -105,43 +119,12 @@ fn too_much(
     let Some(max_age) = retention.max_age else { return Ok(None) };
     // A segment without a readable line is at least as old as the next one that has some.
     for segment in rest {
-        if let Some(newest) = newest(reader, segment)? {
+        let newest = newest(reader.storage(), segment.first, segment.next, now).map_err(io::Error::other)?;
+        if let Some(newest) = newest {
             return Ok((now.since(newest) > max_age).then_some(CollectReason::Age));
         }
     }
     Ok(None)
-}
-
-/// When the last readable event of a segment happened.
-fn newest(reader: &JournalReader, segment: &Sealed) -> io::Result<Option<Timestamp>> {
-    let begin = segment.first.previous();
-    let mut back = 1;
-    loop {
-        // Positions may be left out at its end: ever further back until there is one.
-        let after = segment.next.get().checked_sub(1 + back).and_then(Position::new).max(begin);
-        let found = newest_behind(reader, after, segment.next).map_err(io::Error::other)?;
-        if found.is_some() || after == begin {
-            return Ok(found);
-        }
-        back *= 32;
-    }
-}
-
-fn newest_behind(
-    reader: &JournalReader,
-    after: Option<Position>,
-    next: Position,
-) -> Result<Option<Timestamp>, ReadError> {
-    let mut newest = None;
-    for entry in reader.read(after.into(), Filter::all())? {
-        if let Entry::Event(recorded) = entry? {
-            if recorded.position >= next {
-                break;
-            }
-            newest = Some(recorded.event.timestamp());
-        }
-    }
-    Ok(newest)
 }
 
 /// The consumers that need something of that segment.
@@ -165,6 +148,8 @@ fn kept_for(
 }
 
 fn needs(cursor: &Cursor, segment: &Sealed, retention: &Retention, now: Timestamp) -> bool {
-    let is_stale = retention.stale_after.is_some_and(|silence| now.since(cursor.updated) > silence);
+    // A time as far ahead as it may be behind is what a clock that was set back left.
+    let silence = now.since(cursor.updated).max(cursor.updated.since(now));
+    let is_stale = retention.stale_after.is_some_and(|longest| silence > longest);
     !is_stale && cursor.position < segment.next.previous()
 }

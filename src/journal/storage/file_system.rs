@@ -125,7 +125,7 @@ impl StorageFile for OnDisk {
     }
 
     fn is_current(&self) -> io::Result<bool> {
-        match fs::symlink_metadata(&self.path) {
+        match fs::metadata(&self.path) {
             Ok(meta) => Ok((meta.dev(), meta.ino()) == self.id),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),

@@ -27,10 +27,28 @@ fn all_consumers_are_told_with_their_places_and_faults() {
     assert_eq!((cursor(0).position, cursor(0).lag, cursor(0).updated), (None, 3, Timestamp::now()));
     assert_eq!((cursor(1).position, cursor(1).lag), (Some(at(1)), 2));
     assert_eq!(cursor(1).retry.as_ref().unwrap().attempts, 1);
-    assert_eq!((cursor(2).position, cursor(2).lag, states[2].dead_letters), (Some(at(2)), 1, 2));
+    assert_eq!((cursor(2).position, cursor(2).lag), (Some(at(2)), 1));
+    assert_eq!(states[2].dead_letters.as_ref().unwrap(), &2);
     assert!(
         matches!(&states[3].cursor, Err(ConsumerError::Corrupt { file, .. }) if file.ends_with("d-corrupt.json"))
     );
+}
+
+#[test]
+fn dead_letters_that_cannot_be_read_hold_up_nobody_else() {
+    let directory = journal_of(2);
+    let mut good = open(directory.path(), "good");
+    drop(open(directory.path(), "bad"));
+    fs::create_dir_all(directory.path().join("dead/bad.jsonl")).unwrap();
+    let reader = JournalReader::open(directory.path()).unwrap();
+    let states = reader.consumers().unwrap();
+    assert!(
+        matches!(&states[0].dead_letters, Err(ConsumerError::File { file, .. }) if file == "dead/bad.jsonl")
+    );
+    assert_eq!(states[1].dead_letters.as_ref().unwrap(), &0);
+    assert!(reader.has_consumer(good.name()).unwrap());
+    assert!(!reader.has_consumer(&"other".parse().unwrap()).unwrap());
+    good.ack(at(1)).unwrap();
 }
 
 #[test]

@@ -55,7 +55,7 @@ async fn is_told_once(name: &str, hostile: Vec<u8>, fault: impl Fn(LineFault) ->
         ("start", read(&reader, ReadFrom::Start)),
         ("after 1", read(&reader, ReadFrom::After(at(1)))),
         ("after 2", read(&reader, ReadFrom::After(at(2)))),
-        ("tail", reader.tail(9, Filter::all()).unwrap().into_iter().collect()),
+        ("tail", reader.tail(9, Filter::all()).unwrap().entries.into_iter().collect()),
     ];
     for (way, got) in ways {
         let first = match way {
