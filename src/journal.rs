@@ -12,7 +12,8 @@
 //!   that it is synced;
 //! - events stand in the order in which the bus emitted them, each once, at a position that is never used twice, also
 //!   if many processes write one directory;
-//! - recording never waits for the disk but past the queue's bound, and then for at most 100 ms;
+//! - recording waits for the disk only past the queue's bound: then the emitting thread writes a batch itself, or waits
+//!   at most 100 ms for the one who does;
 //! - every line's hash covers all lines before it: what was changed, removed or reordered is found;
 //! - secrets that the redactor knows are masked before anything is written;
 //! - a reader goes on behind a line that it cannot read, and tells of it by place and reason, never by content.

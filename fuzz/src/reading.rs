@@ -21,7 +21,8 @@ pub(crate) fn read_all(storage: &FaultyStorage) -> Result<Vec<Recorded>, ReadErr
         verified.lines <= events.len() as u64 + verified.unreadable || verified.damaged > 0,
         "{verified:?}"
     );
-    let tail: Vec<_> = reader.tail(2, Filter::all())?.into_iter().filter_map(Entry::into_event).collect();
+    let tail: Vec<_> =
+        reader.tail(2, Filter::all())?.entries.into_iter().filter_map(Entry::into_event).collect();
     assert!(verified.damaged > 0 || events.ends_with(&tail), "{tail:?}");
     assert!(reader.last()? >= positions.last().copied(), "{positions:?}");
     if let Some(middle) = positions.get(positions.len() / 2) {

@@ -49,6 +49,10 @@ pub(super) enum Problem {
     Foreign { file: String, at: u64 },
     #[error("all positions are used up")]
     Full,
+    #[error(
+        "{file} tells of the last position that there can be: put a copy of it back, reset it or remove it"
+    )]
+    UsedUpBy { file: String },
 }
 
 impl Problem {

@@ -127,7 +127,7 @@ impl<T: Weighs> Queue<T> {
         self.wake_writer(state);
     }
 
-    /// Puts things in side by side, unless the journal is failing or stopped, or they do not fit; the last ticket.
+    /// Puts things in side by side, unless the journal is failing or stopped.
     pub(super) fn offer(&self, things: Vec<T>) -> Result<(), Refused> {
         let mut state = lock(&self.state);
         if state.stop_at.is_some() {
@@ -202,10 +202,11 @@ impl<T: Weighs> Queue<T> {
         Asked { sync_through: state.sync_through, stop_at: state.stop_at, is_empty: state.waiting.is_empty() }
     }
 
-    /// Waits for that long, unless it is told to stop: for the next attempt of a writer that fails.
-    pub(super) fn pause(&self, patience: Duration) {
+    /// Waits for that long, unless it is told to stop otherwise than as it `knows`: for the next attempt of a writer that
+    /// fails.
+    pub(super) fn pause(&self, patience: Duration, knows: Option<Instant>) {
         let state = lock(&self.state);
-        if state.stop_at.is_none() {
+        if state.stop_at == knows {
             drop(crate::sync::wait_for(&self.arrived, state, patience));
         }
     }
@@ -274,15 +275,15 @@ impl<T: Weighs> Queue<T> {
     pub(super) fn close(&self) -> u64 {
         let mut state = lock(&self.state);
         state.is_closed = true;
-        let left = std::mem::take(&mut state.waiting);
+        let mut left = std::mem::take(&mut state.waiting);
         (state.weight, state.last_lost) = (0, if left.is_empty() { state.last_lost } else { state.last });
         self.weight.store(0, Ordering::Relaxed);
         drop(state);
         self.eased.notify_all();
-        left.len() as u64
+        left.iter_mut().map(|waiting| waiting.thing.gap_mut().map_or(1, |events| *events)).sum()
     }
 
-    /// How many wait.
+    /// How many wait; what did not fit counts as one.
     pub(super) fn len(&self) -> u64 {
         lock(&self.state).waiting.len() as u64
     }

@@ -1,6 +1,7 @@
 //! What the journal itself has to say, to the log. Never content.
 
 use super::health::Problem;
+use super::log::Recovery;
 use super::position::Position;
 use super::retention::Collected;
 use crate::bus::report::quietly;
@@ -18,6 +19,19 @@ pub(super) fn healthy(directory: &str) {
 /// An unfinished write was cut from the end of a segment.
 pub(super) fn torn(segment: &str, bytes: u64, kept: &str) {
     quietly(|| tracing::warn!(target: "agentbus::journal", segment, bytes, kept, "journal_torn_write_cut"));
+}
+
+/// Opening found what a crash or somebody else left.
+pub(super) fn recovered(recovery: &Recovery) {
+    let &Recovery { torn_bytes, damaged_lines, machine_restarted, manifest_rebuilt, lost_segments, .. } =
+        recovery;
+    quietly(|| {
+        tracing::warn!(
+            target: "agentbus::journal",
+            torn_bytes, damaged_lines, machine_restarted, manifest_rebuilt, lost_segments,
+            "journal_recovered",
+        );
+    });
 }
 
 /// Lines cannot be read or do not follow from those before.

@@ -104,7 +104,7 @@ impl Shared {
                 pause = FIRST_PAUSE;
             } else {
                 let left = asked.stop_at.map(|at| at.saturating_duration_since(Instant::now()));
-                self.queue.pause(left.map_or(pause, |left| left.min(pause)));
+                self.queue.pause(left.map_or(pause, |left| left.min(pause)), asked.stop_at);
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
         }
@@ -124,7 +124,9 @@ impl Shared {
         writer.leave_unsettled("the journal was closed");
         if let Err(problem) = closed {
             // Then the next start looks closer; only what was to be synced may be lost.
-            report::failing(&self.directory, &problem.reason());
+            if self.progress.borrow().health.is_healthy() {
+                report::failing(&self.directory, &problem.reason());
+            }
             if self.durability != Durability::Os && writer.has_unsynced() {
                 left = left.max(1);
             }

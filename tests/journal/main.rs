@@ -11,6 +11,7 @@
 
 mod consumer;
 mod crash;
+mod disk;
 mod follow;
 mod format;
 mod golden;

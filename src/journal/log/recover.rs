@@ -60,6 +60,17 @@ pub struct Recovery {
     pub machine_restarted: bool,
     /// Whether `journal.json` was gone and was made anew.
     pub manifest_rebuilt: bool,
+    /// Segments that `journal.json` lists and that are gone, though an older one is there, or with all others: they were
+    /// lost, and what was in them is no longer missed by [`verify`](crate::journal::JournalReader::verify) once nothing
+    /// is left of what was before them.
+    pub lost_segments: u64,
+}
+
+impl Recovery {
+    /// Whether nothing had to be made good, and nothing was found that cannot be.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A journal's files before it can be written to.
@@ -87,6 +98,9 @@ impl Log {
         }
         let opened = Opening::begin(storage).and_then(|opening| opening.finish(settings, lock, tail));
         opened.map(|(mut log, recovery)| {
+            if !recovery.is_nothing() {
+                crate::journal::report::recovered(&recovery);
+            }
             log.collect_garbage();
             log.lock.release();
             (log, recovery)
@@ -123,6 +137,7 @@ impl Opening {
     ) -> Result<(Log, Recovery), Problem> {
         let read = self.manifest.clone();
         let files = self.tidy()?;
+        self.recovery.lost_segments = self.lost_segments(&files);
         let (mut end, goes_on_in) = match (self.manifest.segments.last().copied(), files.last()) {
             (None, _) => (Mark { last: 0, chain: chain::genesis(self.manifest.id), at: 0 }, None),
             (Some(listed), Some(newest)) if listed.first == *newest => self.examine_active(*newest)?,
@@ -159,6 +174,16 @@ impl Opening {
             announced: false,
         };
         Ok((log, self.recovery))
+    }
+
+    /// How many listed segments were lost: retention removes the oldest, and never the newest.
+    fn lost_segments(&self, files: &[Position]) -> u64 {
+        let was_written_to = self.manifest.reserved > 0;
+        let is_lost = |first: Position| match files.first() {
+            Some(oldest) => first > *oldest && !files.contains(&first),
+            None => was_written_to,
+        };
+        self.manifest.segments.iter().filter(|start| is_lost(start.first)).count() as u64
     }
 
     /// Goes on in a new segment behind `end`.

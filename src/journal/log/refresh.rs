@@ -28,9 +28,13 @@ impl Log {
         let is_there = self.reopen_if_replaced()?;
         let len = self.active.file.len().map_err(Problem::io("look at", self.active.name()))?;
         if !is_there || len < self.end.at {
-            // Removed or cut by hand. What was there is gone but for what is in memory; positions and chain go on.
-            super::super::report::lost(&self.active.name());
-            return self.begin_segment();
+            // Removed or cut by hand. What was there is gone but for what is in memory. How far others went is not
+            // known; what is reserved is enough.
+            let name = self.active.name();
+            self.end.last = self.end.last.max(self.manifest.reserved);
+            self.begin_segment()?;
+            crate::journal::report::lost(&name);
+            return Ok(());
         }
         if len > self.end.at { self.read_foreign() } else { Ok(()) }
     }
@@ -104,10 +108,11 @@ impl Log {
         let chain = newest.chain.unwrap_or(self.end.chain);
         let Some(file) = segment::open_listed(&*self.storage, newest.first)? else {
             // Removed by hand. How far it went is not known; what is reserved is enough.
-            super::super::report::lost(&name);
             self.end = Mark { last: self.manifest.reserved.max(newest.first.get()), chain, at: 0 };
             self.believe();
-            return self.begin_segment();
+            self.begin_segment()?;
+            crate::journal::report::lost(&name);
+            return Ok(());
         };
         self.active = Active { first: newest.first, file };
         self.end = Mark { last: newest.first.get() - 1, chain, at: 0 };
@@ -124,7 +129,7 @@ impl Log {
             self.quarantine(&found)?;
         }
         if let Some((at, _)) = found.first_fault {
-            super::super::report::damaged(&name, at, found.faults);
+            crate::journal::report::damaged(&name, at, found.faults);
         }
         if let Some(chain) = found.chain.filter(|_| !found.ends_unreadable) {
             let end = Mark { last: found.last, chain, at: found.end };

@@ -37,13 +37,15 @@ pub(super) struct From {
     pub(super) chain: Option<Hash>,
 }
 
-/// Reads all lines from there on and checks their chain.
+/// Reads all lines from there on and checks their chain. It holds a line and a chunk in memory, however long a line is.
 pub(super) fn scan(file: &dyn StorageFile, from: From) -> io::Result<Scanned> {
     let len = file.len()?;
     let (at, last, chain) = (from.at, from.last, from.chain);
     let mut scanned =
         Scanned { last, chain, end: at, len, faults: 0, first_fault: None, ends_unreadable: false };
     let mut held: Vec<u8> = Vec::new();
+    // How much of the line that is being read was let go of: it is too long.
+    let mut let_go = 0;
     let mut read_to = at;
     while read_to < len {
         let start = held.len();
@@ -55,23 +57,26 @@ pub(super) fn scan(file: &dyn StorageFile, from: From) -> io::Result<Scanned> {
             break;
         }
         read_to += read as u64;
-        let mut taken = 0;
-        while let Some(line) = held.get(taken..).and_then(first_line) {
-            scanned.take(line);
-            taken += line.len();
+        let (mut taken, mut searched) = (0, start);
+        while let Some(newline) = held.get(searched..).and_then(|bytes| memchr::memchr(b'\n', bytes)) {
+            searched += newline + 1;
+            scanned.take(held.get(taken..searched).unwrap_or_default(), std::mem::take(&mut let_go));
+            taken = searched;
         }
         held.drain(..taken);
+        if held.len() > MAX_LINE_BYTES {
+            let_go += held.len() as u64;
+            held.clear();
+        }
     }
     Ok(scanned)
 }
 
-fn first_line(bytes: &[u8]) -> Option<&[u8]> {
-    memchr::memchr(b'\n', bytes).and_then(|newline| bytes.get(..=newline))
-}
-
 impl Scanned {
-    fn take(&mut self, bytes: &[u8]) {
-        let fault = match Line::split(bytes) {
+    /// Takes the next line, before which so many bytes of it were let go of.
+    fn take(&mut self, bytes: &[u8], let_go: u64) {
+        let split = if let_go > 0 { Err(LineFault::TooLong) } else { Line::split(bytes) };
+        let fault = match split {
             Ok(line) if line.position.get() <= self.last => Some(Some(LineFault::Backward)),
             Ok(line) => {
                 let follows = self.chain.is_none_or(|chain| line.follows(&chain));
@@ -81,7 +86,7 @@ impl Scanned {
                 (!follows).then_some(None)
             }
             Err(fault) => {
-                self.chain = if bytes.len() <= MAX_LINE_BYTES { chain_of(bytes) } else { None };
+                self.chain = if fault == LineFault::TooLong { None } else { chain_of(bytes) };
                 self.ends_unreadable = true;
                 Some(Some(fault))
             }
@@ -90,7 +95,7 @@ impl Scanned {
             self.faults += 1;
             self.first_fault.get_or_insert((self.end, fault));
         }
-        self.end += bytes.len() as u64;
+        self.end += let_go + bytes.len() as u64;
     }
 
     /// Whether bytes stand behind the last newline.

@@ -36,12 +36,24 @@ pub(super) fn prepare(storage: &dyn Storage, first: Position, lines: &[u8]) -> R
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _left_behind => {}
         }
-        let file = storage.open(&name, Open::Create)?;
+        let file = create(storage, &name)?;
         append_all(&*file, lines)?;
         file.sync()?;
         storage.sync_folder(SEGMENTS)
     };
     write().map_err(Problem::io("write", name.clone()))
+}
+
+/// Creates a segment's file, and the folder of segments if somebody removed it.
+fn create(storage: &dyn Storage, name: &str) -> io::Result<Box<dyn StorageFile>> {
+    match storage.open(name, Open::Create) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            storage.create_folder(SEGMENTS)?;
+            storage.sync_folder("")?;
+            storage.open(name, Open::Create)
+        }
+        opened => opened,
+    }
 }
 
 /// Gives the file of a listed segment its name, in place of what had it.

@@ -38,7 +38,8 @@ pub(super) struct Sequence {
 pub(super) struct Place {
     floor: Option<Position>,
     previous: Option<Position>,
-    chain_in_place: Option<Hash>,
+    /// The chain behind that.
+    chain: Option<Hash>,
     faults: u64,
 }
 
@@ -175,15 +176,14 @@ impl Sequence {
 
     /// The positions it knows.
     pub(super) fn place(&self) -> Place {
-        let Self { floor, previous, chain_in_place, faults, .. } = *self;
-        Place { floor, previous, chain_in_place, faults }
+        let Self { floor, previous, chain_in_place: chain, faults, .. } = *self;
+        Place { floor, previous, chain, faults }
     }
 
     /// Knows no more than before a line was judged.
     pub(super) fn go_back(&mut self, before: Place) {
-        let Place { floor, previous, chain_in_place, faults } = before;
-        (self.floor, self.previous, self.chain_in_place, self.faults) =
-            (floor, previous, chain_in_place, faults);
+        let Place { floor, previous, chain, faults } = before;
+        (self.floor, self.previous, self.chain_in_place, self.faults) = (floor, previous, chain, faults);
     }
 
     /// Goes on behind a line that is at fault; whether it is asked for, as far as can be told if each took a position.

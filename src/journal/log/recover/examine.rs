@@ -21,6 +21,9 @@ use crate::journal::storage::{Open, Storage, StorageFile, append_all};
 /// lines.
 pub(super) const ENOUGH: u64 = 4 << 20;
 
+/// How much is copied at once, in bytes.
+const PIECE: u64 = 1 << 20;
+
 impl Opening {
     /// Where a segment ends, after a look at as much of it as is needed.
     pub(super) fn scan_end(&self, first: Position) -> Result<(Box<dyn StorageFile>, Scanned), Problem> {
@@ -55,6 +58,8 @@ impl Opening {
             self.recovery.quarantined = Some(kept);
         }
         self.recovery.damaged_lines = scanned.faults;
+        // Lines may have been there: where none is left, nobody knows how far they went.
+        self.skips |= scanned.len == 0 && self.manifest.reserved > 0;
         let chain = scanned.chain.unwrap_or_else(|| chain::genesis(self.manifest.id));
         let end = Mark { last: scanned.last, chain, at: scanned.end };
         if scanned.ends_unreadable {
@@ -96,9 +101,13 @@ fn quarantine(storage: &dyn Storage, active: &Active, end: u64, len: u64) -> Res
     let (first, id) = (active.first, crate::event::source::stamp().1);
     let kept = format!("{QUARANTINE}/{:020}-{end}-{id}", first.get());
     let keep = || -> io::Result<()> {
-        let bytes = read_range(&*active.file, end, len)?;
         let file = storage.open(&kept, Open::Create)?;
-        append_all(&*file, &bytes)?;
+        let mut at = end;
+        while at < len {
+            let until = len.min(at + PIECE);
+            append_all(&*file, &read_range(&*active.file, at, until)?)?;
+            at = until;
+        }
         file.sync()?;
         storage.sync_folder(QUARANTINE)
     };

@@ -16,7 +16,8 @@ const MAX_TOLD_BYTES: usize = 1 << 20;
 impl Opening {
     /// The last position that anybody may have seen.
     pub(super) fn last_used(&self, last: u64) -> Result<u64, Problem> {
-        let mut used = last.max(highest(&*self.storage, CURSORS)?).max(highest(&*self.storage, HEADS)?);
+        let [cursors, heads] = [CURSORS, HEADS].map(|folder| highest(&*self.storage, folder));
+        let mut used = last.max(cursors?).max(heads?);
         // After a clean close what is reserved was used, also where its lines are gone.
         if self.skips || self.manifest.boot.is_none() {
             used = used.max(self.manifest.reserved);
@@ -38,6 +39,9 @@ fn highest(storage: &dyn Storage, folder: &str) -> Result<u64, Problem> {
     for name in list(storage, folder)?.iter().filter(|name| name.strip_suffix(".json").is_some()) {
         let Ok(bytes) = read_whole(storage, &format!("{folder}/{name}"), MAX_TOLD_BYTES) else { continue };
         let told = serde_json::from_slice(&bytes).ok().and_then(|told: Told| Position::new(told.position));
+        if told == Some(Position::MAX) {
+            return Err(Problem::UsedUpBy { file: format!("{folder}/{name}") });
+        }
         highest = highest.max(told.map_or(0, Position::get));
     }
     Ok(highest)
