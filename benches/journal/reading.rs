@@ -21,6 +21,7 @@ pub(super) fn run(table: &Table) {
     let folder = filled(LINES);
     let gigabytes = bytes_in(&folder.join("segments")) as f64 / 1e9;
     table.line("the journal that is read", &format!("{LINES} lines"), &format!("{gigabytes:.2} GB"), "");
+    skip(table, &folder);
     decode(table, &folder);
     open(table, &folder);
     seek(table, &folder);
@@ -48,6 +49,30 @@ fn fill(folder: &Path, lines: usize) {
         journal.relieve();
     }
     runtime().block_on(journal.flush()).unwrap();
+}
+
+/// Reading all lines for events of a kind that none of them is, beside counting newlines.
+fn skip(table: &Table, folder: &Path) {
+    let reader = JournalReader::open(folder).unwrap();
+    let bytes = bytes_in(&folder.join("segments")) as f64;
+    let ours = || {
+        let begun = Instant::now();
+        assert!(reader.read(ReadFrom::Start, "session.created".parse().unwrap()).unwrap().next().is_none());
+        bytes / begun.elapsed().as_secs_f64() / 1e9
+    };
+    let bare = || {
+        let begun = Instant::now();
+        let count = |path: &PathBuf| memchr::memchr_iter(b'\n', &fs::read(path).unwrap()).count();
+        assert!(segments(folder).iter().map(count).sum::<usize>() >= LINES);
+        bytes / begun.elapsed().as_secs_f64() / 1e9
+    };
+    let (ours, bare) = compare(ours, bare);
+    table.line(
+        "skip lines, beside counting them with memchr",
+        &speed(ours),
+        &speed(bare),
+        &ratio(ours / bare),
+    );
 }
 
 /// Reading events, beside splitting lines and `serde_json`.

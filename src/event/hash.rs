@@ -27,10 +27,42 @@ impl Hash {
         Self(bytes)
     }
 
+    /// The hash of which these are the digits.
+    pub(crate) fn from_digits(digits: &[u8]) -> Option<Self> {
+        let digits: &[u8; 64] = digits.try_into().ok()?;
+        let (pairs, _none) = digits.as_chunks::<2>();
+        let mut bytes = [0; 32];
+        // Both looked at once at the end: a branch for each digit would cost more than all of them.
+        let mut seen = 0;
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            let (high, low) = (value_of(*high), value_of(*low));
+            seen |= high | low;
+            *byte = high << 4 | low & 0xF;
+        }
+        (seen & NO_DIGIT == 0).then_some(Self(bytes))
+    }
+
     /// Its bytes.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
+}
+
+/// A bit that no digit's value has.
+const NO_DIGIT: u8 = 0x80;
+
+/// The value of a lower-case hex digit, [`NO_DIGIT`] of anything else.
+fn value_of(digit: u8) -> u8 {
+    const VALUES: [u8; 256] = {
+        let mut values = [NO_DIGIT; 256];
+        let mut value = 0;
+        while value < 16 {
+            values[b"0123456789abcdef"[value as usize] as usize] = value;
+            value += 1;
+        }
+        values
+    };
+    VALUES.get(usize::from(digit)).copied().unwrap_or(NO_DIGIT)
 }
 
 impl fmt::Display for Hash {
@@ -48,11 +80,7 @@ impl fmt::Debug for Hash {
 impl FromStr for Hash {
     type Err = ParseHashError;
     fn from_str(text: &str) -> Result<Self, ParseHashError> {
-        if text.contains(|c: char| c.is_ascii_uppercase()) {
-            return Err(ParseHashError);
-        }
-        let hash = blake3::Hash::from_hex(text).map_err(|_not_hex| ParseHashError)?;
-        Ok(Self(*hash.as_bytes()))
+        Self::from_digits(text.as_bytes()).ok_or(ParseHashError)
     }
 }
 

@@ -114,10 +114,7 @@ pub(crate) fn holds_ending(bytes: &[u8]) -> bool {
 
 fn chain_in(ending: &[u8]) -> Option<Hash> {
     let digits = ending.strip_prefix(BEFORE_CHAIN)?.strip_suffix(BEHIND_CHAIN)?;
-    if digits.len() != CHAIN_DIGITS {
-        return None;
-    }
-    std::str::from_utf8(digits).ok()?.parse().ok()
+    Hash::from_digits(digits)
 }
 
 /// A line taken apart, its body not yet looked at.
@@ -163,8 +160,32 @@ impl<'a> Line<'a> {
 
     /// The event in it. `scratch` is memory to work in.
     pub(crate) fn decode(&self, scratch: &mut Vec<u8>) -> Result<DomainEvent, LineFault> {
-        decode_body(self.body(), scratch)
-            .map_err(|column| LineFault::NoEvent { column: column.map(|at| at + self.body - 1) })
+        Body { bytes: self.body(), begin: self.body }.decode(scratch)
+    }
+}
+
+/// What stands between the position of a line and its chain.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Body<'a> {
+    /// An event's JSON object without its braces.
+    pub(crate) bytes: &'a [u8],
+    /// Where it begins in the line.
+    begin: usize,
+}
+
+impl<'a> Body<'a> {
+    /// That of a line which is known to end in its chain: that is not looked at again.
+    pub(crate) fn of(line: &'a [u8]) -> Result<Self, LineFault> {
+        let (_, begin) = position_and_len(line).ok_or(LineFault::NoPosition)?;
+        let end = line.len().checked_sub(ENDING_BYTES);
+        let bytes = end.and_then(|end| line.get(begin..end)).ok_or(LineFault::NoChain)?;
+        Ok(Self { bytes, begin })
+    }
+
+    /// The event in it. `scratch` is memory to work in.
+    pub(crate) fn decode(&self, scratch: &mut Vec<u8>) -> Result<DomainEvent, LineFault> {
+        decode_body(self.bytes, scratch)
+            .map_err(|column| LineFault::NoEvent { column: column.map(|at| at + self.begin - 1) })
     }
 }
 

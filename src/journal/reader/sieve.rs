@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::peek;
 use crate::event::{DomainEvent, EventType};
 use crate::filter::{Filter, History};
-use crate::journal::line::{Line, LineFault};
+use crate::journal::line::{Body, LineFault};
 use crate::journal::position::Position;
 use crate::journal::record::Recorded;
 
@@ -31,12 +31,12 @@ impl Sieve {
 
     /// Decodes a line, unless its kind tells already that it is not asked for.
     pub(super) fn decode(&mut self, bytes: &[u8], position: Position) -> Result<Option<Recorded>, LineFault> {
-        let line = Line::split(bytes)?;
-        let kind = peek::kind(line.body()).and_then(EventType::built_in);
+        let body = Body::of(bytes)?;
+        let kind = peek::kind(body.bytes).and_then(EventType::built_in);
         if self.history.is_none() && kind.is_some_and(|kind| !self.filter.type_set().contains(kind)) {
             return Ok(None);
         }
-        let event = line.decode(&mut self.scratch)?;
+        let event = body.decode(&mut self.scratch)?;
         Ok(self.admits(&event).then(|| Recorded { position, event: Arc::new(event) }))
     }
 
