@@ -1,5 +1,7 @@
 //! Two writers of one journal, in two processes, one of which meets a fault at every call.
 
+mod chaos;
+
 use std::io::ErrorKind;
 use std::time::Duration;
 

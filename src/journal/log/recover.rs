@@ -143,10 +143,12 @@ impl Opening {
             (Some(listed), Some(newest)) if listed.first == *newest => self.examine_active(*newest)?,
             (Some(listed), newest) => (self.end_without(listed, newest.copied())?, None),
         };
-        end.last = self.last_used(end.last)?;
+        let last = end.last;
+        end.last = self.last_used(last)?;
         let active = match goes_on_in {
-            Some(first) => Active { first, file: segment::open(&*self.storage, first)? },
-            None => self.begin_segment(&mut end)?,
+            // Others may write meanwhile: that positions are passed over they learn by a new segment.
+            Some(first) if last == end.last => Active { first, file: segment::open(&*self.storage, first)? },
+            _ => self.begin_segment(&mut end)?,
         };
         if self.recovery.manifest_rebuilt {
             self.manifest.reserved = end.last;

@@ -42,6 +42,8 @@ impl Log {
                 found.extend(self.read_back(&*file, 0)?);
             }
         }
+        // Whoever settled before may have written lines again that are believed here.
+        drop_up_to(&mut found, self.believed.last);
         let mine = self.lines_in_memory(suspect);
         let common = common_lines(&found, &mine);
         let rest = mine.get(common..).unwrap_or_default().to_vec();
@@ -162,6 +164,14 @@ fn whole_lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 fn common_lines(one: &[u8], other: &[u8]) -> usize {
     let same = whole_lines(one).zip(whole_lines(other)).take_while(|(one, other)| one == other);
     same.map(|(line, _)| line.len()).sum()
+}
+
+/// Drops the lines at the beginning whose positions are not behind that one.
+fn drop_up_to(lines: &mut Vec<u8>, last: u64) {
+    let is_known =
+        |line: &&[u8]| crate::journal::line::position(line).is_some_and(|position| position.get() <= last);
+    let len: usize = whole_lines(lines).take_while(is_known).map(<[u8]>::len).sum();
+    lines.drain(..len);
 }
 
 /// Drops the lines that a segment beginning at `first` holds itself.
