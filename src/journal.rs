@@ -69,6 +69,7 @@ mod record;
 pub mod replay;
 mod report;
 pub mod retention;
+mod settling;
 mod shared;
 pub mod signal;
 pub mod storage;
@@ -99,5 +100,6 @@ pub use replay::{Pace, Replay, ReplayError, Replayed};
 pub use retention::{
     CollectReason, Collected, CollectedSegment, GcError, GcMode, KeptFor, MissingSegment, Retention,
 };
+pub use settling::Settling;
 pub use signal::{Signal, SignalProvider};
 pub use storage::{FileSystem, Open, Storage, StorageFile};

@@ -1,6 +1,7 @@
 //! What appending and closing can fail with.
 
 use super::line::MAX_LINE_BYTES;
+use super::settling::Settling;
 use crate::event::DomainEvent;
 
 /// Why an event was not appended, or is not known to be.
@@ -29,11 +30,14 @@ pub enum AppendError {
         events: Vec<DomainEvent>,
     },
     /// The journal began to fail while the event was being written. It is kept in memory and recorded once writing
-    /// resumes, unless the process ends before that: appending it again may record it twice.
+    /// resumes, unless the process ends before that: appending it again may record it twice. What became of it
+    /// [`Settling::settled`] tells.
     #[error("cannot tell yet whether the event is recorded: {reason}")]
     Unsettled {
         /// What keeps the journal from writing.
         reason: String,
+        /// To wait for what becomes of it.
+        settling: Settling,
     },
     /// The journal was closed. The events were not recorded and are handed back.
     #[error("cannot append to a journal that is closed")]

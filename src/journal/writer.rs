@@ -8,7 +8,6 @@ use tokio::sync::oneshot;
 use super::batch::Batch;
 use super::durability::Durability;
 use super::encode::{self, Told};
-use super::error::AppendError;
 use super::health::Problem;
 use super::line;
 use super::log::Log;
@@ -20,15 +19,43 @@ use crate::event::DomainEvent;
 use crate::redact::Redactor;
 
 /// Tells whoever appended something where it is recorded.
-pub(super) type Reply = oneshot::Sender<Result<Position, Unanswered>>;
+#[derive(Debug)]
+pub(super) enum Reply {
+    First(oneshot::Sender<Result<Position, Unanswered>>),
+    /// It was told to be unsettled.
+    Later(oneshot::Sender<Position>),
+}
 
 /// Why there is no position for something that was appended.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) enum Unanswered {
     /// It was taken back before it was written.
     Withdrawn(String),
-    /// It is being written.
-    Unsettled(String),
+    /// It is being written; its position comes later, if it is.
+    Unsettled(String, oneshot::Receiver<Position>),
+}
+
+impl Reply {
+    fn recorded(self, position: Position) {
+        match self {
+            // Nobody waits for it any more.
+            Self::First(reply) => drop(reply.send(Ok(position))),
+            Self::Later(reply) => drop(reply.send(position)),
+        }
+    }
+
+    /// Tells that it is unsettled, once.
+    fn unsettled(self, reason: &str) -> Self {
+        match self {
+            Self::First(reply) => {
+                let (later, position) = oneshot::channel();
+                // Nobody waits for it any more.
+                drop(reply.send(Err(Unanswered::Unsettled(reason.to_owned(), position))));
+                Self::Later(later)
+            }
+            told @ Self::Later(_) => told,
+        }
+    }
 }
 
 /// Something to be recorded.
@@ -61,7 +88,8 @@ impl Queued {
     }
 
     pub(super) fn answer(self, unanswered: Unanswered) {
-        if let Some(reply) = self.reply {
+        // What waits was never told of before.
+        if let Some(Reply::First(reply)) = self.reply {
             // Nobody waits for it any more.
             drop(reply.send(Err(unanswered)));
         }
@@ -178,8 +206,7 @@ impl Writer {
         }
         for (queued, position) in self.taken.drain(..).zip(positions) {
             if let Some(reply) = queued.reply {
-                // Nobody waits for it any more.
-                drop(reply.send(Ok(*position)));
+                reply.recorded(*position);
             }
         }
         self.batch.clear();
@@ -245,9 +272,8 @@ impl Writer {
 
     /// Tells those who wait for what is being written that it is not known when it will be.
     pub(super) fn leave_unsettled(&mut self, reason: &str) {
-        for reply in self.taken.iter_mut().filter_map(|queued| queued.reply.take()) {
-            // Nobody waits for it any more.
-            drop(reply.send(Err(Unanswered::Unsettled(reason.to_owned()))));
+        for queued in &mut self.taken {
+            queued.reply = queued.reply.take().map(|reply| reply.unsettled(reason));
         }
     }
 
@@ -274,13 +300,5 @@ fn recorded_event(what: &What, told: Told, body: &[u8]) -> Option<Arc<DomainEven
     match (what, told) {
         (What::Event(event), Told::AsItIs) => Some(Arc::clone(event)),
         _ => line::decode_body(body, &mut Vec::new()).ok().map(Arc::new),
-    }
-}
-
-/// What an append that was not answered with a position ends with.
-pub(super) fn append_error(unanswered: Unanswered, events: Vec<DomainEvent>) -> AppendError {
-    match unanswered {
-        Unanswered::Withdrawn(reason) => AppendError::Failing { reason, events },
-        Unanswered::Unsettled(reason) => AppendError::Unsettled { reason },
     }
 }

@@ -130,3 +130,33 @@ async fn what_is_recorded_after_closing_is_told_to_be_lost() {
     bus.flush().await.unwrap_err();
     assert!(matches!(journal.append(event(2)).await, Err(AppendError::Closed { .. })));
 }
+
+#[tokio::test]
+async fn what_an_append_cannot_tell_is_told_later() {
+    for durability in DURABILITIES {
+        let storage = FaultyStorage::new();
+        let journal = open(&storage, durability);
+        journal.append(event(1)).await.unwrap();
+        storage.read_only(true);
+        let unsettled = journal.append_many(vec![event(2), event(3)]).await;
+        let Err(AppendError::Unsettled { settling, .. }) = unsettled else { panic!("{unsettled:?}") };
+        storage.read_only(false);
+        let settled: Vec<_> = settling.settled().await.into_iter().map(|at| at.unwrap().get()).collect();
+        assert_eq!(settled, [2, 3]);
+        journal.close(LONG).await.unwrap();
+        assert_eq!(files(&storage.restart_process()).numbers(), [1, 2, 3]);
+    }
+}
+
+#[tokio::test]
+async fn what_a_journal_closes_without_is_told_to_be_unknown() {
+    let storage = FaultyStorage::new();
+    let journal = open(&storage, Durability::Sync);
+    journal.append(event(1)).await.unwrap();
+    storage.read_only(true);
+    let unsettled = journal.append(event(2)).await;
+    let Err(AppendError::Unsettled { settling, .. }) = unsettled else { panic!("{unsettled:?}") };
+    let (settled, closed) = tokio::join!(settling.settled(), journal.close(Duration::ZERO));
+    assert_eq!(settled, [None]);
+    assert_eq!(closed.unwrap_err().unwritten, 1);
+}

@@ -14,7 +14,8 @@ use crate::journal::kinds::Refusal;
 use crate::journal::line::MAX_LINE_BYTES;
 use crate::journal::position::Position;
 use crate::journal::queue;
-use crate::journal::writer::{Queued, Unanswered, append_error};
+use crate::journal::settling::{Answer, Settling};
+use crate::journal::writer::{Queued, Reply, Unanswered};
 
 impl Journal {
     /// Appends one event and gives its place, once it is as durable as the journal's
@@ -48,7 +49,7 @@ impl Journal {
                 return Err(self.refuse(event, &refused));
             }
             let (reply, answer) = oneshot::channel();
-            queued.push(Queued::body(body, Some(reply)));
+            queued.push(Queued::body(body, Some(Reply::First(reply))));
             replies.push(answer);
         }
         match self.shared().queue.offer(queued) {
@@ -59,14 +60,34 @@ impl Journal {
             }
         }
         self.shared().relieve();
+        self.positions(replies, events).await
+    }
+
+    /// What the writing thread answers for `events`.
+    async fn positions(
+        &self,
+        replies: Vec<oneshot::Receiver<Result<Position, Unanswered>>>,
+        events: Vec<DomainEvent>,
+    ) -> Result<Vec<Position>, AppendError> {
         let mut positions = Vec::with_capacity(replies.len());
-        for answer in replies {
-            // Without an answer the thread that writes is gone.
-            let closed = |_gone| Unanswered::Unsettled("the journal was closed".to_owned());
-            match answer.await.map_err(closed).and_then(|answer| answer) {
-                Ok(position) => positions.push(position),
-                Err(unanswered) => return Err(append_error(unanswered, events)),
-            }
+        let mut replies = replies.into_iter();
+        while let Some(answer) = replies.next() {
+            let (reason, position) = match answer.await {
+                Ok(Ok(position)) => {
+                    positions.push(position);
+                    continue;
+                }
+                Ok(Err(Unanswered::Withdrawn(reason))) => {
+                    return Err(AppendError::Failing { reason, events });
+                }
+                Ok(Err(Unanswered::Unsettled(reason, position))) => (reason, position),
+                // Without an answer the thread that writes is gone, and whoever would tell it later.
+                Err(_gone) => ("the journal was closed".to_owned(), oneshot::channel().1),
+            };
+            let answers = positions.into_iter().map(Answer::Known);
+            let answers = answers.chain([Answer::Later(position)]).chain(replies.map(Answer::First));
+            let settling = Settling::new(answers.collect(), self.shared().progress.subscribe());
+            return Err(AppendError::Unsettled { reason, settling });
         }
         Ok(positions)
     }
