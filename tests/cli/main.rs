@@ -10,6 +10,7 @@ mod interrupt;
 mod journal_append;
 mod journal_bad_input;
 mod journal_consumers;
+mod journal_failing;
 mod journal_kill;
 mod journal_read;
 mod journal_replay;

@@ -2,18 +2,17 @@
 //!
 //! A thread reads stdin and makes lines into events; so many are given to the journal at once that it can write them
 //! in batches. Answers leave in the order of the lines, each as soon as it and those before it are durable.
+//!
+//! While the journal cannot write, no line is lost: what it hands back is kept and given again, what it cannot tell of
+//! is waited for, and stdin is read no further than a few thousand lines. After the end of the input that is waited
+//! for no longer than the journal may take to close; what is left then is told line by line.
 
-use std::collections::VecDeque;
-use std::future::poll_fn;
-use std::io::{self, Write as _};
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use agentbus::event::EventId;
-use agentbus::journal::{AppendError, Durability, Journal, Position};
+use agentbus::journal::{Durability, Journal, Position};
 use serde::Serialize;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::{Ended, VerbError, directory, print_json, runtime};
@@ -22,10 +21,14 @@ use crate::cli::interrupt::Interrupts;
 use crate::cli::report::{complain, with_causes};
 use crate::cli::timeline::counted;
 
+mod answers;
 mod input;
 mod line;
+mod waiting;
 
+use answers::Answers;
 use input::{End, Input, Line};
+use waiting::{Fate, Waiting};
 
 /// How long the journal may take to come to its end.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
@@ -64,14 +67,17 @@ pub(super) fn main(args: &AppendArgs) -> Result<Ended, VerbError> {
 }
 
 async fn append(journal: &Journal, interrupted: &CancellationToken) -> Result<Ended, VerbError> {
-    let input = Input::start().map_err(VerbError::Start)?;
+    let mut input = Input::start().map_err(VerbError::Start)?;
     let mut appending = Appending::new(journal);
-    let end = appending.run(input, interrupted).await;
-    let closed = journal.close(CLOSE_DEADLINE).await;
-    let not_recorded = counted(appending.unrecorded, "line");
+    let left = appending.run(&mut input, interrupted).await;
+    let closed = journal.close(left).await;
+    appending.let_go(&mut input).await;
+    let end = input.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    let Answers { unrecorded, unknown, broken, .. } = appending.answers;
     let complaints = [
-        (appending.unrecorded > 0).then(|| format!("not recorded: {not_recorded}")),
-        appending.unanswered.map(|error| format!("cannot print answers any more: {error}")),
+        (unrecorded > 0).then(|| format!("not recorded: {}", counted(unrecorded, "line"))),
+        (unknown > 0).then(|| format!("not known whether recorded: {}", counted(unknown, "line"))),
+        broken.map(|error| format!("cannot print answers any more: {error}")),
         closed.err().map(|error| with_causes(&error)),
         match end {
             End::OfInput => None,
@@ -87,119 +93,99 @@ async fn append(journal: &Journal, interrupted: &CancellationToken) -> Result<En
 /// Lines on their way into the journal and back.
 struct Appending<'a> {
     journal: &'a Journal,
-    /// In the order of the lines.
-    waiting: VecDeque<Waiting<'a>>,
-    /// Answers that are to be printed.
-    answers: Vec<u8>,
-    /// How many lines were not recorded.
-    unrecorded: u64,
-    /// Why answers are not printed any more.
-    unanswered: Option<io::Error>,
-}
-
-/// A line that the journal has.
-struct Waiting<'a> {
-    number: u64,
-    id: EventId,
-    append: Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>,
-    /// What became of it, once that is known.
-    outcome: Option<Outcome>,
-    _room: OwnedSemaphorePermit,
-}
-
-type Outcome = Result<Position, AppendError>;
-
-impl Waiting<'_> {
-    fn poll(&mut self, cx: &mut Context<'_>) {
-        if self.outcome.is_none()
-            && let Poll::Ready(outcome) = self.append.as_mut().poll(cx)
-        {
-            self.outcome = Some(outcome);
-        }
-    }
+    waiting: Waiting<'a>,
+    answers: Answers,
+    /// Whether it was said that the journal cannot write.
+    is_told: bool,
+    /// When waiting for the journal to write again ends, if nothing more is to be read.
+    ends_at: Option<Instant>,
 }
 
 impl<'a> Appending<'a> {
     fn new(journal: &'a Journal) -> Self {
-        let (waiting, answers) = (VecDeque::new(), Vec::new());
-        Self { journal, waiting, answers, unrecorded: 0, unanswered: None }
+        let (waiting, answers) = (Waiting::new(journal), Answers::default());
+        Self { journal, waiting, answers, is_told: false, ends_at: None }
     }
 
-    /// Records and answers everything that is read; says how reading ended.
-    async fn run(&mut self, mut input: Input, interrupted: &CancellationToken) -> End {
+    /// Records and answers everything that is read, unless the journal cannot write for too long after that; how long
+    /// it may take to close.
+    async fn run(&mut self, input: &mut Input, interrupted: &CancellationToken) -> Duration {
         let mut is_open = true;
         while is_open || !self.waiting.is_empty() {
+            let ends_at = self.end_if(!is_open || input.stop.is_none());
             tokio::select! {
                 biased;
                 () = interrupted.cancelled(), if input.stop.is_some() => input.stop = None,
-                () = self.settled(), if !self.waiting.is_empty() => {
-                    self.print_answers();
-                    if self.unanswered.is_some() {
+                () = sleep_until(ends_at.unwrap_or_else(Instant::now)), if ends_at.is_some() => break,
+                settled = self.waiting.settled(), if !self.waiting.is_empty() => {
+                    for (number, id, fate) in settled {
+                        self.settle(number, id, fate);
+                    }
+                    self.tell();
+                    if !self.answers.print() {
                         input.stop = None;
                     }
                 }
+                Ok(()) = self.journal.healthy(), if self.waiting.holds_any() => self.waiting.give_again().await,
                 line = input.lines.recv(), if is_open => match line {
                     Some(line) => self.take(line).await,
                     None => is_open = false,
                 },
             }
         }
-        input.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        self.ends_at.map_or(CLOSE_DEADLINE, |at| at.saturating_duration_since(Instant::now()))
+    }
+
+    /// When waiting ends: at some time, once nothing more is to be read and the journal cannot write.
+    fn end_if(&mut self, is_ending: bool) -> Option<Instant> {
+        let is_short = is_ending && self.waiting.trouble().is_some();
+        self.ends_at = is_short.then(|| self.ends_at.unwrap_or_else(|| Instant::now() + CLOSE_DEADLINE));
+        self.ends_at
     }
 
     /// Gives a line to the journal.
     async fn take(&mut self, line: Line) {
         let Line { number, event, room } = line;
-        let event = match event {
-            Ok(event) => event,
-            Err(error) => return self.refuse(number, &error.to_string()),
-        };
-        let (id, append) = (event.id(), Box::pin(self.journal.append(event)));
-        let mut waiting = Waiting { number, id, append, outcome: None, _room: room };
-        // Polled at once it is queued at once: positions are in the order of the lines.
-        poll_fn(|cx| {
-            waiting.poll(cx);
-            Poll::Ready(())
-        })
-        .await;
-        self.waiting.push_back(waiting);
+        match event {
+            Ok(event) => self.waiting.push(number, event, room).await,
+            Err(error) => self.answers.refuse(number, &error.to_string()),
+        }
+        self.tell();
     }
 
-    /// Waits until it is known what became of the first line, and makes the answers of those of which it is.
-    async fn settled(&mut self) {
-        poll_fn(|cx| {
-            let waiting = self.waiting.len();
-            while let Some(first) = self.waiting.front_mut() {
-                first.poll(cx);
-                let Some(outcome) = first.outcome.take() else { break };
-                let (number, id) = (first.number, first.id);
-                self.waiting.pop_front();
-                self.settle(number, id, outcome);
+    /// Says that the journal cannot write, once until it writes again.
+    fn tell(&mut self) {
+        match self.waiting.trouble() {
+            Some(reason) if !self.is_told => {
+                complain(&format!("waiting, as the journal cannot write: {reason}"));
+                self.is_told = true;
             }
-            if self.waiting.len() < waiting { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
-    }
-
-    fn settle(&mut self, number: u64, id: EventId, outcome: Outcome) {
-        match outcome {
-            Ok(pos) => {
-                print_json(&mut self.answers, &Answer { pos, id }).expect("a Vec takes any bytes");
-            }
-            Err(error) => self.refuse(number, &with_causes(&error)),
+            Some(_) => {}
+            None => self.is_told = false,
         }
     }
 
-    fn refuse(&mut self, number: u64, reason: &str) {
-        self.unrecorded += 1;
-        complain(&format!("line {number}: {reason}"));
+    fn settle(&mut self, number: u64, id: EventId, fate: Fate) {
+        match fate {
+            Fate::Recorded(pos) => self.answers.push(&Answer { pos, id }),
+            Fate::Refused(reason) => self.answers.refuse(number, &reason),
+            Fate::Unknown(reason) => self.answers.doubt(number, &reason),
+        }
     }
 
-    fn print_answers(&mut self) {
-        if self.unanswered.is_none() {
-            let mut out = io::stdout().lock();
-            self.unanswered = out.write_all(&self.answers).and_then(|()| out.flush()).err();
+    /// Answers for what is left when the journal is closed, and for what was read and not given to it.
+    async fn let_go(&mut self, input: &mut Input) {
+        input.stop = None;
+        for (number, id, fate) in self.waiting.let_go().await {
+            self.settle(number, id, fate);
         }
-        self.answers.clear();
+        self.answers.print();
+        while let Some(line) = input.lines.recv().await {
+            let reason = line.event.map_or_else(|error| error.to_string(), |_| NOT_GIVEN.to_owned());
+            self.answers.refuse(line.number, &reason);
+        }
     }
 }
+
+/// Why a line that was read was not recorded.
+const NOT_GIVEN: &str = "it was read while the journal could not write";
