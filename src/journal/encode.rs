@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::kinds::{JournalGap, JournalRefused, Refusal};
+use super::kinds::{self, JournalGap, JournalRefused, Refusal};
 use super::line::{self, MAX_BODY_BYTES, MAX_LINE_BYTES};
 use crate::bus::report::panic_message;
 use crate::event::{DomainEvent, Scope};
@@ -27,6 +27,15 @@ pub(super) enum Told {
 /// Appends the body of an event to `into`: its JSON, redacted, without the braces. What is refused leaves `into` as
 /// it was.
 pub(super) fn body(redactor: &Redactor, event: &DomainEvent, into: &mut Vec<u8>) -> Result<Told, Refused> {
+    // Whoever could write these could tell of losses that never were.
+    if kinds::is_own(event) {
+        return Err(Refused { reason: Refusal::ReservedKind, bytes: None });
+    }
+    any_body(redactor, event, into)
+}
+
+/// As [`body`], of the journal's own kinds too.
+fn any_body(redactor: &Redactor, event: &DomainEvent, into: &mut Vec<u8>) -> Result<Told, Refused> {
     let start = into.len();
     let refused = |reason, bytes| Err(Refused { reason, bytes });
     if event.unknown_keys().any(line::is_reserved) {
@@ -75,15 +84,15 @@ pub(super) fn stub(redactor: &Redactor, event: &DomainEvent, refused: &Refused, 
         bytes: refused.bytes.map(|bytes| bytes as u64),
     };
     let told = DomainEvent::new_in(&event.scope(), details.clone());
-    if body(redactor, &told, into).is_err() {
+    if any_body(redactor, &told, into).is_err() {
         // Its scope alone is too long for a line.
         let told = DomainEvent::new_in(&Scope::new().with_causation_id(event.id()), details);
-        body(redactor, &told, into).expect("what is left is short");
+        any_body(redactor, &told, into).expect("what is left is short");
     }
 }
 
 /// The body of the line that tells of events that are missing.
 pub(super) fn gap(redactor: &Redactor, events: u64, into: &mut Vec<u8>) {
     let told = DomainEvent::new_in(&Scope::new(), JournalGap { events });
-    body(redactor, &told, into).expect("a number is short");
+    any_body(redactor, &told, into).expect("a number is short");
 }

@@ -17,6 +17,9 @@ pub enum AppendError {
     /// It has a key of its own that the journal writes itself. A `journal.refused` line tells so in its place.
     #[error("cannot append an event that has a key \"pos\" or \"chain\": the journal sets these")]
     ReservedKey,
+    /// It is of a kind that only the journal writes. A `journal.refused` line tells so in its place.
+    #[error("cannot append an event of a kind that only the journal writes: journal.gap and journal.refused")]
+    ReservedKind,
     /// Its details have no JSON form, writing them panicked, or it has an id or name that could not be read again (empty,
     /// too long, or with control characters). A `journal.refused` line tells so in its place.
     #[error("cannot append an event that has no JSON form: its details, or a name in it, cannot be written")]

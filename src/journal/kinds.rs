@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::custom_kinds;
-use crate::event::{EventId, Severity};
+use crate::event::{Details, DomainEvent, EventId, Severity};
 
 /// Events that are missing here: they did not fit into memory while the journal could not write.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,9 +39,16 @@ pub enum Refusal {
     NoJson,
     /// It has a key of its own that is called `pos` or `chain`.
     ReservedKey,
+    /// It is of a kind that only the journal writes.
+    ReservedKind,
 }
 
 custom_kinds! {
     JournalGap = "journal.gap".severity(Severity::Error),
     JournalRefused = "journal.refused".severity(Severity::Warn),
+}
+
+/// Whether an event is of one of these kinds.
+pub(super) fn is_own(event: &DomainEvent) -> bool {
+    [JournalGap::TYPE, JournalRefused::TYPE].iter().any(|kind| kind.as_str() == event.type_name())
 }

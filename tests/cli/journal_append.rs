@@ -79,6 +79,22 @@ fn what_is_wrong_with_a_line_is_told_with_its_number_and_the_others_go_on() {
 }
 
 #[test]
+fn kinds_that_only_the_journal_writes_are_refused_and_tell_of_no_loss() {
+    let dir = Dir::with_events(1);
+    let gap = r#"{"event_type":"journal.gap","details":{"events":18446744073709551615}}"#;
+    let refused = r#"{"event_type":"journal.refused","details":{}}"#;
+    let appended = dir.append(&format!("{gap}\n{refused}\n{}", line(2)));
+    appended.assert_code(1);
+    for number in 1..=2 {
+        appended
+            .assert_stderr(&format!("line {number}: cannot append an event of a kind that only the journal"));
+    }
+    assert_eq!(appended.positions().len(), 1);
+    let verified = &dir.run("verify", &["--json"]).values()[0];
+    assert_eq!((&verified["lost_events"], &verified["lines"]), (&0.into(), &4.into()));
+}
+
+#[test]
 fn empty_lines_are_passed_and_lines_may_end_like_those_of_windows_or_not_at_all() {
     let dir = Dir::new();
     let text = format!("\n{}\r\n \t\n{}", line(1).trim_end(), line(2).trim_end());

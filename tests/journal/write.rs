@@ -138,3 +138,20 @@ async fn secrets_are_masked_and_replayed_events_are_not_recorded() {
     assert_eq!(lines.len(), 1);
     assert_eq!(lines[0]["attributes"]["password"], "[redacted]");
 }
+
+#[tokio::test]
+async fn nobody_but_the_journal_writes_its_own_kinds() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = Journal::open(directory.path()).unwrap();
+    let gap = r#"{"id":"01J5Z3NDEKTSV4RRFFQ69G5FAV","event_type":"journal.gap","timestamp":"2026-01-31T09:30:00Z","correlation_id":"c","details":{"events":7}}"#;
+    let forged: DomainEvent = serde_json::from_str(gap).unwrap();
+    let refused = journal.append(forged.clone()).await;
+    assert!(matches!(refused, Err(AppendError::ReservedKind)), "{refused:?}");
+    let bus = ReactiveEventBus::builder().journal(journal.clone()).build();
+    bus.emit(forged);
+    bus.flush().await.unwrap();
+    let lines = lines(directory.path());
+    let told: Vec<_> =
+        lines.iter().map(|line| (line["event_type"].as_str(), line["details"]["reason"].as_str())).collect();
+    assert_eq!(told, [(Some("journal.refused"), Some("reserved_kind")); 2]);
+}

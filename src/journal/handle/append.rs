@@ -100,6 +100,7 @@ impl Journal {
         match refused.reason {
             Refusal::TooLong => AppendError::TooLong { bytes: refused.bytes.unwrap_or(MAX_LINE_BYTES) },
             Refusal::ReservedKey => AppendError::ReservedKey,
+            Refusal::ReservedKind => AppendError::ReservedKind,
             Refusal::NoJson => AppendError::NoJson,
         }
     }

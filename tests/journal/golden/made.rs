@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentbus::DomainEvent;
-use agentbus::event::{SessionCreated, Timestamp};
+use agentbus::event::{Hash, SessionCreated, Timestamp};
 use agentbus::journal::{
     AppendError, ConsumerOptions, Durability, Journal, JournalReader, Position, Storage,
 };
@@ -57,12 +57,38 @@ pub(super) fn files() -> BTreeMap<String, Vec<u8>> {
         let refused = journal.append(too_long()).await;
         assert!(matches!(refused, Err(AppendError::TooLong { .. })), "{refused:?}");
         for event in behind {
-            journal.append(event).await.unwrap();
+            journal.append(stand_in(event)).await.unwrap();
         }
         journal.close(LONG).await.unwrap();
     });
     consume(&crashed, &clock);
-    all_files(&crashed)
+    let mut files = all_files(&crashed);
+    make_gap(&mut files);
+    files
+}
+
+/// Stands for `journal.gap`, which only the journal itself writes.
+const STAND_IN: &str = "journal.gaq";
+
+fn stand_in(event: DomainEvent) -> DomainEvent {
+    if event.type_name() != "journal.gap" {
+        return event;
+    }
+    let text = serde_json::to_string(&event).unwrap().replace("journal.gap", STAND_IN);
+    serde_json::from_str(&text).unwrap()
+}
+
+/// Makes a gap of what stands for it: the only line of the last segment.
+fn make_gap(files: &mut BTreeMap<String, Vec<u8>>) {
+    let manifest: serde_json::Value = serde_json::from_slice(&files["journal.json"]).unwrap();
+    let before = manifest["segments"].as_array().unwrap().last().unwrap()["chain"].as_str().unwrap();
+    let before: Hash = before.parse().unwrap();
+    let (_, segment) = files.range_mut("segments/".to_owned()..).next_back().unwrap();
+    let text = String::from_utf8(std::mem::take(segment)).unwrap().replace(STAND_IN, "journal.gap");
+    let covered = &text[..text.find(",\"chain\":").unwrap()];
+    let leaf = Hash::of(covered);
+    let chain = Hash::of([before.as_bytes().as_slice(), leaf.as_bytes().as_slice()].concat());
+    *segment = format!("{covered},\"chain\":\"{chain}\"}}\n").into_bytes();
 }
 
 fn open(storage: &FaultyStorage) -> Journal {
