@@ -43,7 +43,9 @@ pub enum Entry {
     Event(Recorded),
     /// A line that cannot be read. Reading goes on behind it.
     Unreadable(Unreadable),
-    /// Lines up to and including this position were removed by retention before they were read.
+    /// Lines up to and including this position, behind those read before, are gone: retention removed them before they
+    /// were read, or their segment was lost. A reader cannot tell which;
+    /// [`verify`](super::JournalReader::verify) finds a segment that is missing between others.
     Removed {
         /// The last position that is gone.
         through: Position,

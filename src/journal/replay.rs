@@ -7,7 +7,7 @@
 //! It promises that handlers of the bus, async ones too, miss nothing as long as their queue holds 256 events: the bus
 //! is flushed after each so many. Streams are not waited for; one that is too slow is told what it missed.
 //!
-//! What goes wrong: a line that cannot be read is counted and passed. A file that cannot be read, or a bus that cannot
+//! What goes wrong: a line that cannot be read is counted and passed; lines that are gone are told of and passed. A file that cannot be read, or a bus that cannot
 //! be flushed, ends the replay with the position of the last event that was told, behind which another one may begin.
 //!
 //! ```
@@ -79,6 +79,8 @@ pub struct Replayed {
     pub events: u64,
     /// How many lines could not be read.
     pub unreadable: u64,
+    /// Lines up to and including this position were gone, removed by retention or lost; `None` if none was.
+    pub removed: Option<Position>,
     /// The position of the last event told; `None` if there was none.
     pub last: Option<Position>,
 }
@@ -154,6 +156,7 @@ impl Replay {
         loop {
             let chunk = source.next_chunk().await;
             replayed.unreadable += chunk.unreadable;
+            replayed.removed = replayed.removed.max(chunk.removed);
             for Recorded { position, event } in chunk.events {
                 schedule.wait_for(event.timestamp()).await;
                 bus.emit(Arc::unwrap_or_clone(event).with_replayed(true));
@@ -180,6 +183,7 @@ enum Source {
 struct Chunk {
     events: Vec<Recorded>,
     unreadable: u64,
+    removed: Option<Position>,
     /// What is behind them; `None` at the end.
     rest: Result<Option<Reading>, ReadError>,
 }
@@ -204,14 +208,14 @@ impl Source {
         };
         match begun {
             Ok(reading) => Chunk::read(reading),
-            Err(error) => Chunk { events: Vec::new(), unreadable: 0, rest: Err(error) },
+            Err(error) => Chunk { events: Vec::new(), unreadable: 0, removed: None, rest: Err(error) },
         }
     }
 }
 
 impl Chunk {
     fn read(mut reading: Reading) -> Self {
-        let (mut events, mut unreadable, mut bytes) = (Vec::new(), 0, 0);
+        let (mut events, mut unreadable, mut removed, mut bytes) = (Vec::new(), 0, None, 0);
         let rest = loop {
             if events.len() == CHUNK_EVENTS || bytes > CHUNK_BYTES {
                 break Ok(Some(reading));
@@ -222,12 +226,12 @@ impl Chunk {
                     events.push(recorded);
                 }
                 Some(Ok(Entry::Unreadable(_))) => unreadable += 1,
-                Some(Ok(Entry::Removed { .. })) => {}
+                Some(Ok(Entry::Removed { through })) => removed = removed.max(Some(through)),
                 Some(Err(error)) => break Err(error),
                 None => break Ok(None),
             }
         };
-        Self { events, unreadable, rest }
+        Self { events, unreadable, removed, rest }
     }
 }
 

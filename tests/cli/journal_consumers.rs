@@ -104,6 +104,16 @@ fn a_cursor_that_is_damaged_is_told_and_holds_no_other_up() {
 }
 
 #[test]
+fn a_line_that_a_consumer_cannot_be_given_is_told() {
+    let dir = Dir::with_events(3);
+    dir.edit("\"session_id\":\"2\"", "\"session_id\":2x");
+    let polled = dir.run("poll", &["indexer", "--json"]);
+    polled.assert_code(1);
+    polled.assert_stderr("cannot read position 2");
+    assert_eq!(polled.positions(), [1, 3]);
+}
+
+#[test]
 fn garbage_goes_only_when_nobody_needs_it() {
     let dir = Dir::with_seconds(&[1, 2, 3, 4, 5, 6, 7, 8, 9], 700);
     let segments = dir.segments();

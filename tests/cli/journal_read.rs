@@ -142,6 +142,38 @@ fn a_line_that_cannot_be_read_is_told_without_its_content_and_passed() {
 }
 
 #[test]
+fn lines_that_are_gone_from_between_others_are_told() {
+    let dir = Dir::with_seconds(&[1, 2, 3, 4, 5, 6], 500);
+    let segments = dir.segments();
+    fs::remove_file(&segments[segments.len() - 2]).unwrap();
+    for (verb, args) in [
+        ("query", &[][..]),
+        ("query", &["--json"]),
+        ("stats", &[]),
+        ("stats", &["--json"]),
+        ("replay", &[]),
+        ("replay", &["--json"]),
+        ("poll", &["indexer"]),
+    ] {
+        let read = dir.run(verb, args);
+        read.assert_code(1);
+        let told = format!("{}{}", read.stdout, read.stderr);
+        let is_told =
+            told.contains("are gone: removed by retention, or lost") || told.contains("\"removed\":");
+        assert!(is_told, "{verb} {args:?}: {told}");
+    }
+}
+
+#[test]
+fn what_retention_removed_from_the_start_is_not_missed() {
+    let dir = Dir::with_seconds(&[1, 2, 3, 4, 5, 6], 500);
+    dir.run("gc", &["--older-than", "1d"]).assert_code(0);
+    for (verb, args) in [("query", &[][..]), ("tail", &[]), ("stats", &[]), ("replay", &[])] {
+        dir.run(verb, args).assert_code(0);
+    }
+}
+
+#[test]
 fn verbs_that_read_touch_nothing() {
     let dir = Dir::with_seconds(&[1, 2, 3, 4, 5, 6], 700);
     // As a copy of a journal may be: without what writers and consumers need.

@@ -33,7 +33,7 @@ pub(crate) enum JournalVerb {
 
     /// Shows the events that match, oldest first.
     ///
-    /// Lines that cannot be read are told on stderr; the exit status is 1 then.
+    /// Lines that cannot be read, or are gone from between others, are told on stderr; the exit status is 1 then.
     Query(QueryArgs),
 
     /// Says how much a journal holds, of which kinds, from when to when.
@@ -53,7 +53,8 @@ pub(crate) enum JournalVerb {
 
     /// Gives a consumer what comes next; one that is new begins at the start.
     ///
-    /// The same events are given again until they are acknowledged.
+    /// The same events are given again until they are acknowledged. Lines that cannot be read, or are gone, are told on
+    /// stderr; the exit status is 1 then.
     Poll(PollArgs),
 
     /// Acknowledges everything up to and including a position.

@@ -161,8 +161,10 @@ pub(super) fn poll(args: &PollArgs) -> Result<Ended, VerbError> {
     if let Some(retry) = consumer.retry().filter(|_| polled.events.is_empty()) {
         complain(&retry_in_words(retry));
     }
+    let is_all = polled.removed.is_none() && polled.unreadable.is_empty();
     let entries = polled.events.into_iter().map(Entry::Event).collect();
-    stored::print(args.consumer.of.json, &reader, entries)
+    let printed = stored::print(args.consumer.of.json, &reader, entries)?;
+    Ok(if is_all { printed } else { Ended::Ill })
 }
 
 /// `ack`.

@@ -17,6 +17,7 @@ use tokio::sync::mpsc::{Sender, channel};
 use tokio_util::sync::CancellationToken;
 
 use super::progress::{Aside, Progress};
+use super::show::complain_removed;
 use super::{Ended, VerbError, directory, runtime};
 use crate::cli::args::journal::{ReplayArgs, ReplayBusKind};
 use crate::cli::interrupt::Interrupts;
@@ -130,7 +131,11 @@ fn conclude(end: &End, seen: &Seen, json: bool) -> Ended {
                     counted(replayed.unreadable, "line")
                 ));
             }
-            Ended::well_if(replayed.unreadable == 0 && seen.broken.is_none())
+            if let Some(through) = replayed.removed {
+                complain_removed(through);
+            }
+            let is_all = replayed.unreadable == 0 && replayed.removed.is_none();
+            Ended::well_if(is_all && seen.broken.is_none())
         }
         End::OutputGone => Ended::well_if(seen.broken.is_none()),
         End::Interrupted => {

@@ -20,6 +20,8 @@ pub(super) struct Show<W> {
     look: Look,
     /// How many lines could not be read.
     unreadable: u64,
+    /// Whether lines are gone.
+    lacks_lines: bool,
 }
 
 #[derive(Debug)]
@@ -31,14 +33,18 @@ enum Look {
 }
 
 impl<W: Write> Show<W> {
+    fn new(out: W, look: Look) -> Self {
+        Self { out, look, unreadable: 0, lacks_lines: false }
+    }
+
     /// Lines as they are stored.
     pub(super) fn as_stored(out: W) -> Self {
-        Self { out, look: Look::AsStored, unreadable: 0 }
+        Self::new(out, Look::AsStored)
     }
 
     /// A timeline.
     pub(super) fn timeline(out: W) -> Self {
-        Self { out, look: Look::Timeline(Timeline::default(), None), unreadable: 0 }
+        Self::new(out, Look::Timeline(Timeline::default(), None))
     }
 
     /// Whether it shows the bytes of lines.
@@ -56,7 +62,10 @@ impl<W: Write> Show<W> {
                     complain_unreadable(unreadable);
                 }
             }
-            Entry::Removed { through } => complain_removed(*through),
+            Entry::Removed { through } => {
+                self.lacks_lines = true;
+                complain_removed(*through);
+            }
             _ => {}
         }
         Ok(())
@@ -88,7 +97,7 @@ impl<W: Write> Show<W> {
         if self.unreadable > TOLD_ONE_BY_ONE {
             complain(&format!("cannot read {} in all", counted(self.unreadable, "line")));
         }
-        Ok(Ended::well_if(self.unreadable == 0))
+        Ok(Ended::well_if(self.unreadable == 0 && !self.lacks_lines))
     }
 }
 
@@ -99,7 +108,14 @@ pub(super) fn complain_unreadable(line: &Unreadable) {
 
 /// Says that lines are gone.
 pub(super) fn complain_removed(through: Position) {
-    complain(&format!("lines up to and including position {through} were removed by retention"));
+    complain(&gone(through));
+}
+
+/// That lines are gone.
+pub(super) fn gone(through: Position) -> String {
+    format!(
+        "lines up to and including position {through} are gone: removed by retention, or lost; `verify` tells more"
+    )
 }
 
 /// The day of a moment, in UTC.

@@ -8,6 +8,7 @@ use agentbus::journal::{JournalStats, Position};
 use serde::Serialize;
 
 use super::consumer::{State, table};
+use super::show::gone;
 use super::{Ended, VerbError, directory, print_answer};
 use crate::cli::args::journal::DirectoryArgs;
 use crate::cli::escape::Escaped;
@@ -25,6 +26,9 @@ struct Answer<'a> {
     earliest: Option<Timestamp>,
     latest: Option<Timestamp>,
     unreadable: u64,
+    /// Lines up to there, behind others, are gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    removed: Option<Position>,
     kinds: &'a BTreeMap<String, u64>,
     consumers: Vec<State<'a>>,
 }
@@ -35,7 +39,8 @@ pub(super) fn main(args: &DirectoryArgs) -> Result<Ended, VerbError> {
     let stats = reader.stats()?;
     drop(progress);
     print_answer(args.json, &answer(&stats), |out| print(out, &stats))?;
-    let is_well = stats.unreadable == 0 && stats.consumers.iter().all(|state| state.cursor.is_ok());
+    let is_readable = stats.unreadable == 0 && stats.removed.is_none();
+    let is_well = is_readable && stats.consumers.iter().all(|state| state.cursor.is_ok());
     Ok(Ended::well_if(is_well))
 }
 
@@ -51,6 +56,7 @@ fn answer(stats: &JournalStats) -> Answer<'_> {
         earliest: stats.earliest,
         latest: stats.latest,
         unreadable: stats.unreadable,
+        removed: stats.removed,
         kinds: &stats.kinds,
         consumers: stats.consumers.iter().map(State::of).collect(),
     }
@@ -71,6 +77,9 @@ fn print(out: &mut impl Write, stats: &JournalStats) -> io::Result<()> {
     writeln!(out)?;
     if stats.unreadable > 0 {
         writeln!(out, "{} cannot be read; `verify` tells more", counted(stats.unreadable, "line"))?;
+    }
+    if let Some(through) = stats.removed {
+        writeln!(out, "{}", gone(through))?;
     }
     for (kind, count) in &stats.kinds {
         writeln!(out, "  {count:8}  {}", Escaped(kind))?;

@@ -39,6 +39,8 @@ pub struct JournalStats {
     pub latest: Option<Timestamp>,
     /// How many lines cannot be read.
     pub unreadable: u64,
+    /// Lines up to and including this position, behind others, are gone; `None` if none are.
+    pub removed: Option<Position>,
     /// Its consumers, how far they have come and how much they lag.
     pub consumers: Vec<ConsumerState>,
 }
@@ -59,7 +61,7 @@ impl JournalStats {
             match entry? {
                 Entry::Event(recorded) => stats.add(recorded.position, &recorded.event),
                 Entry::Unreadable(_) => stats.unreadable += 1,
-                Entry::Removed { .. } => {}
+                Entry::Removed { through } => stats.removed = Some(through),
             }
         }
         Ok(stats)
