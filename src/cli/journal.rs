@@ -1,6 +1,6 @@
 //! The verbs that work on a journal.
 //!
-//! Verbs that read never create or write anything. Lines for machines are printed as they are stored, byte for byte;
+//! Verbs that read never create or write anything, but for `poll`, which makes a consumer. Lines for machines are printed as they are stored, byte for byte;
 //! what people see is escaped.
 
 use std::io::{self, Write};
@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use agentbus::journal::{
-    AckError, ConsumerError, ConsumerName, GcError, Journal, NackError, OpenError, ReadError, ReplayError,
+    AckError, ConsumerError, ConsumerName, CursorFault, GcError, Journal, NackError, OpenError, ReadError,
+    ReplayError,
 };
 use anstream::Stdout;
 use serde::Serialize;
@@ -56,8 +57,10 @@ pub(super) enum VerbError {
     Open(#[from] OpenError),
     #[error(transparent)]
     Read(#[from] ReadError),
+    #[error("{file} is no cursor to go on from: put a copy of it back, or begin anew with `poll --reset-to`")]
+    Cursor { file: String, source: CursorFault },
     #[error(transparent)]
-    Consumer(#[from] ConsumerError),
+    Consumer(ConsumerError),
     #[error(transparent)]
     Ack(#[from] AckError),
     #[error(transparent)]
@@ -70,6 +73,16 @@ pub(super) enum VerbError {
     Start(#[source] io::Error),
     #[error("cannot print any more")]
     Print(#[from] io::Error),
+}
+
+impl From<ConsumerError> for VerbError {
+    fn from(error: ConsumerError) -> Self {
+        match error {
+            // Its words are for code.
+            ConsumerError::Corrupt { file, source } => Self::Cursor { file, source },
+            error => Self::Consumer(error),
+        }
+    }
 }
 
 impl VerbError {

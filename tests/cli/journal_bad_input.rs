@@ -74,6 +74,7 @@ fn bad_times_spans_and_numbers_are_refused() {
     for option in ["--since", "--until"] {
         assert_refused("query", &[option, "yesterday"], "must be an RFC 3339 time");
         assert_refused("query", &[option, "99999999d"], "between the years 1677 and 2262");
+        assert_refused("query", &[option, "9999-01-01T00:00:00Z"], "between the years 1677 and 2262");
     }
     assert_refused("query", &["--limit", "0"], "--limit");
     assert_refused("gc", &["--older-than", "7w"], "such as 90s, 15m, 2h or 7d");
@@ -96,6 +97,7 @@ fn bad_names_and_positions_are_refused() {
         assert_refused("ack", &["indexer", position], "must be a whole number from 1 to");
     }
     assert_refused("nack", &["indexer", "1"], "--reason");
+    assert_refused("poll", &["indexer", "--reset-to", "0"], "must be a position, start or end");
 }
 
 #[test]

@@ -99,8 +99,27 @@ fn a_cursor_that_is_damaged_is_told_and_holds_no_other_up() {
     }
     let refused = dir.run("poll", &["a"]);
     refused.assert_code(1);
-    refused.assert_stderr("reset_to");
+    refused.assert_stderr("begin anew with `poll --reset-to`");
+    dir.run("ack", &["a", "1"]).assert_stderr("begin anew with `poll --reset-to`");
     dir.run("poll", &["b"]).assert_code(0);
+}
+
+#[test]
+fn a_cursor_is_set_where_it_is_told_to_be_also_if_it_is_damaged() {
+    let dir = Dir::with_events(3);
+    dir.run("poll", &["a"]).assert_code(0);
+    fs::write(dir.path().join("cursors/a.json"), "").unwrap();
+    dir.run("poll", &["a"]).assert_code(1);
+    let cases: [(&str, &[u64]); 3] = [("start", &[1, 2, 3]), ("1", &[2, 3]), ("end", &[])];
+    for (place, expected) in cases {
+        let polled = dir.run("poll", &["a", "--json", "--reset-to", place]);
+        polled.assert_code(0);
+        assert_eq!(polled.positions(), expected, "{place}");
+        assert_eq!(dir.run("poll", &["a", "--json"]).positions(), expected, "{place}");
+    }
+    let ahead = dir.run("poll", &["a", "--reset-to", "4"]);
+    ahead.assert_code(1);
+    ahead.assert_stderr("the journal ends at 3");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use agentbus::Filter;
 use agentbus::event::Timestamp;
-use agentbus::journal::{ConsumerName, Pace, Position};
+use agentbus::journal::{ConsumerName, Pace, Position, ReadFrom};
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::value;
@@ -206,6 +206,11 @@ pub(crate) struct PollArgs {
     /// At most so many events.
     #[arg(long, value_name = "N", default_value = "10")]
     pub(crate) max: NonZeroUsize,
+
+    /// Let it begin anew before that, whatever its cursor says: behind a position, as if that were the last one it
+    /// acknowledged, at the start, or at the end.
+    #[arg(long, value_name = "POS|start|end", value_parser = value::beginning)]
+    pub(crate) reset_to: Option<ReadFrom>,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use agentbus::event::Timestamp;
-use agentbus::journal::Pace;
+use agentbus::journal::{Pace, ReadFrom};
 
 /// The text is no such value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,6 +16,8 @@ pub(crate) enum BadValue {
     Moment,
     #[error("must lie between the years 1677 and 2262")]
     OutOfRange,
+    #[error("must be a position, start or end")]
+    Beginning,
     #[error("must be immediate, original, or x and a number above 0, such as x60")]
     Pace,
 }
@@ -43,7 +45,20 @@ fn before(now: Timestamp, text: &str) -> Result<Timestamp, BadValue> {
                 i64::try_from(span.as_nanos()).ok().and_then(|span| now.unix_nanos().checked_sub(span));
             nanos.map(Timestamp::from_unix_nanos).ok_or(BadValue::OutOfRange)
         }
-        Err(_no_span) => text.parse().map_err(|_no_time| BadValue::Moment),
+        Err(_no_span) => text.parse().map_err(|_no_time| {
+            // A time that no timestamp can hold is one all the same.
+            let is_time = text.parse::<jiff::Timestamp>().is_ok();
+            if is_time { BadValue::OutOfRange } else { BadValue::Moment }
+        }),
+    }
+}
+
+/// Where a consumer begins: behind a position, at the start, or at the end.
+pub(super) fn beginning(text: &str) -> Result<ReadFrom, BadValue> {
+    match text {
+        "start" => Ok(ReadFrom::Start),
+        "end" => Ok(ReadFrom::End),
+        _ => text.parse().map(ReadFrom::After).map_err(|_no_position| BadValue::Beginning),
     }
 }
 
@@ -82,7 +97,9 @@ mod tests {
         let now = Timestamp::from_unix_nanos(100_000_000_000);
         assert_eq!(before(now, "90s"), Ok(Timestamp::from_unix_nanos(10_000_000_000)));
         assert_eq!(before(now, "1970-01-01T00:00:01Z"), Ok(Timestamp::from_unix_nanos(1_000_000_000)));
-        assert_eq!(before(now, "1000000d"), Err(BadValue::OutOfRange));
+        for text in ["1000000d", "9999-01-01T00:00:00Z", "0001-01-01T00:00:00Z"] {
+            assert_eq!(before(now, text), Err(BadValue::OutOfRange), "{text:?}");
+        }
         for text in ["", "yesterday", "2026-01-31", "90"] {
             assert_eq!(before(now, text), Err(BadValue::Moment), "{text:?}");
         }

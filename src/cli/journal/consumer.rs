@@ -4,7 +4,9 @@ use std::fmt;
 use std::io::{self, Write};
 
 use agentbus::event::Timestamp;
-use agentbus::journal::{Consumer, ConsumerState, CursorState, Entry, Nacked, Position, Retry};
+use agentbus::journal::{
+    Consumer, ConsumerError, ConsumerOptions, ConsumerState, CursorState, Entry, Nacked, Position, Retry,
+};
 use serde::Serialize;
 
 use super::show::{complain_removed, complain_unreadable};
@@ -69,6 +71,10 @@ impl<'a> State<'a> {
                 retry: retry.as_ref(),
                 dead,
             },
+            Err(ConsumerError::Corrupt { file, source }) => {
+                let error = VerbError::Cursor { file: file.clone(), source: *source };
+                Self::Unusable { consumer, error: with_causes(&error), dead }
+            }
             Err(error) => Self::Unusable { consumer, error: with_causes(error), dead },
         }
     }
@@ -147,7 +153,9 @@ fn to_the_second(moment: Timestamp) -> String {
 /// `poll`.
 pub(super) fn poll(args: &PollArgs) -> Result<Ended, VerbError> {
     let reader = directory::reader(&args.consumer.of.directory)?;
-    let mut consumer = reader.consumer(args.consumer.name.as_str())?;
+    let options = ConsumerOptions::new();
+    let options = args.reset_to.map_or(options.clone(), |from| options.reset_to(from));
+    let mut consumer = reader.consumer_with(args.consumer.name.as_str(), options)?;
     let polled = consumer.poll(args.max)?;
     if let Some(through) = polled.removed {
         complain_removed(through);
