@@ -96,7 +96,15 @@ impl Unknown {
 /// Reads a value as it is written, and refuses one that could not be read again: nested too deep, or a number
 /// that no one can hold.
 fn read_raw<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Box<RawValue>, A::Error> {
-    keepable(map.next_value()?).map_err(de::Error::custom)
+    keepable(map.next_value()?).map_err(|error| de::Error::custom(without_place(&error)))
+}
+
+/// What is wrong in a value that was read apart, without the place: that counts from the start of the value, and would
+/// be taken for a place in what holds it.
+pub(super) fn without_place(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    text.strip_suffix(&place).map_or_else(|| text.clone(), str::to_owned)
 }
 
 /// The value as it may be kept: on one line, since an event is a line wherever it is written.

@@ -195,8 +195,11 @@ pub(crate) fn decode_body(body: &[u8], scratch: &mut Vec<u8>) -> Result<DomainEv
     scratch.push(b'{');
     scratch.extend_from_slice(body);
     scratch.push(b'}');
-    let event: DomainEvent =
-        serde_json::from_slice(scratch).map_err(|error| Some(error.column()).filter(|at| *at > 0))?;
+    let event: DomainEvent = serde_json::from_slice(scratch).map_err(|error| {
+        // What is wrong with the whole is told at its end.
+        let is_of_all = error.is_data() && error.column() >= scratch.len();
+        Some(error.column()).filter(|at| *at > 0 && !is_of_all)
+    })?;
     // A second position or chain inside: whose would count?
     if event.unknown_keys().any(is_reserved) { Err(None) } else { Ok(event) }
 }
@@ -230,6 +233,25 @@ mod tests {
             let text = format!("{{\"pos\":{position},\"a\":1,\"chain\":\"{}\"}}\n", split.chain);
             assert_eq!(bytes, text.as_bytes());
         }
+    }
+
+    #[test]
+    fn a_fault_is_told_with_its_place_in_the_line_or_with_none() {
+        let event =
+            r#""id":"01J5Z3NDEKTSV4RRFFQ69G5FAV","timestamp":"2026-01-31T09:30:00Z","correlation_id":"c""#;
+        let column = |behind: &str| {
+            let (body, mut line) = (format!("{event},{behind}"), Vec::new());
+            write(&mut line, Position::new(7).unwrap(), body.as_bytes(), &Hash::of(""));
+            let fault = Line::split(&line).unwrap().decode(&mut Vec::new()).unwrap_err();
+            let LineFault::NoEvent { column } = fault else { panic!("{fault}") };
+            column.map(|at| String::from_utf8(line[..at].to_vec()).unwrap())
+        };
+        assert_eq!(column(r#""event_type":"x.y","details":{"x":1e400}"#), None);
+        assert_eq!(column(r#""details":{"imported":7},"event_type":"session.created""#), None);
+        let told = column(r#""event_type":"session.created","details":{"imported":7}"#).unwrap();
+        assert!(told.ends_with(r#"{"imported":7"#), "{told}");
+        let told = column(r#""more":1e400,"event_type":"x.y","details":{}"#).unwrap();
+        assert!(told.contains(r#""more":1e400"#) && !told.contains("event_type"), "{told}");
     }
 
     #[test]

@@ -73,6 +73,8 @@ fn what_is_wrong_with_a_line_is_told_with_its_number_and_the_others_go_on() {
     appended.assert_stderr("must not have pos: the journal sets that");
     appended.assert_stderr("must not have seq: a bus sets that");
     appended.assert_stderr("lacks details.");
+    let endless = dir.append(r#"{"event_type":"x.y","details":{"x":1e400}}"#);
+    endless.assert_stderr("line 1: its details is not what it should be\n");
     appended.assert_stderr("not recorded: 8 lines");
     assert!(!appended.stderr.contains(secret), "{}", appended.stderr);
     assert_eq!(dir.run("query", &["--json"]).sessions(), ["1", "2"]);

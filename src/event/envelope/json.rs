@@ -17,7 +17,7 @@ use crate::event::text::Text;
 use crate::event::text::read_text;
 use crate::event::time::Timestamp;
 use crate::event::trace::TraceContext;
-use crate::event::wire::{Key, Optional, Rest, Unknown, keepable, read_once};
+use crate::event::wire::{Key, Optional, Rest, Unknown, keepable, read_once, without_place};
 
 impl Serialize for DomainEvent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -216,10 +216,11 @@ impl Fields {
             Read::Payload(payload) => payload,
             Read::Json(json) if is_built_in(kind.event_type) => {
                 let seed = DetailsSeed { event_type: kind.event_type, rest: &mut self.unknown.details };
-                seed.deserialize(&mut serde_json::Deserializer::from_str(json.get())).map_err(in_details)?
+                let read = seed.deserialize(&mut serde_json::Deserializer::from_str(json.get()));
+                read.map_err(|error| in_details(without_place(&error)))?
             }
             Read::Json(json) => {
-                let json = keepable(json).map_err(in_details)?;
+                let json = keepable(json).map_err(|error| in_details(without_place(&error)))?;
                 Payload::Custom(CustomPayload::read(kind.event_type, kind.name, json))
             }
         };

@@ -50,10 +50,14 @@ pub(super) enum LineError {
     Reserved { key: &'static str, who: &'static str },
     #[error("it lacks {key}")]
     Lacks { key: String },
-    #[error("its {key} is not what it should be, the fault is at column {column}")]
-    Bad { key: &'static str, column: usize },
-    #[error("it is no event, the fault is at column {column}")]
-    NotAnEvent { column: usize },
+    #[error("its {key} is not what it should be{}", place(*column))]
+    Bad { key: &'static str, column: Option<usize> },
+    #[error("it is no event{}", place(*column))]
+    NotAnEvent { column: Option<usize> },
+}
+
+fn place(column: Option<usize>) -> String {
+    column.map(|column| format!(", the fault is at column {column}")).unwrap_or_default()
 }
 
 /// The event of a line.
@@ -73,6 +77,8 @@ struct Outline {
     keys: Vec<(&'static str, Range<usize>)>,
     /// Behind the opening brace.
     inside: usize,
+    /// Behind the closing one.
+    end: usize,
 }
 
 impl Outline {
@@ -101,7 +107,7 @@ impl Outline {
             return Err(LineError::Lacks { key: key.to_owned() });
         }
         let inside = text.find('{').map_or(0, |brace| brace + 1);
-        Ok(Self { keys, inside })
+        Ok(Self { keys, inside, end: text.trim_ascii_end().len() })
     }
 
     /// The line with what it left out.
@@ -125,8 +131,18 @@ impl Outline {
             return LineError::Lacks { key: format!("details.{key}") };
         }
         let column = error.column().saturating_sub(shift).max(1);
+        if error.is_data() && column >= self.end {
+            // It was noticed at the end only.
+            let is_in_details = error.to_string().starts_with(IN_DETAILS);
+            return if is_in_details {
+                LineError::Bad { key: "details", column: None }
+            } else {
+                LineError::NotAnEvent { column: None }
+            };
+        }
         let key =
             self.keys.iter().find(|(_, place)| place.contains(&(column - 1)) || place.end == column - 1);
+        let column = Some(column);
         match key {
             Some((key, _)) => LineError::Bad { key, column },
             None => LineError::NotAnEvent { column },
@@ -134,9 +150,12 @@ impl Outline {
     }
 }
 
+/// What a message begins with that tells of details.
+const IN_DETAILS: &str = "`details`: ";
+
 /// The name in a message that says that a detail is missing: one of our own, never content.
 fn missing_detail(message: &str) -> Option<&str> {
-    let (name, _) = message.strip_prefix("`details`: missing field `")?.split_once('`')?;
+    let (name, _) = message.strip_prefix(IN_DETAILS)?.strip_prefix("missing field `")?.split_once('`')?;
     Some(name).filter(|name| name.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase()))
 }
 
@@ -212,9 +231,24 @@ mod tests {
         let lacks = refused(r#"{"event_type":"session.created","details":{}}"#);
         assert_eq!(lacks, LineError::Lacks { key: "details.imported".to_owned() });
         let bad = refused(r#"{"event_type":"session.created","plan_id":7,"details":{"imported":false}}"#);
-        assert_eq!(bad, LineError::Bad { key: "plan_id", column: 43 });
+        assert_eq!(bad, LineError::Bad { key: "plan_id", column: Some(43) });
         let bad = refused(r#"{"event_type":"No Name","details":{}}"#);
-        assert_eq!(bad, LineError::Bad { key: "event_type", column: 23 });
+        assert_eq!(bad, LineError::Bad { key: "event_type", column: Some(23) });
+    }
+
+    #[test]
+    fn a_place_that_is_not_known_is_not_told_however_much_was_filled_in() {
+        let whole = WHOLE.replace("session.created", "x.y").replace("false", "1e400");
+        for line in [
+            whole.as_str(),
+            r#"{"event_type":"x.y","details":{"x":1e400}} "#,
+            r#"{"details":{"imported":7},"event_type":"session.created"}"#,
+            r#"{"details":{"x":1e400},"event_type":"x.y"}"#,
+        ] {
+            assert_eq!(refused(line), LineError::Bad { key: "details", column: None }, "{line}");
+        }
+        let bad = refused(r#"{"event_type":"x.y","more":1e400,"details":{}}"#);
+        assert_eq!(bad, LineError::NotAnEvent { column: Some(32) });
     }
 
     #[test]
