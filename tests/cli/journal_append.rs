@@ -206,6 +206,24 @@ fn a_directory_that_holds_other_things_does_not_become_a_journal() {
 }
 
 #[test]
+fn a_file_called_lock_makes_no_journal() {
+    for (lock, other) in [("", Some("notes.txt")), ("of somebody else", None)] {
+        let dir = Dir::new();
+        fs::write(dir.path().join("lock"), lock).unwrap();
+        if let Some(other) = other {
+            fs::write(dir.path().join(other), "mine").unwrap();
+        }
+        let before = dir.tree();
+        dir.append(&line(1)).assert_code(2);
+        assert_eq!(dir.tree(), before);
+    }
+    // As another process leaves it that has only begun.
+    let dir = Dir::new();
+    fs::write(dir.path().join("lock"), "").unwrap();
+    dir.append(&line(1)).assert_code(0);
+}
+
+#[test]
 fn a_directory_is_made_with_its_parents() {
     let dir = Dir::new();
     let below = dir.path().join("a/b");

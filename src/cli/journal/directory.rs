@@ -10,8 +10,11 @@ use agentbus::journal::{FileSystem, JournalReader, ReadError, Storage};
 use super::VerbError;
 use super::progress::Meter;
 
-/// What a journal that is being made by another process has first.
-const FIRST_FILES: [&str; 3] = ["lock", "segments", "journal.json"];
+/// What a journal that is being made by another process has first, of no bytes.
+const FIRST_FILE: &str = "lock";
+
+/// One of these a journal has that holds anything.
+const OWN_FILES: [&str; 2] = ["segments", "journal.json"];
 
 /// The journal in that directory, to be read.
 pub(super) fn reader(directory: &Path) -> Result<JournalReader, VerbError> {
@@ -59,8 +62,13 @@ pub(super) fn check_for_writing(directory: &Path) -> Result<(), VerbError> {
     let names: io::Result<Vec<_>> =
         fs::read_dir(directory).map_err(failed)?.map(|entry| entry.map(|entry| entry.file_name())).collect();
     let names = names.map_err(failed)?;
-    let is_journal = names.iter().any(|name| FIRST_FILES.iter().any(|file| name == file));
-    if is_journal || names.is_empty() {
+    let is_journal = names.iter().any(|name| OWN_FILES.iter().any(|file| name == file));
+    // Others have files of that name too.
+    let is_begun = || {
+        let lock = fs::metadata(directory.join(FIRST_FILE));
+        names.iter().all(|name| name == FIRST_FILE) && lock.is_ok_and(|lock| lock.is_file() && lock.len() == 0)
+    };
+    if is_journal || names.is_empty() || is_begun() {
         return Ok(());
     }
     Err(VerbError::Occupied { directory: directory.to_owned() })
