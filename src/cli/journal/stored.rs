@@ -61,12 +61,15 @@ pub(super) fn query(args: QueryArgs) -> Result<Ended, VerbError> {
 /// `tail`.
 pub(super) fn tail(args: TailArgs) -> Result<Ended, VerbError> {
     let TailArgs { of, count, follow } = args;
-    let reader = directory::reader(&of.directory)?;
+    let (reader, meter) = directory::metered(&of.directory)?;
+    // While it looks for what is there; what is shown then is soon printed.
+    let progress = meter.show();
     let filter = of.filter.unwrap_or_else(Filter::all);
     // Asked for first: what comes after is followed.
     let end = reader.last()?;
     let Tailed { entries, left_out, .. } =
         reader.tail(usize::try_from(count).unwrap_or(usize::MAX), filter.clone())?;
+    drop(progress);
     if left_out > 0 {
         writeln!(anstream::stderr(), "before these, {left_out} more lines cannot be read")?;
     }
