@@ -1,7 +1,9 @@
 //! A run whose events are recorded.
 
+use std::fs;
+
 use crate::harness::{Task, mend, says};
-use crate::journal_harness::Dir;
+use crate::journal_harness::{Dir, line};
 
 #[test]
 fn a_run_records_what_it_prints() {
@@ -34,4 +36,29 @@ fn runs_share_a_journal() {
     }
     let applied = dir.run("query", &["--json", "--filter", "plan.applied"]);
     assert_eq!(applied.positions().len(), 2);
+}
+
+#[test]
+fn what_opening_found_is_told_in_one_line() {
+    let dir = Dir::with_events(2);
+    let tear = || {
+        let segment = dir.segments().pop().unwrap();
+        let mut bytes = fs::read(&segment).unwrap();
+        bytes.extend_from_slice(b"{\"pos\":3");
+        fs::write(segment, bytes).unwrap();
+    };
+    let told =
+        |stderr: &str| stderr.lines().filter(|line| line.contains("journal_recovered torn_bytes=8")).count();
+    tear();
+    let appended = dir.append(&line(3));
+    appended.assert_code(0);
+    assert_eq!(told(&appended.stderr), 1, "{}", appended.stderr);
+    assert_eq!(dir.append(&line(4)).stderr, "");
+    let journal = dir.path().to_str().unwrap();
+    for args in [&["--journal", journal][..], &["--json", "--journal", journal]] {
+        tear();
+        let run = Task::small(&[mend(), says("done")]).run(args);
+        run.assert_code(0);
+        assert_eq!(told(&run.stderr), 1, "{}", run.stderr);
+    }
 }
