@@ -9,7 +9,7 @@ use std::io::Write;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use agentbus::bus::{Ledger, LoggingEventBus, ReactiveEventBus};
+use agentbus::bus::{CloseReport, Ledger, LoggingEventBus, ReactiveEventBus};
 use agentbus::journal::Journal;
 use agentbus::{Delivery, DomainEvent, EventBus, Filter, Subscription};
 use tokio::runtime::Handle;
@@ -18,7 +18,7 @@ use tokio_stream::StreamExt as _;
 
 use super::args::BusKind;
 use super::report::complain;
-use super::timeline::{Format, Printer, Seen};
+use super::timeline::{Format, Printer, Seen, counted};
 
 /// How many events the printing may lag behind before it misses some.
 const CAPACITY: usize = 16_384;
@@ -119,7 +119,7 @@ impl RunBus {
             Watch::Stream { bus, journal, drain } => {
                 let report = bus.close(CLOSE_DEADLINE).await;
                 if !report.is_complete() {
-                    complain(&format!("the bus did not come to its end: {report:?}"));
+                    complain(&format!("the bus did not come to its end: {}", in_words(&report)));
                 }
                 let closed = match journal {
                     Some(journal) => journal.close(CLOSE_DEADLINE).await.err().map(|error| error.to_string()),
@@ -132,6 +132,22 @@ impl RunBus {
     }
 }
 
+/// What was left when a bus was closed.
+fn in_words(report: &CloseReport) -> String {
+    let mut left = Vec::new();
+    if !report.unfinished.is_empty() {
+        left.push(format!("still at work: {}", report.unfinished.join(", ")));
+    }
+    if report.abandoned > 0 {
+        left.push(format!("given up: {}", counted(report.abandoned, "event")));
+    }
+    if report.sync_handler_hangs {
+        left.push("a handler hangs".to_owned());
+    }
+    left.extend(report.not_recorded.as_ref().map(|reason| format!("not recorded: {reason}")));
+    left.join("; ")
+}
+
 /// What a thread that prints returned.
 fn joined<T>(result: Result<T, tokio::task::JoinError>) -> T {
     match result {
@@ -140,5 +156,22 @@ fn joined<T>(result: Result<T, tokio::task::JoinError>) -> T {
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(_aborted) => unreachable!("nobody aborts a thread that prints"),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_left_is_told_in_words() {
+        let mut report = CloseReport::default();
+        report.abandoned = 1;
+        report.not_recorded = Some("the journal cannot write: no space left".to_owned());
+        let told = in_words(&report);
+        assert_eq!(told, "given up: 1 event; not recorded: the journal cannot write: no space left");
+        report.unfinished = vec!["a".to_owned(), "b".to_owned()];
+        report.sync_handler_hangs = true;
+        assert!(in_words(&report).starts_with("still at work: a, b; given up: 1 event; a handler hangs; "));
     }
 }

@@ -1,7 +1,7 @@
 //! The verbs that work on a journal.
 //!
-//! Verbs that read never create or write anything, but for `poll`, which makes a consumer. Lines for machines are printed as they are stored, byte for byte;
-//! what people see is escaped.
+//! Verbs that read never create or write anything, but for `poll`, which makes a consumer and its cursor. Lines for
+//! machines are printed as they are stored, byte for byte; what people see is escaped.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

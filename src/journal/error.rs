@@ -52,11 +52,23 @@ pub enum AppendError {
 
 /// Why not everything was written when a journal was closed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("cannot write {unwritten} events before the journal closes{}", reason.as_deref().map(|why| format!(": {why}")).unwrap_or_default())]
+#[error("cannot write {unwritten} event{} before the journal closes{}", if *unwritten == 1 { "" } else { "s" }, reason.as_deref().map(|why| format!(": {why}")).unwrap_or_default())]
 #[non_exhaustive]
 pub struct CloseError {
     /// How many are lost.
     pub unwritten: u64,
     /// What kept them from being written, if not time alone.
     pub reason: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_event_is_not_told_as_many() {
+        let told = |unwritten| CloseError { unwritten, reason: None }.to_string();
+        assert_eq!(told(1), "cannot write 1 event before the journal closes");
+        assert_eq!(told(2), "cannot write 2 events before the journal closes");
+    }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use agentbus::journal::JournalReader;
 
-use crate::journal_harness::Dir;
+use crate::journal_harness::{Dir, agentbus};
 
 /// Changes the bytes of a file.
 fn change(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
@@ -150,4 +150,11 @@ fn what_is_there_is_counted() {
     let told = dir.run("stats", &[]);
     told.assert_code(1);
     assert!(told.stdout.contains("1 line cannot be read"), "{}", told.stdout);
+}
+
+#[test]
+fn one_line_that_tells_of_a_loss_is_told_as_one() {
+    let journal = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/journal-v1");
+    let told = crate::harness::ended(agentbus("verify").arg(journal));
+    assert!(told.stdout.contains("1 line about the loss of 3 events\n"), "{}", told.stdout);
 }

@@ -63,7 +63,9 @@ pub(crate) enum JournalVerb {
     /// Says that the next event failed: it is given again later, and after five times it is put to dead/.
     Nack(NackArgs),
 
-    /// Removes segments whose events are all older than that and that no consumer needs.
+    /// Removes segments whose events are all older than that, and that no consumer needs.
+    ///
+    /// How old an event is its timestamp says, wherever in the segment it stands; one in the future does not count.
     Gc(GcArgs),
 
     /// Lists the kinds of events.
@@ -242,7 +244,7 @@ pub(crate) struct GcArgs {
     #[command(flatten)]
     pub(crate) of: DirectoryArgs,
 
-    /// How old the last event of a segment must be, such as 12h or 30d.
+    /// How old the youngest event of a segment must be, such as 12h or 30d.
     #[arg(long, value_name = "D", value_parser = value::span)]
     pub(crate) older_than: Duration,
 

@@ -66,7 +66,8 @@ pub(super) fn check_for_writing(directory: &Path) -> Result<(), VerbError> {
     // Others have files of that name too.
     let is_begun = || {
         let lock = fs::metadata(directory.join(FIRST_FILE));
-        names.iter().all(|name| name == FIRST_FILE) && lock.is_ok_and(|lock| lock.is_file() && lock.len() == 0)
+        names.iter().all(|name| name == FIRST_FILE)
+            && lock.is_ok_and(|lock| lock.is_file() && lock.len() == 0)
     };
     if is_journal || names.is_empty() || is_begun() {
         return Ok(());

@@ -16,6 +16,8 @@ use super::show::Show;
 use super::{Ended, VerbError, directory, runtime};
 use crate::cli::args::journal::{QueryArgs, TailArgs};
 use crate::cli::interrupt::Interrupts;
+use crate::cli::report::complain;
+use crate::cli::timeline::counted;
 use crate::cli::wait::{Woken, waiter};
 
 /// How much is printed at once, in bytes.
@@ -71,7 +73,7 @@ pub(super) fn tail(args: TailArgs) -> Result<Ended, VerbError> {
         reader.tail(usize::try_from(count).unwrap_or(usize::MAX), filter.clone())?;
     drop(progress);
     if left_out > 0 {
-        writeln!(anstream::stderr(), "before these, {left_out} more lines cannot be read")?;
+        complain(&format!("before these, {} cannot be read", counted(left_out, "more line")));
     }
     if !follow {
         return print(of.json, &reader, entries);

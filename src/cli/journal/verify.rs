@@ -147,7 +147,7 @@ fn print(out: &mut impl Write, found: &Verification) -> io::Result<()> {
         (
             found.known_losses,
             "line",
-            format!("that tell of {} lost", counted(found.known_lost_events, "event")),
+            format!("about the loss of {}", counted(found.known_lost_events, "event")),
         ),
         (found.trusted, "segment", "taken on trust: what stood before is not known".to_owned()),
         (found.unlisted, "segment", "not listed in journal.json: a crash kept them from it".to_owned()),
