@@ -60,9 +60,9 @@ struct Writer {
 }
 
 impl Writer {
-    /// Starts one, with sessions that begin with this name.
-    fn start(dir: &Dir, name: &str) -> Self {
-        let (child, mut stdin, stdout) = piped(&mut dir.command("append", &["--durability", "sync"]));
+    /// Starts one, with sessions that begin with this name. However durable it is, it outlives a kill of its process.
+    fn start(dir: &Dir, durability: &str, name: &str) -> Self {
+        let (child, mut stdin, stdout) = piped(&mut dir.command("append", &["--durability", durability]));
         let name = name.to_owned();
         let (more, wanted) = channel();
         (0..UNANSWERED).for_each(|_| more.send(()).unwrap());
@@ -156,7 +156,7 @@ fn what_a_writer_answered_outlives_its_kill() {
         if round % KILLS_A_JOURNAL == 0 {
             (dir, answered) = (Dir::new(), Answered::default());
         }
-        let writer = Writer::start(&dir, &round.to_string());
+        let writer = Writer::start(&dir, ["sync", "os"][round % 2], &round.to_string());
         // One in four while it opens the journal.
         let opens = chance.below(4) == 0;
         let mut answers = writer.answered(if opens { 0 } else { 1 + chance.below(60) });
@@ -179,8 +179,8 @@ fn what_three_writers_answered_outlives_their_kills() {
     for round in 0..kills(30).div_ceil(6) {
         let (dir, mut answered) = (Dir::new(), Answered::default());
         for half in 0..2 {
-            let mut writers: Vec<_> =
-                (0..3).map(|writer| Writer::start(&dir, &format!("{round}-{half}-{writer}"))).collect();
+            let start = |durability| Writer::start(&dir, durability, &format!("{round}-{half}-{durability}"));
+            let mut writers: Vec<_> = ["sync", "os", "interval"].map(start).into();
             while !writers.is_empty() {
                 // All go on while one is killed after the other.
                 let before: Vec<_> =
