@@ -78,17 +78,21 @@ fn stand_in(event: DomainEvent) -> DomainEvent {
     serde_json::from_str(&text).unwrap()
 }
 
-/// Makes a gap of what stands for it: the only line of the last segment.
+/// Makes a gap of what stands for it: the last line of all.
 fn make_gap(files: &mut BTreeMap<String, Vec<u8>>) {
     let manifest: serde_json::Value = serde_json::from_slice(&files["journal.json"]).unwrap();
-    let before = manifest["segments"].as_array().unwrap().last().unwrap()["chain"].as_str().unwrap();
-    let before: Hash = before.parse().unwrap();
+    let start = manifest["segments"].as_array().unwrap().last().unwrap();
     let (_, segment) = files.range_mut("segments/".to_owned()..).next_back().unwrap();
-    let text = String::from_utf8(std::mem::take(segment)).unwrap().replace(STAND_IN, "journal.gap");
-    let covered = &text[..text.find(",\"chain\":").unwrap()];
+    let text = String::from_utf8(std::mem::take(segment)).unwrap();
+    let (lines, last) = text.split_at(text.trim_end().rfind('\n').map_or(0, |newline| newline + 1));
+    let before = lines.lines().last().map(|line| serde_json::from_str(line).unwrap());
+    let before: &serde_json::Value = before.as_ref().unwrap_or(start);
+    let before: Hash = before["chain"].as_str().unwrap().parse().unwrap();
+    let last = last.replace(STAND_IN, "journal.gap");
+    let covered = &last[..last.find(",\"chain\":").unwrap()];
     let leaf = Hash::of(covered);
     let chain = Hash::of([before.as_bytes().as_slice(), leaf.as_bytes().as_slice()].concat());
-    *segment = format!("{covered},\"chain\":\"{chain}\"}}\n").into_bytes();
+    *segment = format!("{lines}{covered},\"chain\":\"{chain}\"}}\n").into_bytes();
 }
 
 fn open(storage: &FaultyStorage) -> Journal {
