@@ -52,17 +52,12 @@ impl Hash {
 const NO_DIGIT: u8 = 0x80;
 
 /// The value of a lower-case hex digit, [`NO_DIGIT`] of anything else.
-fn value_of(digit: u8) -> u8 {
-    const VALUES: [u8; 256] = {
-        let mut values = [NO_DIGIT; 256];
-        let mut value = 0;
-        while value < 16 {
-            values[b"0123456789abcdef"[value as usize] as usize] = value;
-            value += 1;
-        }
-        values
-    };
-    VALUES.get(usize::from(digit)).copied().unwrap_or(NO_DIGIT)
+const fn value_of(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        b'a'..=b'f' => digit - b'a' + 10,
+        _ => NO_DIGIT,
+    }
 }
 
 impl fmt::Display for Hash {
