@@ -14,7 +14,7 @@
 //!   the lock is the open file, so that a dead process leaves none;
 //! - a failed event is given again after a backoff, and those behind it wait; after the last attempt it becomes a
 //!   [`DeadLetter`] with the reason, and they go on;
-//! - a line that cannot be read, or was removed by retention, is told and holds nothing up.
+//! - a line that cannot be read, or is gone, removed by retention or lost, is told and holds nothing up.
 //!
 //! It does not promise exactly once: an effect that must happen once is told apart by the event's id or position.
 //!
@@ -97,7 +97,7 @@ pub struct Polled {
     pub signals: Vec<Signal>,
     /// Lines among and before the events that cannot be read.
     pub unreadable: Few<Unreadable>,
-    /// Lines up to and including this position were removed by retention before they were acknowledged.
+    /// Lines up to and including this position are gone, removed by retention or lost, before they were acknowledged.
     pub removed: Option<Position>,
     /// There is no other matching event up to here. Once the events are done this may be acknowledged, also if there
     /// were none: what does not match is then not read again. `None` if nothing was read.

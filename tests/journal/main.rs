@@ -11,6 +11,7 @@
 
 mod consumer;
 mod crash;
+mod cut;
 mod disk;
 mod follow;
 mod format;
