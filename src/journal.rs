@@ -64,6 +64,7 @@ pub(crate) mod manifest;
 mod open;
 mod position;
 mod queue;
+mod queued;
 mod reader;
 mod record;
 pub mod replay;
@@ -74,6 +75,7 @@ mod shared;
 pub mod signal;
 pub mod storage;
 mod tail;
+mod taken;
 mod writer;
 
 pub use consumer::{

@@ -6,6 +6,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use super::batch::Batch;
@@ -92,10 +93,16 @@ struct Suspect {
 
 impl Log {
     /// Writes a batch, as durably as the settings say. After an error it is called again with the same batch, until
-    /// it is written; positions that lines may have been seen at stay theirs.
-    pub(super) fn write(&mut self, batch: &Batch, patience: Duration) -> Result<(), Problem> {
+    /// it is written; positions that lines may have been seen at stay theirs. While a large one is synced, `meanwhile`
+    /// is called.
+    pub(super) fn write(
+        &mut self,
+        batch: &Batch,
+        patience: Duration,
+        meanwhile: impl FnOnce(),
+    ) -> Result<(), Problem> {
         self.lock.acquire(&*self.storage, patience)?;
-        let written = self.write_locked(batch);
+        let written = self.write_locked(batch, meanwhile);
         self.lock.release();
         written
     }
@@ -105,7 +112,7 @@ impl Log {
         &self.positions
     }
 
-    fn write_locked(&mut self, batch: &Batch) -> Result<(), Problem> {
+    fn write_locked(&mut self, batch: &Batch, meanwhile: impl FnOnce()) -> Result<(), Problem> {
         self.announced = false;
         if let Some(suspect) = &self.suspect {
             let is_this_batch = !suspect.positions.is_empty();
@@ -123,7 +130,7 @@ impl Log {
         }
         self.reserve(batch.len())?;
         let end = self.put_in_line(batch)?;
-        self.append(end)
+        self.append(end, meanwhile)
     }
 
     /// Whether the tail awaits the events of the batch that was written last.
@@ -147,7 +154,7 @@ impl Log {
     }
 
     /// Writes the lines, which reach to `end`.
-    fn append(&mut self, end: Mark) -> Result<(), Problem> {
+    fn append(&mut self, end: Mark, meanwhile: impl FnOnce()) -> Result<(), Problem> {
         self.announced = self.tail.wants_events();
         if let ([first, ..], [.., last], true) = (&*self.positions, &*self.positions, self.announced) {
             self.tail.writing(*first, *last);
@@ -155,7 +162,8 @@ impl Log {
         let file = &*self.active.file;
         let written = append_all(file, &self.lines).map_err(Problem::io("write", self.active.name()));
         let written = written.and_then(|()| match self.settings.durability {
-            Durability::Sync => file.sync().map_err(Problem::io("sync", self.active.name())),
+            Durability::Sync => sync_beside(file, self.positions.len(), meanwhile)
+                .map_err(Problem::io("sync", self.active.name())),
             _ => Ok(()),
         });
         if let Err(problem) = written {
@@ -183,7 +191,7 @@ impl Log {
     /// Makes all that was written outlive a crash of the machine.
     pub(super) fn sync(&mut self, patience: Duration) -> Result<(), Problem> {
         if self.suspect.is_some() {
-            return self.write(&Batch::default(), patience);
+            return self.write(&Batch::default(), patience, || {});
         }
         self.sync_active()
     }
@@ -263,6 +271,26 @@ impl Log {
 
 fn open_manifest(storage: &dyn Storage) -> Result<Box<dyn StorageFile>, Problem> {
     storage.open(layout::MANIFEST, Open::Read).map_err(Problem::io("open", layout::MANIFEST))
+}
+
+/// From so many lines on, encoding the next ones takes longer than starting a thread.
+const WORTH_A_THREAD: usize = 512;
+
+/// Syncs a file to which so many lines were written; if that may take a while, `meanwhile` is done meanwhile.
+fn sync_beside(file: &dyn StorageFile, lines: usize, meanwhile: impl FnOnce()) -> io::Result<()> {
+    if lines < WORTH_A_THREAD {
+        return file.sync();
+    }
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().name("agentbus-sync".to_owned());
+        match thread.spawn_scoped(scope, || file.sync()) {
+            Ok(syncing) => {
+                meanwhile();
+                syncing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            }
+            Err(_no_thread_to_be_had) => file.sync(),
+        }
+    })
 }
 
 /// Reads a range of a file; it must be there.

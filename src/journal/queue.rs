@@ -57,6 +57,8 @@ struct State<T> {
     is_failing: bool,
     /// Whether the writer waits to be woken.
     sleeps: bool,
+    /// Whether it was woken for something else than is told here.
+    is_woken: bool,
     /// Until when what waits is still written; none while the journal is open.
     stop_at: Option<Instant>,
     /// Nothing is taken any more.
@@ -89,6 +91,7 @@ impl<T: Weighs> Queue<T> {
             sync_through: 0,
             is_failing: false,
             sleeps: false,
+            is_woken: false,
             stop_at: None,
             is_closed: false,
         };
@@ -189,7 +192,10 @@ impl<T: Weighs> Queue<T> {
     pub(super) fn wait(&self, seen: Ticket, patience: Option<Duration>) -> Asked {
         let mut state = lock(&self.state);
         let idle = |state: &State<T>| {
-            state.waiting.is_empty() && state.sync_through <= seen && state.stop_at.is_none()
+            state.waiting.is_empty()
+                && state.sync_through <= seen
+                && state.stop_at.is_none()
+                && !state.is_woken
         };
         if idle(&state) {
             state.sleeps = true;
@@ -199,6 +205,7 @@ impl<T: Weighs> Queue<T> {
             };
             state.sleeps = false;
         }
+        state.is_woken = false;
         Asked { sync_through: state.sync_through, stop_at: state.stop_at, is_empty: state.waiting.is_empty() }
     }
 
@@ -228,6 +235,13 @@ impl<T: Weighs> Queue<T> {
     pub(super) fn tickets(&self) -> (Ticket, Ticket) {
         let state = lock(&self.state);
         (state.last, state.last_lost)
+    }
+
+    /// Wakes the writer, or keeps it from waiting the next time: it has something begun.
+    pub(super) fn wake(&self) {
+        let mut state = lock(&self.state);
+        state.is_woken = true;
+        self.wake_writer(state);
     }
 
     /// Asks for everything up to that ticket to be synced now.

@@ -3,8 +3,8 @@
 use tokio::sync::{oneshot, watch};
 
 use super::position::Position;
+use super::queued::Unanswered;
 use super::shared::Progress;
-use super::writer::Unanswered;
 
 /// Events of an append that were being written when the journal began to fail.
 ///

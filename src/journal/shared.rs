@@ -9,8 +9,9 @@ use tokio::sync::watch;
 use super::durability::Durability;
 use super::health::{Health, Problem};
 use super::queue::{Queue, Ticket};
+use super::queued::{Queued, Unanswered};
 use super::report;
-use super::writer::{Queued, Unanswered, Writer, Written};
+use super::writer::{Ahead, Writer, Written};
 use crate::event::Timestamp;
 
 /// How long the writing thread tries for the lock at once.
@@ -70,8 +71,12 @@ impl Shared {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return self.queue.wait_until_eased(HELP),
         };
-        let worked = writer.write(&self.queue, HELP);
+        let worked = writer.write(&self.queue, HELP, Ahead::Leave);
         self.conclude(&mut writer, worked);
+        if writer.has_begun() {
+            // The thread goes on with it.
+            self.queue.wake();
+        }
     }
 
     /// Writes until told to stop and done. Runs on a thread of its own.
@@ -86,7 +91,7 @@ impl Shared {
             let asked = self.queue.wait(self.synced_as_far_as_goes(synced), patience);
             let mut writer = self.writer();
             let worked = writer
-                .write(&self.queue, PATIENCE)
+                .write(&self.queue, PATIENCE, Ahead::Encode)
                 .and_then(|()| writer.sync_if_due(asked.sync_through, PATIENCE));
             let mut works = self.conclude(&mut writer, worked);
             if let Some(at) = asked.stop_at {

@@ -1,12 +1,13 @@
 //! What keeps a journal from writing, and that it goes on by itself: nobody who emits notices, `health` and `flush`
 //! tell, and what did not fit into memory is counted.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
 use agentbus::journal::{AppendError, Durability, Health, Journal};
-use agentbus::testing::FaultyStorage;
-use agentbus::{EventBus, FlushError, ReactiveEventBus};
+use agentbus::testing::{Fault, FaultyStorage, Operation, When};
+use agentbus::{EventBus, FlushError, ReactiveEventBus, Recorder};
 
 use crate::support::{DURABILITIES, LONG, event, files};
 
@@ -106,6 +107,30 @@ async fn somebody_who_does_not_give_up_the_lock_is_told_of_after_five_seconds_an
     journal.healthy().await.unwrap();
     bus.flush().await.unwrap();
     assert_eq!(files(&storage.restart_process()).numbers(), [1]);
+}
+
+/// Of large batches the next is encoded while one is synced.
+#[tokio::test]
+async fn a_sync_that_fails_while_the_next_batch_is_encoded_loses_and_doubles_nothing() {
+    const EVENTS: usize = 12_000;
+    for failing in 1..=3 {
+        let storage = FaultyStorage::new();
+        let journal = open(&storage, Durability::Sync);
+        for _ in 0..failing {
+            storage.inject(When::Next(Operation::Sync, "segments/"), Fault::Fail(ErrorKind::Other));
+        }
+        for number in 0..EVENTS {
+            journal.record(&Arc::new(event(number)));
+            journal.relieve();
+        }
+        while journal.flush().await.is_err() {
+            journal.healthy().await.unwrap();
+        }
+        let found = files(&storage.crash_machine(failing));
+        assert_eq!((found.numbers(), found.faults), ((0..EVENTS).collect(), Vec::new()));
+        assert!(storage.trace().iter().any(|call| call.contains("Fail")), "no sync failed");
+        journal.close(LONG).await.unwrap();
+    }
 }
 
 #[tokio::test]

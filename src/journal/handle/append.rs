@@ -14,8 +14,8 @@ use crate::journal::kinds::Refusal;
 use crate::journal::line::MAX_LINE_BYTES;
 use crate::journal::position::Position;
 use crate::journal::queue;
+use crate::journal::queued::{Queued, Reply, Unanswered};
 use crate::journal::settling::{Answer, Settling};
-use crate::journal::writer::{Queued, Reply, Unanswered};
 
 impl Journal {
     /// Appends one event and gives its place, once it is as durable as the journal's

@@ -112,7 +112,7 @@ impl Log {
         positions.extend(self.positions.iter().skip(batch.len() - moved));
         self.positions = positions;
         self.suspect = None;
-        self.append(end)
+        self.append(end, || {})
     }
 
     fn sync_if_each_is(&mut self) -> Result<(), Problem> {
