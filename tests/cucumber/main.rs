@@ -10,6 +10,7 @@ mod actor;
 mod agent;
 mod budget;
 mod decision;
+mod invariant;
 mod journal_consumer;
 mod live;
 mod plan;
@@ -30,6 +31,7 @@ async fn main() -> ExitCode {
         plan::run().await,
         decision::run().await,
         restore::run().await,
+        invariant::run().await,
         session::run().await,
         budget::run().await,
         sandbox::run().await,

@@ -11,6 +11,7 @@
 mod actor;
 mod budget;
 mod decision;
+mod invariant;
 mod plan;
 mod restore;
 mod sandbox;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use agentbus::service::budget::{BudgetService, BudgetSnapshot};
+use agentbus::service::invariant::{InvariantService, InvariantSnapshot};
 use agentbus::service::session::{SessionService, SessionSnapshot};
 use agentbus::testing::RecordingEventBus;
 use proptest::prelude::*;
@@ -10,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::support::bus_of;
-use crate::{budget, session};
+use crate::{budget, invariant, session};
 
 /// By way of its JSON form.
 fn again<T: Serialize + DeserializeOwned>(snapshot: &T) -> T {
@@ -78,6 +79,23 @@ proptest! {
             prop_assert_eq!(bus.types(), told, "{:?}", op);
             prop_assert_eq!(&session::seen(&back), &world);
         }
+    }
+
+    #[test]
+    fn invariants_go_on_from_their_snapshot_as_they_would_have_without(
+        before in prop::collection::vec(invariant::op(), 1..40),
+        behind in prop::collection::vec(invariant::op(), 1..40),
+    ) {
+        let (before_bus, bus) = (RecordingEventBus::new(), RecordingEventBus::new());
+        let invariants = InvariantService::new(Some(bus_of(&before_bus)));
+        let mut world = invariant::World::new();
+        invariant::run(invariant::act_all(&invariants, &before_bus, &mut world, &before));
+        let snapshot: InvariantSnapshot = again(&invariants.snapshot(None));
+        let back = InvariantService::from_snapshot(snapshot.clone(), Some(bus_of(&bus)));
+        prop_assert_eq!(&snapshot, &back.snapshot(None));
+        invariant::give_checks(&back, &world);
+        bus.assert_nothing();
+        invariant::run(invariant::act_all(&back, &bus, &mut world, &behind));
     }
 
     #[test]
