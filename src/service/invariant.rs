@@ -268,7 +268,7 @@ impl InvariantService {
                 match outcome {
                     Outcome::Stated => {}
                     Outcome::Held => {
-                        events.emit_in(inside, || InvariantEnforced::new(id, scope, millis(*duration)))
+                        events.emit_in(inside, || InvariantEnforced::new(id, scope, millis(*duration)));
                     }
                     Outcome::Violated(reason) => events.emit_in(inside, || {
                         InvariantViolated::new(id, scope, invariant.text.clone(), reason.clone())

@@ -340,7 +340,7 @@ async fn many_tasks_add_remove_and_enforce_at_once() {
                     Outcome::Violated(_) => EventType::InvariantViolated,
                 };
                 let event = told.next().unwrap();
-                assert_eq!((event.event_type(), event.causation_id()), (expected, Some(&reconciled.id())));
+                assert_eq!((event.event_type(), event.causation_id()), (expected, Some(reconciled.id())));
             }
         }
         assert_eq!(told.next(), None);

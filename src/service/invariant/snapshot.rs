@@ -155,11 +155,7 @@ impl InvariantService {
     /// as violated until it is given one by [`InvariantService::give_check`].
     pub fn from_snapshot(snapshot: InvariantSnapshot, bus: Option<Arc<dyn EventBus>>) -> Self {
         let mut invariants = Invariants::default();
-        for kept in snapshot.invariants {
-            invariants
-                .add(&kept.into())
-                .expect("a snapshot was made from a service, or was checked when read");
-        }
+        snapshot.invariants.into_iter().for_each(|kept| invariants.insert(kept.into()));
         let invariants = Arc::new(Outbox::new(invariants, Emitter::new(bus)));
         Self { invariants, options: InvariantOptions::default() }
     }

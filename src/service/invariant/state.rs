@@ -156,15 +156,23 @@ impl Invariants {
         if self.places.contains_key(&new.id) {
             return Err(InvariantError::Exists { invariant: new.id.clone() });
         }
+        if let Some(key) = new.claimed_key()
+            && let Some(holder) = self.claims.get(key)
+        {
+            return Err(InvariantError::KeyTaken { key: key.clone(), holder: holder.clone() });
+        }
+        self.insert(entry.clone());
+        Ok(())
+    }
+
+    /// Adds one whose id is free and whose claim contradicts none.
+    pub(super) fn insert(&mut self, entry: Entry) {
+        let new = &entry.invariant;
         if let Some(key) = new.claimed_key() {
-            if let Some(holder) = self.claims.get(key) {
-                return Err(InvariantError::KeyTaken { key: key.clone(), holder: holder.clone() });
-            }
             self.claims.insert(key.clone(), new.id.clone());
         }
         self.places.insert(new.id.clone(), self.entries.len());
-        self.entries.push(entry.clone());
-        Ok(())
+        self.entries.push(entry);
     }
 
     pub(super) fn remove(&mut self, id: &InvariantId) -> Result<Invariant, InvariantError> {

@@ -26,8 +26,8 @@ fn the_stronger_of_two_holds_whichever_was_added_first() {
                 let reconciled = invariants.effective(setting()).unwrap();
                 assert_eq!(ids(&reconciled.effective), [format!("s{}", strong + 1)]);
                 let [lost] = reconciled.overridden.as_slice() else { panic!("{reconciled:?}") };
-                assert_eq!(lost.invariant.id, format!("s{}", weak + 1).into());
-                assert_eq!(lost.by, format!("s{}", strong + 1).into());
+                assert_eq!(lost.invariant.id.to_string(), format!("s{}", weak + 1));
+                assert_eq!(lost.by.to_string(), format!("s{}", strong + 1));
             }
         }
     }

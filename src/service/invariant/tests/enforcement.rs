@@ -54,7 +54,7 @@ async fn what_is_told_is_caused_by_the_reconciliation() {
     let cause = bus.only::<InvariantReconciled>().event().id();
     let (enforced, violated) = (bus.only::<InvariantEnforced>(), bus.only::<InvariantViolated>());
     for event in [enforced.event(), violated.event()] {
-        assert_eq!(event.causation_id(), Some(&cause));
+        assert_eq!(event.causation_id(), Some(cause));
         assert_eq!(event.plan_id().unwrap(), &"p");
     }
 }
