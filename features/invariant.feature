@@ -1,5 +1,5 @@
 Feature: Invariants
-  Rules that plans must keep. The stronger of two holds; one that is violated stops the plan that it reaches.
+  What plans must keep. The stronger of two holds; one that is violated stops the plan that it reaches.
 
   Scenario: The invariants of a plan are reconciled
     Given these invariants
@@ -82,7 +82,6 @@ Feature: Invariants
       | id    | scope  | of   | check   |
       | vague | global | -    | <check> |
       | clear | plan   | mend | -       |
-    And a check may take no time
     When the invariants of plan "mend" of "greeter" are enforced
     Then exactly this is told
       | event                | cause                | invariant_id | reason   |
@@ -90,10 +89,20 @@ Feature: Invariants
       | invariant.violated   | invariant.reconciled | vague        | <reason> |
 
     Examples:
-      | check                        | reason                                          |
-      | errors: the calendar is lost | its check could not say: the calendar is lost   |
-      | panics: a day too many       | its check panicked: a day too many              |
-      | hangs                        | its check took longer than 0 s                  |
+      | check                        | reason                                        |
+      | errors: the calendar is lost | its check could not say: the calendar is lost |
+      | panics: a day too many       | its check panicked: a day too many            |
+
+  Scenario: A check that takes too long counts as violated
+    Given these invariants
+      | id   | scope  | of | check |
+      | slow | global | -  | hangs |
+    And a check may take no time
+    When the invariants of plan "mend" of "greeter" are enforced
+    Then exactly this is told
+      | event                | cause                | invariant_id | reason                         |
+      | invariant.reconciled | -                    | -            | -                              |
+      | invariant.violated   | invariant.reconciled | slow         | its check took longer than 0 s |
 
   Scenario: An enforcement that is cancelled violates what it could not check
     Given these invariants
@@ -168,8 +177,8 @@ Feature: Invariants
       | id   | scope           | of | key     | reason                                                                                       |
       | firm | global          | -  | -       | cannot add invariant firm: there is one already                                              |
       | more | non-overridable | -  | secrets | cannot add another non-overridable invariant of key secrets: invariant firm is one           |
-      |      | global          | -  | -       | cannot take that id                                                                          |
-      | more | plan            |    | -       | cannot take that plan id                                                                     |
+      | none | global          | -  | -       | cannot take that id                                                                          |
+      | more | plan            | -  | -       | cannot take that plan id                                                                     |
 
   Scenario: An invariant is removed once
     Given these invariants

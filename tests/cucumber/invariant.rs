@@ -79,7 +79,7 @@ impl InvariantCheck for InWords {
     }
 }
 
-/// The invariants of a table; `-` and a column that is not there mean that there is none.
+/// The invariants of a table; `-` and a column that is not there mean that there is none, `none` is an empty id.
 fn invariants(step: &Step) -> Vec<NewInvariant> {
     let rows = &step.table.as_ref().expect("the step has a table").rows;
     let (head, rows) = rows.split_first().expect("a table has a head");
@@ -88,7 +88,8 @@ fn invariants(step: &Step) -> Vec<NewInvariant> {
             let found = head.iter().zip(row).find(|(name, _)| *name == key).map(|(_, cell)| cell.as_str());
             found.filter(|cell| *cell != "-")
         };
-        let (id, of) = (cell("id").unwrap_or_default(), cell("of").unwrap_or_default());
+        let id = cell("id").filter(|id| *id != "none").unwrap_or_default();
+        let of = cell("of").unwrap_or_default();
         let scope = cell("scope").expect("a scope stands in the table");
         let reach = match scope {
             "plan" => Reach::Plan(of.into()),
