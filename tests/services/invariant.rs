@@ -205,7 +205,9 @@ pub(crate) async fn act(invariants: &InvariantService, world: &mut World, op: &O
         Op::Remove(number) => {
             let kept = world.iter_mut().find(|kept| kept.added.id == *number && kept.is_active);
             assert_eq!(invariants.remove(&id(*number)).is_ok(), kept.is_some());
-            kept.into_iter().for_each(|kept| kept.is_active = false);
+            if let Some(kept) = kept {
+                kept.is_active = false;
+            }
         }
         Op::Effective(number) => {
             let (holding, lost) = model(world, *number);
@@ -225,8 +227,8 @@ pub(crate) async fn act(invariants: &InvariantService, world: &mut World, op: &O
         Op::Enforce(number) => {
             let report = invariants.enforce(setting(*number), &Subject::new()).await.unwrap();
             let (holding, _lost) = model(world, *number);
-            let violated = |added: &&Added| added.check.is_some_and(|check| check != Check::Holds);
-            assert_eq!(report.is_kept(), !holding.iter().any(|added| violated(added)));
+            let is_kept = |added: &&Added| added.check.is_none_or(|check| check == Check::Holds);
+            assert_eq!(report.is_kept(), holding.iter().all(is_kept));
             return expected(world, *number, true);
         }
     }
