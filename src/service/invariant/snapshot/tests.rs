@@ -117,7 +117,7 @@ fn what_was_removed_stays_removed_and_its_key_is_free() {
 #[test]
 fn what_is_not_the_snapshot_of_a_service_is_refused() {
     let form = "does not have the form of one";
-    assert_refused(&with_invariants("").replace("1", "2"), "the snapshot has version 2");
+    assert_refused(&with_invariants("").replace('1', "2"), "the snapshot has version 2");
     let (one, keyed) = (global("a", ""), |id| global(id, r#","key":"k""#));
     assert!(serde_json::from_str::<InvariantSnapshot>(&with_invariants(&one)).is_ok());
     assert_refused(&with_invariants(&format!("{one},{one}")), "invariant 2 of the snapshot has the id");
