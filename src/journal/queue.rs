@@ -55,14 +55,21 @@ struct State<T> {
     /// What was asked to be synced without waiting for the interval.
     sync_through: Ticket,
     is_failing: bool,
-    /// Whether the writer waits to be woken.
-    sleeps: bool,
-    /// Whether it was woken for something else than is told here.
-    is_woken: bool,
+    writer: Rest,
     /// Until when what waits is still written; none while the journal is open.
     stop_at: Option<Instant>,
     /// Nothing is taken any more.
     is_closed: bool,
+}
+
+/// What the writer is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rest {
+    Awake,
+    /// It waits to be woken.
+    Asleep,
+    /// It is awake, and is not to wait the next time.
+    Called,
 }
 
 #[derive(Debug)]
@@ -90,8 +97,7 @@ impl<T: Weighs> Queue<T> {
             last_lost: 0,
             sync_through: 0,
             is_failing: false,
-            sleeps: false,
-            is_woken: false,
+            writer: Rest::Awake,
             stop_at: None,
             is_closed: false,
         };
@@ -155,7 +161,10 @@ impl<T: Weighs> Queue<T> {
     }
 
     fn wake_writer(&self, mut state: MutexGuard<'_, State<T>>) {
-        let sleeps = std::mem::take(&mut state.sleeps);
+        let sleeps = state.writer == Rest::Asleep;
+        if sleeps {
+            state.writer = Rest::Awake;
+        }
         drop(state);
         if sleeps {
             self.arrived.notify_one();
@@ -195,17 +204,16 @@ impl<T: Weighs> Queue<T> {
             state.waiting.is_empty()
                 && state.sync_through <= seen
                 && state.stop_at.is_none()
-                && !state.is_woken
+                && state.writer != Rest::Called
         };
         if idle(&state) {
-            state.sleeps = true;
+            state.writer = Rest::Asleep;
             state = match patience {
                 Some(patience) => crate::sync::wait_for(&self.arrived, state, patience),
                 None => crate::sync::wait(&self.arrived, state),
             };
-            state.sleeps = false;
         }
-        state.is_woken = false;
+        state.writer = Rest::Awake;
         Asked { sync_through: state.sync_through, stop_at: state.stop_at, is_empty: state.waiting.is_empty() }
     }
 
@@ -240,8 +248,11 @@ impl<T: Weighs> Queue<T> {
     /// Wakes the writer, or keeps it from waiting the next time: it has something begun.
     pub(super) fn wake(&self) {
         let mut state = lock(&self.state);
-        state.is_woken = true;
-        self.wake_writer(state);
+        if state.writer == Rest::Asleep {
+            self.wake_writer(state);
+        } else {
+            state.writer = Rest::Called;
+        }
     }
 
     /// Asks for everything up to that ticket to be synced now.
