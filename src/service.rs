@@ -7,6 +7,7 @@
 //! nothing is told unless the refusal is itself the fact.
 
 pub mod actor;
+mod backoff;
 mod blocking;
 pub mod budget;
 pub mod decision;

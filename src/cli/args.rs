@@ -36,6 +36,10 @@ pub(crate) enum Verb {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RunArgs {
     /// The folder of the task: it holds task.toml.
+    ///
+    /// Its actor is played by a recording (`transcript = "FILE"`) or, in a build with the feature `openai`, by a
+    /// model behind an endpoint of chat completions (`[actor.endpoint]` with `url`, and if wanted `key_variable`,
+    /// `timeout_s`, `retries`, `temperature`, `max_output_tokens`).
     pub(crate) task: PathBuf,
 
     /// A folder of your own to work on, in place of the task's project; it is copied.

@@ -12,13 +12,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentbus::event::{Fraction, Text, Usd};
-use agentbus::service::actor::{TranscriptError, TranscriptModel};
+use agentbus::service::actor::{LanguageModel, TranscriptError};
 use agentbus::service::validation::MAX_RUNS;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use super::escape::Escaped;
 
+mod endpoint;
 mod file;
 mod paths;
 
@@ -43,7 +44,7 @@ pub(crate) struct Task {
     pub(crate) project: PathBuf,
     pub(crate) actor: Text,
     pub(crate) instructions: Option<String>,
-    pub(crate) model: Arc<TranscriptModel>,
+    pub(crate) model: Arc<dyn LanguageModel>,
     pub(crate) limits: Limits,
     pub(crate) budget: Budget,
     pub(crate) validations: Vec<Check>,

@@ -44,11 +44,15 @@ use crate::emitter::Emitter;
 use crate::event::{ActorErrorKind, EscalationReason, Usd};
 
 mod chat;
+#[cfg(feature = "openai")]
+mod completions;
 mod model;
 mod money;
 mod run;
 mod transcript;
 
+#[cfg(feature = "openai")]
+pub use completions::{BuildModelError, ChatCompletionsBuilder, ChatCompletionsModel, EndpointError};
 pub use model::{Conversation, LanguageModel, Message, ModelError, Reply, ToolRequest, Usage};
 pub use money::{ActorBudget, TokenPrices};
 pub use transcript::{TranscriptError, TranscriptModel};

@@ -7,20 +7,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentbus::event::{Fraction, Text, Usd};
-use agentbus::service::actor::TranscriptModel;
+use agentbus::service::actor::{LanguageModel, TranscriptModel};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::endpoint::{self, EndpointTable};
 use super::{Budget, Check, Limits, Mode, OwnProject, Source, Task, TaskError, paths};
 use crate::cli::escape::Escaped;
 
-/// The task file as it is written.
-#[derive(Debug, Deserialize)]
+/// The task file as it is written. Without debug output, as the table of an endpoint.
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TaskFile {
     goal: Spanned<String>,
     project: ProjectTable,
-    actor: ActorTable,
+    actor: Spanned<ActorTable>,
     #[serde(default)]
     limits: Limits,
     budget: BudgetTable,
@@ -35,12 +36,13 @@ struct ProjectTable {
     path: Spanned<PathBuf>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ActorTable {
     name: Text,
     model: Option<Text>,
-    transcript: Spanned<PathBuf>,
+    transcript: Option<Spanned<PathBuf>>,
+    endpoint: Option<Spanned<EndpointTable>>,
     instructions: Option<String>,
 }
 
@@ -74,32 +76,63 @@ impl TaskFile {
             return Err(source.fault(self.goal.span(), "the goal is empty; expected what is to be done"));
         }
         let inside = paths::Folder::open(folder).map_err(|error| source.fault(0..0, error))?;
-        let locate = |path: &Spanned<PathBuf>, kind| {
-            inside.locate(path.get_ref(), kind).map_err(|error| source.fault(path.span(), error))
-        };
         let project = match own_project {
-            OwnProject::Needed => locate(&self.project.path, paths::Kind::Folder)?,
+            OwnProject::Needed => {
+                let located = inside.locate(self.project.path.get_ref(), paths::Kind::Folder);
+                located.map_err(|error| source.fault(self.project.path.span(), error))?
+            }
             OwnProject::Replaced => PathBuf::new(),
         };
-        let transcript = locate(&self.actor.transcript, paths::Kind::File)?;
-        let shown = folder.join(self.actor.transcript.get_ref());
-        let json = fs::read(transcript).map_err(|source| TaskError::Read { path: shown.clone(), source })?;
-        let mut model = TranscriptModel::parse(shown, &json)?;
-        if let Some(name) = self.actor.model {
-            model = model.with_name(name.as_str());
-        }
+        let (actor, instructions) =
+            (self.actor.get_ref().name.clone(), self.actor.get_ref().instructions.clone());
         Ok(Task {
             goal: self.goal.into_inner().trim().to_owned(),
             project_name: self.project.name,
             project,
-            model: Arc::new(model),
-            actor: self.actor.name,
-            instructions: self.actor.instructions,
+            model: model(self.actor, folder, &inside, source)?,
+            actor,
+            instructions,
             limits: self.limits,
             budget: self.budget.check(source)?,
             validations: check_validations(self.validations, source)?,
         })
     }
+}
+
+/// The model that the actor asks: a recording, or one behind an endpoint.
+fn model(
+    actor: Spanned<ActorTable>,
+    folder: &Path,
+    inside: &paths::Folder,
+    source: &Source<'_>,
+) -> Result<Arc<dyn LanguageModel>, TaskError> {
+    let span = actor.span();
+    let ActorTable { model: name, transcript, endpoint, .. } = actor.into_inner();
+    match (transcript, endpoint) {
+        (Some(transcript), None) => {
+            let located = inside.locate(transcript.get_ref(), paths::Kind::File);
+            let located = located.map_err(|error| source.fault(transcript.span(), error))?;
+            Ok(Arc::new(recorded(&located, folder.join(transcript.get_ref()), name)?))
+        }
+        (None, Some(endpoint)) => endpoint::open(endpoint, name, source),
+        (Some(_), Some(endpoint)) => {
+            let message = "the actor has a transcript and an endpoint; expected one of them";
+            Err(source.fault(endpoint.span(), message))
+        }
+        (None, None) => {
+            Err(source.fault(span, "the actor has no model; expected `transcript` or `endpoint`"))
+        }
+    }
+}
+
+/// The recording in the file `located`, which errors call `shown`.
+fn recorded(located: &Path, shown: PathBuf, name: Option<Text>) -> Result<TranscriptModel, TaskError> {
+    let json = fs::read(located).map_err(|source| TaskError::Read { path: shown.clone(), source })?;
+    let model = TranscriptModel::parse(shown, &json)?;
+    Ok(match name {
+        Some(name) => model.with_name(name.as_str()),
+        None => model,
+    })
 }
 
 impl BudgetTable {

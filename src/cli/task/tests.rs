@@ -2,7 +2,6 @@
 
 use std::fs;
 
-use agentbus::service::actor::LanguageModel as _;
 use tempfile::TempDir;
 
 use super::*;
@@ -115,6 +114,31 @@ fn a_transcript_must_be_one() {
     fs::write(folder.path().join("transcript.json"), "{}").unwrap();
     let error = read(folder.path(), OwnProject::Needed).unwrap_err();
     assert!(matches!(error, TaskError::Transcript(_)), "{error}");
+}
+
+#[test]
+fn an_actor_has_a_transcript_or_an_endpoint() {
+    let transcript = "transcript = \"transcript.json\"\n";
+    assert_fault(transcript, "", (8, 1), "expected `transcript` or `endpoint`");
+    let both = format!("{transcript}endpoint = {{ url = \"http://localhost:1\" }}\n");
+    assert_fault(transcript, &both, (12, 12), "a transcript and an endpoint");
+}
+
+#[cfg(feature = "openai")]
+#[test]
+fn a_model_behind_an_endpoint_has_the_name_in_the_task() {
+    let transcript = "transcript = \"transcript.json\"\n";
+    let endpoint = "endpoint = { url = \"http://localhost:1\" }\n";
+    assert_eq!(read_text(&GOOD.replace(transcript, endpoint)).unwrap().model.name(), "m");
+    let nameless = format!("model = \"m\"\n{transcript}");
+    assert_fault(&nameless, endpoint, (10, 12), "expected `model` in the actor");
+}
+
+#[cfg(not(feature = "openai"))]
+#[test]
+fn an_endpoint_needs_its_feature() {
+    let endpoint = "endpoint = { url = \"http://localhost:1\" }\n";
+    assert_fault("transcript = \"transcript.json\"\n", endpoint, (11, 12), "without the feature `openai`");
 }
 
 #[test]

@@ -183,6 +183,17 @@ pub enum ModelError {
         /// Why.
         message: String,
     },
+    /// The endpoint of a model gave no answer.
+    #[cfg(feature = "openai")]
+    #[error("the model at {endpoint} gave no answer{}: {error}", after(*attempts))]
+    Endpoint {
+        /// Where it is asked: scheme, host and port.
+        endpoint: String,
+        /// How often it was asked.
+        attempts: u32,
+        /// What went wrong the last time.
+        error: super::EndpointError,
+    },
     /// A transcript has no reply left.
     #[error("{} has no reply {reply}: it was asked more often than was recorded", file.display())]
     Exhausted {
@@ -203,4 +214,9 @@ pub enum ModelError {
         /// What there was instead, without content.
         found: &'static str,
     },
+}
+
+#[cfg(feature = "openai")]
+fn after(attempts: u32) -> String {
+    if attempts > 1 { format!(" in {attempts} attempts") } else { String::new() }
 }

@@ -1,7 +1,6 @@
 //! One call of a tool from its start to its one end.
 
 use std::any::Any;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use crate::emitter::Emitter;
 use crate::event::{
     CallId, Hash, Scope, ToolCompleted, ToolErrorKind, ToolErrored, ToolInvoked, ToolRetried,
 };
+use crate::service::backoff::delay_after;
 use crate::service::time::millis;
 
 /// How long an attempt that was ended may take to be gone.
@@ -162,7 +162,7 @@ impl ToolRuntime {
             if running.attempts >= max_attempts {
                 return Err(Fault::new(ToolErrorKind::Failed, error));
             }
-            let delay = self.delay_after(running.attempts);
+            let delay = delay_after(running.attempts, self.inner.options.backoff, LONGEST_DELAY);
             self.inner.emitter.emit_in(&running.scope, || {
                 let (next, delay) = (running.attempts + 1, millis(delay));
                 ToolRetried::new(&call.tool, &call.id, next, max_attempts, error.as_str(), delay)
@@ -234,15 +234,6 @@ impl ToolRuntime {
         // So that what it holds is free again; one that does not yield is left to itself.
         drop(tokio::time::timeout(END_AT_MOST, task).await);
         Err(Attempt::Ended(fault))
-    }
-
-    /// How long to wait after so many attempts: twice as long each time, less up to a half at random.
-    fn delay_after(&self, attempts: u32) -> Duration {
-        let doublings = attempts.saturating_sub(1).min(16);
-        let longest = self.inner.options.backoff.saturating_mul(1 << doublings).min(LONGEST_DELAY);
-        // The state of a new hasher is random.
-        let random = u32::try_from(RandomState::new().hash_one(attempts) % 1024).unwrap_or(0);
-        longest / 2 + longest * random / 2048
     }
 }
 
