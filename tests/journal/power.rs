@@ -1,6 +1,8 @@
 //! The machine crashes: at every moment of a run, in many ways, and again while it recovers.
 
-use agentbus::journal::{Durability, Recovery};
+use std::sync::Arc;
+
+use agentbus::journal::{Durability, JournalReader, Recovery};
 use agentbus::testing::{Fault, FaultyStorage, When};
 
 use crate::support::{
@@ -70,6 +72,9 @@ fn crashes(moment: &Moment, seed: u64, account: &Account) {
     }
     if hole_of(&before, &left, &case) {
         assert!(recovery.damaged_lines > 0, "a hole is not told by recovery {case}");
+        let verified =
+            JournalReader::on(Arc::new(crashed.storage.restart_process())).unwrap().verify().unwrap();
+        assert!(!verified.is_intact(), "a hole is not told by verify {case}");
     }
 }
 
