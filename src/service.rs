@@ -11,6 +11,8 @@ mod backoff;
 mod blocking;
 pub mod budget;
 pub mod decision;
+#[allow(dead_code, reason = "each service that asks git uses the part that it needs")]
+mod git;
 pub mod invariant;
 pub mod plan;
 mod process;
