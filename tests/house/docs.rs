@@ -58,7 +58,7 @@ fn read_list(list: &str, all: &mut BTreeMap<String, Declared>) {
     }
 }
 
-fn struct_name(event_type: EventType) -> String {
+pub(crate) fn struct_name(event_type: EventType) -> String {
     let words = event_type.as_str().split(['.', '_']);
     words.map(|word| word[..1].to_uppercase() + &word[1..]).collect()
 }

@@ -33,7 +33,7 @@ fn may_import(from: &str, to: &str) -> bool {
     }
 }
 
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+pub(crate) fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
@@ -51,10 +51,23 @@ fn room_of(path: &Path, src: &Path) -> String {
     first.trim_end_matches(".rs").to_owned()
 }
 
-/// The code of a file without comments and without its test modules.
-fn code(text: &str) -> String {
-    let before_tests = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
-    before_tests.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+/// The code of a file without comments and without its test modules: one that stands in the file ends it.
+pub(crate) fn code(text: &str) -> String {
+    let mut code = String::new();
+    for (place, part) in text.split("#[cfg(test)]\nmod ").enumerate() {
+        let module_ends = if place == 0 { Some(0) } else { part.find([';', '{']) };
+        let Some(rest) = module_ends.map(|at| &part[at..]).filter(|rest| !rest.starts_with('{')) else {
+            break;
+        };
+        code.push_str(rest);
+    }
+    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether a file holds tests alone.
+pub(crate) fn is_test(file: &Path) -> bool {
+    file.file_stem().is_some_and(|stem| stem == "tests")
+        || file.components().any(|part| part.as_os_str() == "tests")
 }
 
 /// The rooms named behind `crate::` (and, in the binary, `agentbus::`).
@@ -90,9 +103,7 @@ fn imports_go_down_the_floors() {
     let mut faults = Vec::new();
     for file in &files {
         let room = room_of(file, &src);
-        let is_tests = file.file_stem().is_some_and(|stem| stem == "tests")
-            || file.components().any(|part| part.as_os_str() == "tests");
-        if room == "lib" || is_tests {
+        if room == "lib" || is_test(file) {
             continue;
         }
         assert!(place(&room).is_some(), "{} is in no room of the table", file.display());
@@ -119,6 +130,13 @@ fn imports_are_found_in_paths_and_groups() {
     let found =
         imports("use crate::{bus::EventBus, event};\nlet x = crate::filter::Filter::all(); $crate::redact");
     assert_eq!(found.into_iter().collect::<Vec<_>>(), ["bus", "event", "filter"]);
+}
+
+#[test]
+fn code_goes_on_behind_a_test_module_of_its_own_file_and_ends_at_one_that_stands_there() {
+    let text = "one\n// two\n#[cfg(test)]\nmod tests;\nthree\n#[cfg(test)]\nmod tests {\nfour\n}\n";
+    let code = code(text);
+    assert_eq!(code.split_whitespace().collect::<Vec<_>>(), ["one", ";", "three"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What holds of the house itself: its floors, and documents that are made from code.
+//! What holds of the house itself: its floors, its emission sites, and documents that are made from code.
 
 #![expect(
     clippy::indexing_slicing,
@@ -7,4 +7,5 @@
 )]
 
 mod docs;
+mod emissions;
 mod layering;
