@@ -6,7 +6,7 @@ use agentbus::event::{
     CorrectionMode, DecisionApproved, DecisionCorrected, DecisionCreated, DecisionId, DecisionSuperseded,
     DecisionType, EventType,
 };
-use agentbus::service::decision::{DecisionError, DecisionService, NewDecision};
+use agentbus::service::decision::{Decision, DecisionError, DecisionService, NewDecision};
 use agentbus::testing::RecordingEventBus;
 use agentbus::{DomainEvent, Payload};
 use proptest::prelude::*;
@@ -47,7 +47,7 @@ struct Model {
     superseded: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct World {
     all: Vec<Model>,
 }
@@ -126,6 +126,20 @@ impl World {
         }
         Some(fallen)
     }
+
+    /// The decisions of each plan are those of the model.
+    #[track_caller]
+    pub(crate) fn check(&self, lists: &[Vec<Decision>; PLANS.len()]) {
+        for (plan, list) in lists.iter().enumerate() {
+            let model: Vec<_> = self.all.iter().filter(|decision| decision.plan == plan).collect();
+            assert_eq!(list.len(), model.len());
+            for (sequence, (decision, model)) in (0..).zip(list.iter().zip(model)) {
+                assert_eq!((&decision.id, decision.sequence), (&model.id, sequence));
+                assert_eq!(decision.superseded.is_some(), model.superseded);
+                assert_eq!(decision.parent_id, model.parent.map(|at| self.all[at].id.clone()));
+            }
+        }
+    }
 }
 
 /// What the service did: nothing, if it refused; else with the decision that it recorded, if it did.
@@ -155,7 +169,7 @@ pub(crate) fn act(
 }
 
 /// The kinds that tell of `op`, of which so many decisions fell.
-fn expected(op: &Op, fallen: usize) -> Vec<EventType> {
+pub(crate) fn expected(op: &Op, fallen: usize) -> Vec<EventType> {
     let fallen = std::iter::repeat_n(EventType::DecisionSuperseded, fallen);
     match op {
         Op::Root(_) | Op::Orphan(_) | Op::Under(..) => vec![EventType::DecisionCreated],
@@ -168,7 +182,7 @@ fn expected(op: &Op, fallen: usize) -> Vec<EventType> {
     }
 }
 
-fn revision(event: &DomainEvent) -> u64 {
+pub(crate) fn revision(event: &DomainEvent) -> u64 {
     match event.payload() {
         Payload::DecisionCreated(told) => told.revision,
         Payload::DecisionApproved(DecisionApproved { revision, .. })
@@ -211,15 +225,7 @@ proptest! {
                 prop_assert_eq!(told.superseded_count, fallen.len() as u64);
                 prop_assert_eq!(&told.corrected_by_id, &bus.only::<DecisionCreated>().decision_id);
             }
-            for (plan, list) in after.iter().enumerate() {
-                let model: Vec<_> = world.all.iter().filter(|decision| decision.plan == plan).collect();
-                prop_assert_eq!(list.len(), model.len());
-                for (sequence, (decision, model)) in (0..).zip(list.iter().zip(model)) {
-                    prop_assert_eq!((&decision.id, decision.sequence), (&model.id, sequence));
-                    prop_assert_eq!(decision.superseded.is_some(), model.superseded);
-                    prop_assert_eq!(&decision.parent_id, &model.parent.map(|at| world.all[at].id.clone()));
-                }
-            }
+            world.check(&after);
         }
     }
 }

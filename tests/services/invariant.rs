@@ -36,11 +36,11 @@ impl InvariantCheck for Check {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Added {
-    id: u8,
-    reach: u8,
-    key: Option<u8>,
-    is_non_overridable: bool,
-    check: Option<Check>,
+    pub(crate) id: u8,
+    pub(crate) reach: u8,
+    pub(crate) key: Option<u8>,
+    pub(crate) is_non_overridable: bool,
+    pub(crate) check: Option<Check>,
 }
 
 #[derive(Debug, Clone)]
@@ -79,7 +79,7 @@ fn reach(number: u8) -> Reach {
     }
 }
 
-fn setting(number: u8) -> Setting {
+pub(crate) fn setting(number: u8) -> Setting {
     match number {
         0 => Setting::new("p0").with_action("apply").with_project_names(["greeter", "parser"]),
         1 => Setting::new("p1").with_project_names(["parser"]),
@@ -88,18 +88,18 @@ fn setting(number: u8) -> Setting {
 }
 
 /// Which reaches reach which setting.
-const REACHES: [&[u8]; 3] = [&[0, 2, 4, 5, 6], &[1, 5, 6], &[3, 6]];
+pub(crate) const REACHES: [&[u8]; 3] = [&[0, 2, 4, 5, 6], &[1, 5, 6], &[3, 6]];
 
 #[derive(Debug, Clone)]
 pub(crate) struct Kept {
-    added: Added,
-    is_active: bool,
+    pub(crate) added: Added,
+    pub(crate) is_active: bool,
 }
 
 /// What is known of all invariants, in the order in which they came.
 pub(crate) type World = Vec<Kept>;
 
-fn id(number: u8) -> InvariantId {
+pub(crate) fn id(number: u8) -> InvariantId {
     format!("i{number}").as_str().into()
 }
 
@@ -112,7 +112,7 @@ fn strength(added: &Added) -> u8 {
 }
 
 /// Those that hold in a setting, and those that lost and to whom; both the strongest first.
-fn model(world: &World, setting: u8) -> (Vec<&Added>, Vec<(u8, u8)>) {
+pub(crate) fn model(world: &World, setting: u8) -> (Vec<&Added>, Vec<(u8, u8)>) {
     let reaches = REACHES[usize::from(setting)];
     let there = world.iter().filter(|kept| kept.is_active && reaches.contains(&kept.added.reach));
     let there: Vec<&Added> = there.map(|kept| &kept.added).collect();
@@ -168,8 +168,8 @@ fn told(bus: &RecordingEventBus) -> Vec<String> {
     bus.events().iter().map(|event| say(event)).collect()
 }
 
-/// Adds to both, or is refused by both.
-fn add(invariants: &InvariantService, world: &mut World, added: &Added) {
+/// It, as the service takes it.
+pub(crate) fn new(added: &Added) -> NewInvariant {
     let mut new = NewInvariant::new("it must hold", reach(added.reach)).with_id(id(added.id));
     if let Some(key) = added.key {
         new = new.with_key(format!("k{key}"));
@@ -180,10 +180,15 @@ fn add(invariants: &InvariantService, world: &mut World, added: &Added) {
     if let Some(check) = added.check {
         new = new.with_check(Arc::new(check));
     }
+    new
+}
+
+/// Adds to both, or is refused by both.
+fn add(invariants: &InvariantService, world: &mut World, added: &Added) {
     let is_claimed = |kept: &Kept| {
         kept.is_active && kept.added.is_non_overridable && kept.added.key == added.key && added.key.is_some()
     };
-    match invariants.add(new) {
+    match invariants.add(new(added)) {
         Err(InvariantError::NotGlobal { .. }) => assert!(added.is_non_overridable && added.reach != 6),
         Err(InvariantError::Exists { .. }) => assert!(world.iter().any(|kept| kept.added.id == added.id)),
         Err(InvariantError::KeyTaken { .. }) => {

@@ -10,8 +10,11 @@
 
 mod actor;
 mod budget;
+mod budget_at_once;
+mod children;
 mod decision;
 mod invariant;
+mod machines;
 mod plan;
 mod restore;
 mod sandbox;

@@ -27,6 +27,42 @@ pub(crate) enum Op {
     Cancel(usize),
 }
 
+impl Op {
+    /// Of which plan it is asked, if of any.
+    pub(crate) fn of(&self) -> Option<usize> {
+        match *self {
+            Self::Create => None,
+            Self::SpawnChild(at)
+            | Self::Advance(at)
+            | Self::Start(at)
+            | Self::Complete(at)
+            | Self::Apply(at)
+            | Self::Fail(at)
+            | Self::Constrain(at)
+            | Self::Retry(at)
+            | Self::RevertTo(at, _)
+            | Self::Cancel(at) => Some(at),
+        }
+    }
+
+    /// The same, asked of that plan.
+    pub(crate) fn on(&self, at: usize) -> Self {
+        match *self {
+            Self::Create => Self::Create,
+            Self::SpawnChild(_) => Self::SpawnChild(at),
+            Self::Advance(_) => Self::Advance(at),
+            Self::Start(_) => Self::Start(at),
+            Self::Complete(_) => Self::Complete(at),
+            Self::Apply(_) => Self::Apply(at),
+            Self::Fail(_) => Self::Fail(at),
+            Self::Constrain(_) => Self::Constrain(at),
+            Self::Retry(_) => Self::Retry(at),
+            Self::RevertTo(_, phase) => Self::RevertTo(at, phase),
+            Self::Cancel(_) => Self::Cancel(at),
+        }
+    }
+}
+
 pub(crate) fn op() -> impl Strategy<Value = Op> {
     let plan = 0..3_usize;
     let phase = prop::sample::select(PlanPhase::ALL);
@@ -47,7 +83,7 @@ pub(crate) fn op() -> impl Strategy<Value = Op> {
 }
 
 /// Phases, counted from action.
-fn number(phase: PlanPhase) -> u8 {
+pub(crate) fn number(phase: PlanPhase) -> u8 {
     match phase {
         PlanPhase::Action => 0,
         PlanPhase::Strategize => 1,
@@ -58,22 +94,22 @@ fn number(phase: PlanPhase) -> u8 {
 
 /// A plan as the model sees it.
 #[derive(Debug, Clone, PartialEq)]
-struct Model {
-    id: PlanId,
-    parent: Option<usize>,
-    phase: u8,
-    state: PlanState,
-    revision: u64,
-    reversions: u32,
-    attempt: u32,
+pub(crate) struct Model {
+    pub(crate) id: PlanId,
+    pub(crate) parent: Option<usize>,
+    pub(crate) phase: u8,
+    pub(crate) state: PlanState,
+    pub(crate) revision: u64,
+    pub(crate) reversions: u32,
+    pub(crate) attempt: u32,
 }
 
-type Told = (PlanId, EventType);
+pub(crate) type Told = (PlanId, EventType);
 
 #[derive(Debug, Default)]
-struct World {
-    plans: Vec<Model>,
-    told: Vec<Told>,
+pub(crate) struct World {
+    pub(crate) plans: Vec<Model>,
+    pub(crate) told: Vec<Told>,
 }
 
 impl World {
@@ -126,7 +162,7 @@ impl World {
     }
 
     /// Does `op`, if the rules allow it.
-    fn act(&mut self, op: &Op, made: Option<PlanId>) -> bool {
+    pub(crate) fn act(&mut self, op: &Op, made: Option<PlanId>) -> bool {
         use PlanState::{Applied, Cancelled, Complete, Constrained, Errored, Processing, Queued};
         let state = |world: &Self, at: usize| (world.plans[at].phase, world.plans[at].state);
         match *op {
@@ -202,7 +238,7 @@ pub(crate) async fn act(plans: &PlanService, ids: &[PlanId], op: &Op) -> Result<
     }
 }
 
-fn seen(plan: &Plan, ids: &[PlanId]) -> Model {
+pub(crate) fn seen(plan: &Plan, ids: &[PlanId]) -> Model {
     Model {
         id: plan.id.clone(),
         parent: plan.parent_id.as_ref().map(|parent| ids.iter().position(|id| id == parent).unwrap()),

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use crate::{decision, plan};
 
 mod lacking;
-mod world;
+pub(crate) mod world;
 
 use world::World;
 
@@ -19,7 +19,7 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 /// What the journal has, and each of its places.
-fn lines(reader: &JournalReader) -> (Vec<Entry>, Vec<Position>) {
+pub(crate) fn lines(reader: &JournalReader) -> (Vec<Entry>, Vec<Position>) {
     let entries: Vec<_> = reader.read(ReadFrom::Start, Filter::all()).unwrap().map(Result::unwrap).collect();
     let places = entries.iter().cloned().map(|entry| entry.into_event().unwrap().position).collect();
     (entries, places)

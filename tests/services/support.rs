@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use agentbus::EventBus;
@@ -72,5 +73,14 @@ pub(crate) fn until(condition: impl Fn() -> bool) -> impl Future<Output = ()> {
             assert!(started.elapsed() < Duration::from_secs(30), "what {caller} waits for did not happen");
             tokio::task::spawn_blocking(std::thread::yield_now).await.unwrap();
         }
+    }
+}
+
+/// What a future is ready with.
+#[track_caller]
+pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
+    match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(done) => done,
+        Poll::Pending => panic!("it is not there yet"),
     }
 }

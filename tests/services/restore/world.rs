@@ -12,9 +12,9 @@ use agentbus::{DomainEvent, EventBus, EventBusExt, Filter, ReactiveEventBus, Sub
 use tempfile::TempDir;
 
 /// A bus with a journal whose segments are short.
-pub(super) struct World {
+pub(crate) struct World {
     storage: Arc<dyn Storage>,
-    pub(super) bus: ReactiveEventBus,
+    pub(crate) bus: ReactiveEventBus,
     /// How many events were emitted: the place that the last has in the journal, or will have.
     emitted: Arc<AtomicU64>,
     #[expect(dead_code, reason = "held: it counts as long as it lives")]
@@ -22,7 +22,7 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn in_memory() -> Self {
+    pub(crate) fn in_memory() -> Self {
         Self::on(Arc::new(FaultyStorage::new()))
     }
 
@@ -44,16 +44,16 @@ impl World {
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "services take a bus or none")]
-    pub(super) fn bus(&self) -> Option<Arc<dyn EventBus>> {
+    pub(crate) fn bus(&self) -> Option<Arc<dyn EventBus>> {
         Some(Arc::new(self.bus.clone()))
     }
 
-    pub(super) fn reader(&self) -> JournalReader {
+    pub(crate) fn reader(&self) -> JournalReader {
         JournalReader::on(Arc::clone(&self.storage)).unwrap()
     }
 
     /// The place of the last event, now that all are recorded.
-    pub(super) async fn last(&self) -> Option<Position> {
+    pub(crate) async fn last(&self) -> Option<Position> {
         self.bus.flush().await.unwrap();
         self.reader().last().unwrap()
     }
