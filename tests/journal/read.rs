@@ -150,6 +150,15 @@ async fn what_was_removed_is_told_first() {
 }
 
 #[tokio::test]
+async fn a_tail_tells_of_a_segment_that_was_lost() {
+    let (directory, reader) = written(5, 1).await;
+    fs::remove_file(&segments(directory.path())[2]).unwrap();
+    let tail = |n| reader.tail(n, Filter::all()).unwrap().entries.into_iter().collect::<Got>();
+    assert_eq!(tail(3), Got { positions: vec![2, 4, 5], removed: vec![3], ..Got::default() });
+    assert_eq!(tail(2), Got { positions: vec![4, 5], ..Got::default() });
+}
+
+#[tokio::test]
 async fn what_vanishes_while_it_is_read_is_told_as_removed() {
     let (directory, reader) = written(40, 2_000).await;
     let segments = segments(directory.path());

@@ -9,6 +9,7 @@ use super::seek;
 use super::segment::{Segment, list};
 use super::sieve::Sieve;
 use crate::filter::Filter;
+use crate::journal::manifest::Manifest;
 use crate::journal::position::Position;
 use crate::journal::record::{Entry, ReadError, ReadFrom};
 use crate::journal::storage::Storage;
@@ -40,12 +41,17 @@ pub(super) fn entries(storage: &Arc<dyn Storage>, n: usize, filter: Filter) -> R
         }
         return Ok(last.into_tailed());
     }
+    let listed = Manifest::read(&**storage)?.map_or_else(Vec::new, |manifest| manifest.segments);
     let mut sieve = Some(sieve);
     let mut next_first = None;
     for first in list(&**storage)?.into_iter().rev() {
         let (Some(used), false) = (sieve.take(), last.is_full()) else { break };
         // What is gone was the oldest: there is nothing before it.
         let Some(segment) = Segment::open(&**storage, first)? else { break };
+        let is_lost = |next: &Position| listed.iter().any(|start| first < start.first && start.first < *next);
+        if let Some(through) = next_first.filter(is_lost).and_then(Position::previous) {
+            last.entries.push_front(Entry::Removed { through });
+        }
         let mut of_segment = Last::new(last.missing());
         sieve = of_segment.read_segment(storage, segment, next_first, used)?;
         last.put_before(of_segment);
