@@ -22,4 +22,5 @@ mod session;
 mod snapshot;
 mod support;
 mod tool;
+mod transcript;
 mod validation;

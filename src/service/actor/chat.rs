@@ -4,6 +4,11 @@ use serde::Deserialize;
 
 use super::model::{Reply, ToolRequest, Usage};
 
+/// Whether an endpoint that answers with that status of HTTP may answer the same question otherwise later.
+pub(super) fn may_pass(status: u16) -> bool {
+    matches!(status, 429 | 500 | 502 | 503 | 504)
+}
+
 /// A response object; keys that are not needed are passed over.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Response {

@@ -177,6 +177,12 @@ pub enum ModelError {
         /// Why.
         message: String,
     },
+    /// It could not be asked this time; it may answer when it is asked again.
+    #[error("the model is not available: {message}")]
+    Unavailable {
+        /// Why.
+        message: String,
+    },
     /// What it answered cannot be used.
     #[error("the answer of the model cannot be used: {message}")]
     Malformed {
@@ -214,6 +220,21 @@ pub enum ModelError {
         /// What there was instead, without content.
         found: &'static str,
     },
+}
+
+impl ModelError {
+    /// Whether the same question may be answered later.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unavailable { .. } => true,
+            #[cfg(feature = "openai")]
+            Self::Endpoint { error, .. } => error.is_transient(),
+            Self::Failed { .. }
+            | Self::Malformed { .. }
+            | Self::Exhausted { .. }
+            | Self::Unexpected { .. } => false,
+        }
+    }
 }
 
 #[cfg(feature = "openai")]

@@ -27,16 +27,18 @@ use crate::service::tool::{ToolCall, ToolContext, ToolFailure, ToolResult, ToolS
 enum End {
     Answered(String),
     Limit(EscalationReason, String),
-    Failed(ActorErrorKind, String),
+    Failed(ActorFailure),
 }
 
 impl End {
     fn cancelled() -> Self {
-        Self::Failed(ActorErrorKind::Cancelled, "the actor was cancelled".to_owned())
+        let message = "the actor was cancelled".to_owned();
+        Self::Failed(ActorFailure { kind: ActorErrorKind::Cancelled, message, is_transient: false })
     }
 
     fn model(error: &ModelError) -> Self {
-        Self::Failed(ActorErrorKind::Model, error.to_string())
+        let (message, is_transient) = (error.to_string(), error.is_transient());
+        Self::Failed(ActorFailure { kind: ActorErrorKind::Model, message, is_transient })
     }
 }
 
@@ -76,15 +78,15 @@ impl Running {
                 self.emitter.emit_in(&self.scope, details);
                 ActorOutcome::Escalated { escalation: Escalation { reason, limit }, report }
             }
-            End::Failed(kind, message) => {
-                let is_cancelled = kind == ActorErrorKind::Cancelled;
+            End::Failed(failure) => {
+                let is_cancelled = failure.kind == ActorErrorKind::Cancelled;
                 self.emitter.emit_in(&self.scope, || {
-                    ActorErrored::new(actor, message.as_str(), kind, is_cancelled, iterations)
+                    ActorErrored::new(actor, failure.message.as_str(), failure.kind, is_cancelled, iterations)
                 });
                 if is_cancelled {
                     return ActorOutcome::Cancelled { report };
                 }
-                ActorOutcome::Errored { failure: ActorFailure { kind, message }, report }
+                ActorOutcome::Errored { failure, report }
             }
         }
     }
@@ -260,7 +262,7 @@ impl Running {
                     1 => "a call of a tool failed".to_owned(),
                     calls => format!("{calls} calls of tools failed one after the other"),
                 };
-                Err(End::Failed(ActorErrorKind::Policy, message))
+                Err(End::Failed(ActorFailure { kind: ActorErrorKind::Policy, message, is_transient: false }))
             }
             FailurePolicy::StopAfter(_) | FailurePolicy::GoOn => Ok(()),
         }

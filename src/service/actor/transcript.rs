@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::chat::Response;
+use super::chat::{Response, may_pass};
 use super::model::{Conversation, LanguageModel, Message, ModelError, Reply};
 use crate::service::tool::ToolSpec;
 
@@ -25,9 +25,13 @@ use crate::service::tool::ToolSpec;
 ///       "function": {"name": "read_file", "arguments": "{\"path\": \"a.txt\"}"}}]}, "finish_reason": "tool_calls"}],
 ///     "usage": {"prompt_tokens": 100, "completion_tokens": 20}}},
 ///   {"expect": {"last_tool_result_contains": "hello"},
-///    "response": {"choices": [{"message": {"role": "assistant", "content": "It says hello."}}]}}
+///    "response": {"choices": [{"message": {"role": "assistant", "content": "It says hello."}}]}},
+///   {"error": {"status": 503, "message": "overloaded"}}
 /// ]}
 /// ```
+///
+/// In place of a response there may be the error of a model that gave none, with the status of HTTP that came with it:
+/// 429 and those that tell of a server in trouble are [`ModelError::Unavailable`], others [`ModelError::Failed`].
 #[derive(Debug)]
 pub struct TranscriptModel {
     file: PathBuf,
@@ -40,7 +44,7 @@ pub struct TranscriptModel {
 #[derive(Debug)]
 struct Recorded {
     last_tool_result_contains: Option<String>,
-    reply: Reply,
+    reply: Result<Reply, ModelError>,
 }
 
 /// Why a transcript could not be read.
@@ -95,7 +99,27 @@ struct TranscriptFile {
 #[serde(deny_unknown_fields)]
 struct ReplyEntry {
     expect: Option<Expectation>,
-    response: Response,
+    response: Option<Response>,
+    error: Option<RecordedError>,
+}
+
+/// That the model gave no answer.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecordedError {
+    status: u16,
+    message: String,
+}
+
+impl RecordedError {
+    fn told(self) -> ModelError {
+        let message = format!("status {}: {}", self.status, self.message);
+        if may_pass(self.status) {
+            ModelError::Unavailable { message }
+        } else {
+            ModelError::Failed { message }
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -131,8 +155,15 @@ impl TranscriptModel {
             let entry: ReplyEntry = serde_json::from_value(entry).map_err(not_one)?;
             let unplayable =
                 |reason| TranscriptError::Unplayable { file: file.clone(), reply: number, reason };
-            let reply = entry.response.reply().map_err(unplayable)?;
-            name = name.or(entry.response.model);
+            let reply = match (entry.response, entry.error) {
+                (Some(response), None) => {
+                    let reply = response.reply().map_err(unplayable)?;
+                    name = name.or(response.model);
+                    Ok(reply)
+                }
+                (None, Some(error)) => Err(error.told()),
+                _ => return Err(unplayable("it has not exactly one of `response` and `error`")),
+            };
             let last_tool_result_contains = entry.expect.and_then(|expect| expect.last_tool_result_contains);
             replies.push(Recorded { last_tool_result_contains, reply });
         }
@@ -170,13 +201,13 @@ impl LanguageModel for TranscriptModel {
                 _ => None,
             });
             let found = match last {
-                Some(content) if content.contains(expected) => return Ok(recorded.reply.clone()),
+                Some(content) if content.contains(expected) => return recorded.reply.clone(),
                 Some(_) => "the last one does not",
                 None => "there is none",
             };
             let (file, expected) = (file.clone(), expected.clone());
             return Err(ModelError::Unexpected { file, reply: number, expected, found });
         }
-        Ok(recorded.reply.clone())
+        recorded.reply.clone()
     }
 }

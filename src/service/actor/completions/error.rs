@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use crate::service::actor::chat::may_pass;
+
 /// Why the endpoint of a model gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -40,7 +42,7 @@ impl EndpointError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Connection { .. } | Self::TimedOut { .. } => true,
-            Self::Status { status, .. } => matches!(status, 429 | 500 | 502 | 503 | 504),
+            Self::Status { status, .. } => may_pass(*status),
             Self::TooLarge { .. } => false,
         }
     }
