@@ -47,6 +47,7 @@ mod call;
 mod command;
 mod files;
 mod profile;
+mod program;
 mod schema;
 mod search;
 mod spec;
@@ -55,6 +56,7 @@ pub(super) use call::panic_text;
 pub use command::RunCommand;
 pub use files::{DeleteFile, ReadFile, ReplaceInFile, WriteFile};
 pub use profile::{Approval, ApprovalDecision, ApprovalQuestion, PatternError, SafetyProfile};
+pub use program::ProgramTool;
 pub use search::{ListFiles, SearchFiles};
 pub use spec::{Tool, ToolCall, ToolContext, ToolError, ToolOutput, ToolSpec, WholeOutput};
 

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::support::{bus_of, until};
 
 mod in_sandbox;
+mod program;
 
 const INVOKED: EventType = EventType::ToolInvoked;
 const ERRORED: EventType = EventType::ToolErrored;

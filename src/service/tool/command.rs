@@ -12,7 +12,7 @@ use crate::service::process::{DEFAULT_ENVIRONMENT, Invocation, run};
 use crate::service::sandbox::Sandbox;
 
 /// How much of each output of a command is kept, in bytes: the beginning and the end.
-const CAPTURE: usize = 32 << 10;
+pub(super) const CAPTURE: usize = 32 << 10;
 
 /// Runs a program with arguments, no shell, in the sandbox's folder.
 ///
@@ -98,11 +98,7 @@ impl Tool for RunCommand {
         let invocation = invocation(access.sandbox(), input, &self.environment)?;
         let finished = run(&invocation).await.map_err(cannot("run", &invocation.program))?;
         drop(access);
-        let output = ToolOutput::new(finished.text());
-        if finished.is_cut() {
-            return Ok(output.cut_from(finished.total(), finished.hash()));
-        }
-        Ok(output)
+        Ok(ToolOutput::of_command(&finished))
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::event::{CallId, Hash, PlanId};
+use crate::service::process::Finished;
 use crate::service::sandbox::Sandbox;
 
 /// Something that a model may ask for.
@@ -197,6 +198,12 @@ impl ToolOutput {
     pub fn with_truncated(mut self, truncated: bool) -> Self {
         self.truncated = truncated;
         self
+    }
+
+    /// How a command ended and what it said.
+    pub(super) fn of_command(finished: &Finished) -> Self {
+        let output = Self::new(finished.text());
+        if finished.is_cut() { output.cut_from(finished.total(), finished.hash()) } else { output }
     }
 
     /// The same, marked as cut from an output of that many bytes with that hash. These are told in place of the text's.
