@@ -17,6 +17,7 @@ mod journal;
 mod log;
 mod report;
 mod run;
+mod state;
 mod summary;
 mod task;
 mod timeline;

@@ -11,6 +11,7 @@ use agentbus::journal::{
     AckError, ConsumerError, ConsumerName, CursorFault, GcError, Journal, NackError, OpenError, ReadError,
     ReplayError,
 };
+use agentbus::service::restore::RestoreError;
 use anstream::Stdout;
 use serde::Serialize;
 use tokio::runtime::{self, Runtime};
@@ -29,6 +30,7 @@ mod kinds;
 mod progress;
 mod replay;
 mod show;
+mod state;
 mod stats;
 mod stored;
 mod verify;
@@ -69,6 +71,8 @@ pub(super) enum VerbError {
     Gc(#[from] GcError),
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
     #[error("cannot start")]
     Start(#[source] io::Error),
     #[error("cannot print any more")]
@@ -142,6 +146,7 @@ fn run(verb: JournalVerb) -> Result<Ended, VerbError> {
         JournalVerb::Tail(args) => stored::tail(args),
         JournalVerb::Query(args) => stored::query(args),
         JournalVerb::Stats(args) => stats::main(&args),
+        JournalVerb::State(args) => state::main(&args),
         JournalVerb::Verify(args) => verify::main(&args),
         JournalVerb::Replay(args) => replay::main(&args),
         JournalVerb::Consumers(args) => consumer::list(&args),

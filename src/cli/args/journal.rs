@@ -39,6 +39,11 @@ pub(crate) enum JournalVerb {
     /// Says how much a journal holds, of which kinds, from when to when.
     Stats(DirectoryArgs),
 
+    /// Says what the plans and their decisions came to, as their events tell it.
+    ///
+    /// What is missing is told on stderr; the exit status is 1 then.
+    State(StateArgs),
+
     /// Checks every line against the chain.
     ///
     /// The exit status is 0 if the journal is intact, 1 if not: then the first bad position is said. An unfinished
@@ -82,6 +87,16 @@ pub(crate) struct DirectoryArgs {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct StateArgs {
+    #[command(flatten)]
+    pub(crate) of: DirectoryArgs,
+
+    /// As it stood when the line at that position was the last.
+    #[arg(long, value_name = "POS")]
+    pub(crate) at: Option<Position>,
 }
 
 #[derive(Clone, Debug, Args)]

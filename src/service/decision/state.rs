@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde::Serialize;
+
 use super::DecisionError;
 use crate::event::{
     Brief, DecisionApproved, DecisionCorrected, DecisionCreated, DecisionId, DecisionSuperseded,
@@ -10,7 +12,7 @@ use crate::event::{
 use crate::service::restore::RestoreFault;
 
 /// A decision as it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Decision {
     /// Its id.
@@ -44,7 +46,7 @@ pub struct Decision {
 }
 
 /// How a decision was superseded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Superseded {
     /// The decision that took its place, if one did.

@@ -1,5 +1,7 @@
 //! [`Plan`]: what is known of a plan, which is exactly what its events tell.
 
+use serde::Serialize;
+
 use super::moves::{is_final, lead};
 use super::{PlanError, PlanMove};
 use crate::event::{
@@ -8,7 +10,7 @@ use crate::event::{
 };
 
 /// A plan as it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Plan {
     /// Its id.
