@@ -62,6 +62,10 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) journal: Option<PathBuf>,
 
+    /// A file for what the plans and their decisions came to, as JSON; it is made or replaced when the run has ended.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+
     /// Print each event as one line of JSON on stdout, and nothing else there.
     #[arg(long)]
     pub(crate) json: bool,

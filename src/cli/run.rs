@@ -1,6 +1,6 @@
 //! Runs a task: reads it, works on it with an agent on a bus, and says how that ended.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use agentbus::event::Text;
 use agentbus::journal::Journal;
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 use tokio::runtime;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +19,7 @@ use super::destination::{Destination, DestinationError};
 use super::interrupt::Interrupts;
 use super::journal::{self, VerbError};
 use super::report::{complain, say, with_causes};
+use super::state::State;
 use super::summary;
 use super::task::{self, OwnProject, Task, TaskError};
 use super::timeline::Format;
@@ -27,6 +28,8 @@ use super::{EXIT_BAD_INPUT, EXIT_NOT_DONE, log};
 mod agent;
 mod ending;
 mod fixing;
+mod rules;
+mod scouting;
 mod stages;
 
 use agent::Agent;
@@ -162,15 +165,29 @@ async fn run(
         destination.keep();
     }
     let sums = agent.sums(ended.as_ref().ok());
+    let unsaved = args.state.as_deref().and_then(|file| save(&agent.state(), file).err());
     drop(agent);
     let watched = bus.close().await;
     if !args.json {
         // A reader that is gone wants no summary either; the exit status tells the end.
         drop(summary::print(&mut anstream::stdout(), &sums, &watched));
     }
-    let not_printed = watched.seen.broken.filter(|_| args.json).map(|error| format!("printed: {error}"));
-    let not_recorded = watched.not_recorded.map(|error| format!("recorded: {error}"));
-    Ok(conclude(ended, destination, not_recorded.or(not_printed)))
+    let printed = watched.seen.broken.filter(|_| args.json);
+    let not_printed = printed.map(|error| format!("not every event was printed: {error}"));
+    let not_recorded = watched.not_recorded.map(|error| format!("not every event was recorded: {error}"));
+    let not_saved = unsaved.map(|error| format!("the state was not written: {error}"));
+    let broken = [not_recorded, not_printed, not_saved].into_iter().flatten().collect::<Vec<_>>();
+    Ok(conclude(ended, destination, &broken))
+}
+
+/// Writes the state to that file, whole or not at all.
+fn save(state: &State, file: &Path) -> io::Result<()> {
+    let folder = file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let mut new = NamedTempFile::new_in(folder)?;
+    serde_json::to_writer_pretty(&mut new, state)?;
+    writeln!(new)?;
+    new.persist(file)?;
+    Ok(())
 }
 
 /// Opens the destination, where it may block.
@@ -193,21 +210,22 @@ fn start_bus(args: &RunArgs, journal: Option<Journal>) -> RunBus {
     }
 }
 
-/// Says how the run ended. `broken` says that, and why, not every event was printed or recorded where somebody relies
-/// on that.
-fn conclude(ended: Result<Applied, Ending>, destination: &Destination, broken: Option<String>) -> u8 {
+/// Says how the run ended. `broken` says what somebody relies on and did not get: events that were not printed or
+/// recorded, a state that was not written.
+fn conclude(ended: Result<Applied, Ending>, destination: &Destination, broken: &[String]) -> u8 {
     match ended {
         Ok(applied) => {
             say_applied(&applied.plan.to_string(), destination);
-            match broken {
-                None => 0,
-                Some(error) => {
-                    complain(&format!("the plan was applied, but not every event was {error}"));
-                    EXIT_NOT_DONE
-                }
+            if !broken.is_empty() {
+                complain(&format!("the plan was applied, but {}", broken.join("; ")));
+                return EXIT_NOT_DONE;
             }
+            0
         }
         Err(ending) => {
+            for error in broken {
+                complain(error);
+            }
             complain(&format!("not applied: {}", with_causes(&ending)));
             EXIT_NOT_DONE
         }

@@ -13,15 +13,23 @@ use std::time::Duration;
 
 use agentbus::event::{Fraction, Text, Usd};
 use agentbus::service::actor::{LanguageModel, TranscriptError};
+use agentbus::service::tool::ProgramTool;
 use agentbus::service::validation::MAX_RUNS;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
+use toml::Spanned;
 
 use super::escape::Escaped;
 
+mod actor;
 mod endpoint;
 mod file;
 mod paths;
+mod rules;
+mod tools;
+
+pub(crate) use actor::Scout;
+pub(crate) use rules::{Demands, Rule};
 
 #[cfg(test)]
 mod tests;
@@ -47,6 +55,9 @@ pub(crate) struct Task {
     pub(crate) model: Arc<dyn LanguageModel>,
     pub(crate) limits: Limits,
     pub(crate) budget: Budget,
+    pub(crate) scouts: Vec<Scout>,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) tools: Vec<Arc<ProgramTool>>,
     pub(crate) validations: Vec<Check>,
 }
 
@@ -61,6 +72,8 @@ pub(crate) struct Limits {
     /// Attempts to make the validations pass; one less than there are runs of them.
     #[serde(deserialize_with = "fixes")]
     pub(crate) fixes: NonZeroU32,
+    /// How often the work is tried again when the model cannot be reached.
+    pub(crate) retries: u32,
     /// Of one attempt, in seconds.
     timeout_s: NonZeroU64,
     /// Of one call of a tool, in seconds.
@@ -85,6 +98,7 @@ impl Default for Limits {
             iterations: count(25),
             tool_calls: count(100),
             fixes: count(MAX_FIXES),
+            retries: 1,
             timeout_s: seconds(600),
             tool_timeout_s: seconds(30),
         }
@@ -206,5 +220,22 @@ impl Source<'_> {
             column,
             message: Escaped(&message.to_string().lines().collect::<Vec<_>>().join(", ")).to_string(),
         }
+    }
+
+    /// An amount of money, which is not negative.
+    fn amount(&self, money: Spanned<Usd>) -> Result<Usd, TaskError> {
+        if *money.get_ref() < Usd::ZERO {
+            return Err(self.fault(money.span(), "a negative amount; expected 0 or more"));
+        }
+        Ok(money.into_inner())
+    }
+
+    /// A program and its arguments.
+    fn command(&self, command: Spanned<Vec<String>>) -> Result<Vec<String>, TaskError> {
+        if command.get_ref().first().is_none_or(String::is_empty) {
+            let message = "the command is empty; expected a program and its arguments";
+            return Err(self.fault(command.span(), message));
+        }
+        Ok(command.into_inner())
     }
 }

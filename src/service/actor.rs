@@ -306,6 +306,8 @@ pub struct ActorFailure {
     pub kind: ActorErrorKind,
     /// What happened.
     pub message: String,
+    /// Whether the same run may succeed later, as when the model could not be reached.
+    pub is_transient: bool,
 }
 
 /// What a run of an actor did.

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/tasks/repair-greeter");
+const TOUR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/tasks/tour");
 
 /// A task in a folder of its own, and a folder for what its runs leave in the folder for temporary files.
 pub(crate) struct Task {
@@ -27,8 +28,17 @@ pub(crate) struct Ended {
 impl Task {
     /// A copy of the example.
     pub(crate) fn example() -> Self {
+        Self::copy_of(EXAMPLE)
+    }
+
+    /// A copy of the tour.
+    pub(crate) fn tour() -> Self {
+        Self::copy_of(TOUR)
+    }
+
+    fn copy_of(folder: &str) -> Self {
         let task = Self::empty();
-        copy(Path::new(EXAMPLE), task.folder.path());
+        copy(Path::new(folder), task.folder.path());
         task
     }
 

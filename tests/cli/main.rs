@@ -17,4 +17,6 @@ mod journal_replay;
 mod journal_run;
 mod journal_strace;
 mod journal_verify;
+
+mod tour;
 mod transcripts;

@@ -2,19 +2,31 @@
 
 use std::fs;
 
-use agentbus::event::{ActorErrored, ActorEscalated, EscalationReason, ToolErrorKind, ToolErrored};
+use agentbus::event::{
+    ActorErrored, ActorEscalated, EscalationReason, PlanErrorKind, PlanErrored, PlanState, PlanStateChanged,
+    ToolErrorKind, ToolErrored,
+};
 use serde_json::{Value, json};
 
 use crate::harness::{Ended, Task, calls, expecting, mend, says};
 
-/// Asserts that the run ended without being applied and left nothing.
+/// Asserts that the run ended without being applied, its plan in that state, and left nothing.
 #[track_caller]
-fn assert_not_applied(task: &Task, run: &Ended) {
+fn assert_ended_in(state: PlanState, task: &Task, run: &Ended) {
     run.assert_code(1);
     let kinds = run.kinds();
     assert!(!kinds.contains(&"plan.applied".to_owned()), "{kinds:?}");
-    assert!(kinds.contains(&"plan.errored".to_owned()), "{kinds:?}");
+    let events = run.events();
+    let last = events.iter().rev().find_map(|event| event.details::<PlanStateChanged>());
+    assert_eq!(last.map(|changed| changed.to), Some(state));
+    assert_eq!(kinds.contains(&"plan.errored".to_owned()), state == PlanState::Errored, "{kinds:?}");
     task.assert_nothing_left();
+}
+
+/// Asserts that the run failed and left nothing.
+#[track_caller]
+fn assert_not_applied(task: &Task, run: &Ended) {
+    assert_ended_in(PlanState::Errored, task, run);
 }
 
 #[track_caller]
@@ -122,7 +134,7 @@ fn what_changed_in_the_project_meanwhile_is_not_overwritten() {
     fs::write(task.path("transcript.json"), json!({ "replies": replies }).to_string()).unwrap();
 
     let run = task.run(&["--json", "--write-back"]);
-    assert_not_applied(&task, &run);
+    assert_ended_in(PlanState::Constrained, &task, &run);
     run.assert_stderr("notes.txt");
     assert_eq!(fs::read(notes).unwrap(), b"theirs\n");
 }
@@ -164,4 +176,41 @@ fn what_a_model_says_reaches_no_terminal_raw() {
         let raw = ['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}'];
         assert!(!run.stdout.contains(raw) && !run.stderr.contains(raw), "{:?}\n{:?}", run.stdout, run.stderr);
     }
+}
+
+/// A recorded failure of the model.
+fn unavailable() -> Value {
+    json!({ "error": { "status": 503, "message": "overloaded" } })
+}
+
+#[test]
+fn a_model_that_cannot_be_reached_is_asked_again_as_often_as_the_task_says() {
+    let task = Task::small(&[unavailable(), mend(), says("done")]);
+    let run = task.run(&["--json"]);
+    run.assert_code(0);
+    assert!(run.kinds().contains(&"plan.errored".to_owned()));
+
+    let (task, run) = run_small(&[unavailable(), unavailable(), mend(), says("done")]);
+    assert_not_applied(&task, &run);
+    run.assert_stderr("status 503: overloaded");
+    let errored = run
+        .events()
+        .iter()
+        .filter_map(|event| event.details::<PlanErrored>().map(|e| e.error_kind))
+        .collect::<Vec<_>>();
+    assert_eq!(errored, [PlanErrorKind::Transient; 2]);
+}
+
+const RULE: &str =
+    "[[invariant]]\nid = \"stays\"\ntext = \"It stays.\"\nunchanged = [\"**\"]\n\n[[validation]]";
+
+#[test]
+fn what_breaks_an_invariant_is_given_back_and_never_applied() {
+    let task = Task::small(&[mend(), says("done"), says("it cannot"), says("be"), says("otherwise")]);
+    task.edit("task.toml", "[[validation]]", RULE);
+    let run = task.run(&["--json"]);
+    assert_ended_in(PlanState::Cancelled, &task, &run);
+    run.assert_stderr("invariant stays is violated: changed: notes.txt");
+    assert_eq!(run.kinds().iter().filter(|kind| *kind == "invariant.violated").count(), 4);
+    assert_eq!(run.kinds().iter().filter(|kind| *kind == "decision.corrected").count(), 3);
 }

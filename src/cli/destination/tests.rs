@@ -14,6 +14,7 @@ fn args(output: Option<PathBuf>) -> RunArgs {
         output,
         write_back: false,
         bus: BusKind::None,
+        state: None,
         json: false,
         journal: None,
     }

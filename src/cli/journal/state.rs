@@ -29,7 +29,7 @@ pub(super) fn main(args: &StateArgs) -> Result<Ended, VerbError> {
 
 /// Says what is missing; returns whether nothing is.
 fn tell_losses(what: &str, restored: &Restored) -> bool {
-    for broken in restored.broken.iter() {
+    for broken in &restored.broken {
         complain(&format!("the {what} of {} cannot be told: {}", broken.plan_id, with_causes(&broken.fault)));
     }
     let unreadable = restored.unreadable.len() as u64 + restored.unreadable.more();

@@ -4,23 +4,26 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use agentbus::bus::EventBus;
-use agentbus::event::{MessageRole, PlanId, SessionId, Usd};
+use agentbus::event::{MessageRole, PlanId, SessionId, Text, Usd};
 use agentbus::service::actor::{
     Actor, ActorBudget, ActorLimits, ActorOutcome, ActorRuntime, ActorTask, Conversation, ConversationSink,
-    Message, SinkError, TokenPrices, Usage,
+    LanguageModel, Message, SinkError, TokenPrices, Usage,
 };
-use agentbus::service::budget::{BudgetService, BudgetTier};
+use agentbus::service::budget::{BudgetService, BudgetTier, BudgetTiers};
 use agentbus::service::decision::DecisionService;
+use agentbus::service::invariant::InvariantService;
 use agentbus::service::plan::PlanService;
 use agentbus::service::sandbox::{Sandbox, SandboxService};
 use agentbus::service::session::SessionService;
-use agentbus::service::tool::{ToolContext, ToolOptions, ToolRuntime, built_in};
+use agentbus::service::tool::{Tool, ToolContext, ToolOptions, ToolRuntime, built_in};
 use agentbus::service::validation::ValidationPipeline;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::ending::Ending;
+use super::rules::Rules;
 use super::stages::Applied;
+use crate::cli::state::State;
 use crate::cli::summary::Sums;
 use crate::cli::task::Task;
 
@@ -37,14 +40,18 @@ pub(super) struct Agent {
     pub(super) sandboxes: SandboxService,
     pub(super) validations: ValidationPipeline,
     pub(super) budgets: BudgetService,
-    tools: ToolRuntime,
-    actors: ActorRuntime,
-    /// Guards what the actor said and took; held for single moves.
+    pub(super) tools: ToolRuntime,
+    pub(super) actors: ActorRuntime,
+    /// What plans are held to.
+    pub(super) rules: Arc<Rules>,
+    /// Guards what was said and taken; held for single moves.
     said: Mutex<Said>,
 }
 
 #[derive(Debug, Default)]
 struct Said {
+    /// Where it is recorded.
+    session: Option<SessionId>,
     conversation: Conversation,
     usage: Usage,
     cost: Usd,
@@ -61,22 +68,21 @@ impl Agent {
         cancelled: &CancellationToken,
     ) -> Self {
         let bus = || bus.cloned();
-        let options = ToolOptions::default().with_timeout(task.limits.tool_timeout());
-        let tools = ToolRuntime::with_options(options, bus());
-        for tool in built_in() {
-            tools.register(tool).expect("the built-in tools have names of their own");
-        }
+        let tools = tools(&task, bus());
+        let sandboxes = SandboxService::new(workshop, bus());
+        let rules = Arc::new(Rules::new(InvariantService::new(bus()), sandboxes.clone()));
         Self {
             destination: destination.to_owned(),
             cancelled: cancelled.clone(),
             sessions: SessionService::new(bus()),
-            plans: PlanService::new(bus()),
+            plans: PlanService::new(bus()).with_gate(Arc::<Rules>::clone(&rules)),
             decisions: DecisionService::new(bus()),
-            sandboxes: SandboxService::new(workshop, bus()),
+            sandboxes,
             validations: ValidationPipeline::new(bus()),
             budgets: BudgetService::with_threshold(task.budget.warn_at, bus()),
             actors: ActorRuntime::new(tools.clone(), bus()),
             tools,
+            rules,
             said: Mutex::default(),
             task,
         }
@@ -89,57 +95,78 @@ impl Agent {
 
     /// Says in the session what the actor is and what is wanted of it, before anything is done.
     pub(super) async fn open_conversation(&self, session: &SessionId) -> Result<(), SinkError> {
-        let instructions = self.task.instructions.clone().map(Message::System);
-        let sink = self.sink(session);
-        for message in instructions.into_iter().chain([Message::User(self.task.goal.clone())]) {
-            sink.append(&message).await?;
-            self.said().conversation.push(message);
+        self.said().session = Some(session.clone());
+        let instructions = self.task.instructions.clone();
+        let rules: Vec<_> = self.task.rules.iter().map(|rule| format!("- {}", rule.text)).collect();
+        let rules = (!rules.is_empty()).then(|| format!("What must hold:\n{}", rules.join("\n")));
+        for message in instructions.into_iter().chain(rules) {
+            self.say(Message::System(message)).await?;
         }
+        self.say(Message::User(self.task.goal.clone())).await
+    }
+
+    /// Says something to the actor, which it finds in its conversation.
+    pub(super) async fn say(&self, message: Message) -> Result<(), SinkError> {
+        if let Some(sink) = self.sink() {
+            sink.append(&message).await?;
+        }
+        self.said().conversation.push(message);
         Ok(())
     }
 
-    fn sink(&self, session: &SessionId) -> SessionSink {
-        SessionSink { sessions: self.sessions.clone(), session: session.clone() }
+    fn sink(&self) -> Option<SessionSink> {
+        let session = self.said().session.clone()?;
+        Some(SessionSink { sessions: self.sessions.clone(), session })
     }
 
     /// Lets the actor work in `sandbox` on what `prompt` asks, until it is done.
-    pub(super) async fn act(
-        &self,
-        session: &SessionId,
-        sandbox: &Sandbox,
-        prompt: String,
-    ) -> Result<(), Ending> {
-        let context = ToolContext::in_sandbox(sandbox.clone()).with_cancellation(self.cancelled.clone());
-        let task = ActorTask::new(prompt)
-            .with_context(context)
-            .with_conversation(self.said().conversation.clone())
-            .with_sink(Arc::new(self.sink(session)));
-        let outcome = self.actors.run(&self.actor(sandbox.plan_id()), task).await;
+    pub(super) async fn act(&self, sandbox: &Sandbox, prompt: String) -> Result<(), Ending> {
+        let conversation = self.said().conversation.clone();
+        let mut task =
+            ActorTask::new(prompt).with_context(self.tool_context(sandbox)).with_conversation(conversation);
+        if let Some(sink) = self.sink() {
+            task = task.with_sink(Arc::new(sink));
+        }
+        let actor = self.actor(&self.task.actor, Arc::clone(&self.task.model), [sandbox.plan_id()]);
+        let outcome = self.actors.run(&actor, task).await;
         self.remember(&outcome);
         match outcome {
             ActorOutcome::Completed { .. } => Ok(()),
             ActorOutcome::Escalated { escalation, .. } => {
                 Err(Ending::Escalated { reason: escalation.reason, limit: escalation.limit })
             }
-            ActorOutcome::Errored { failure, .. } => Err(Ending::Actor { error: failure.message }),
+            ActorOutcome::Errored { failure, .. } => {
+                Err(Ending::Actor { error: failure.message, is_transient: failure.is_transient })
+            }
             _ => Err(Ending::Cancelled),
         }
     }
 
-    fn actor(&self, plan: &PlanId) -> Actor {
+    /// The context of calls of tools in `sandbox`.
+    pub(super) fn tool_context(&self, sandbox: &Sandbox) -> ToolContext {
+        ToolContext::in_sandbox(sandbox.clone()).with_cancellation(self.cancelled.clone())
+    }
+
+    /// An actor of the task, within its limits, paid by those plans.
+    pub(super) fn actor<'a>(
+        &self,
+        name: &Text,
+        model: Arc<dyn LanguageModel>,
+        paid_by: impl IntoIterator<Item = &'a PlanId>,
+    ) -> Actor {
         let Task { limits, budget, .. } = &self.task;
         let prices = TokenPrices {
             input_per_million: budget.input_per_million,
             output_per_million: budget.output_per_million,
         };
-        let tier = BudgetTier::from(plan.clone());
-        Actor::new(self.task.actor.as_str(), self.task.model.clone())
+        let tiers: BudgetTiers = paid_by.into_iter().cloned().map(BudgetTier::from).collect();
+        Actor::new(name.as_str(), model)
             .with_limits(ActorLimits {
                 max_iterations: limits.iterations,
                 max_tool_calls: limits.tool_calls.get(),
                 timeout: limits.timeout(),
             })
-            .with_budget(ActorBudget::new(self.budgets.clone(), tier, prices))
+            .with_budget(ActorBudget::new(self.budgets.clone(), tiers, prices))
     }
 
     fn said(&self) -> std::sync::MutexGuard<'_, Said> {
@@ -147,14 +174,25 @@ impl Agent {
     }
 
     fn remember(&self, outcome: &ActorOutcome) {
-        let report = outcome.report();
+        self.count(outcome);
         let mut said = self.said();
-        said.conversation = report.conversation.clone();
-        said.usage = said.usage.plus(report.usage);
-        said.cost = said.cost.saturating_add(report.cost);
+        said.conversation = outcome.report().conversation.clone();
         if let ActorOutcome::Completed { answer, .. } = outcome {
             said.answer = Some(answer.clone());
         }
+    }
+
+    /// Adds what a run of an actor took.
+    pub(super) fn count(&self, outcome: &ActorOutcome) {
+        let report = outcome.report();
+        let mut said = self.said();
+        said.usage = said.usage.plus(report.usage);
+        said.cost = said.cost.saturating_add(report.cost);
+    }
+
+    /// What the plans and decisions are at.
+    pub(super) fn state(&self) -> State {
+        State::of(&self.plans, &self.decisions)
     }
 
     /// What the run came to.
@@ -168,6 +206,17 @@ impl Agent {
             words: said.answer.clone(),
         }
     }
+}
+
+/// The built-in tools and those of the task.
+fn tools(task: &Task, bus: Option<Arc<dyn EventBus>>) -> ToolRuntime {
+    let options = ToolOptions::default().with_timeout(task.limits.tool_timeout());
+    let tools = ToolRuntime::with_options(options, bus);
+    let of_task = task.tools.iter().map(|tool| Arc::clone(tool) as Arc<dyn Tool>);
+    for tool in built_in().into_iter().chain(of_task) {
+        tools.register(tool).expect("the task was read with tools that can stand beside each other");
+    }
+    tools
 }
 
 /// Keeps what is said in a session.

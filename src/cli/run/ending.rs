@@ -1,9 +1,10 @@
 //! [`Ending`]: how a run ended that was not applied.
 
-use agentbus::event::EscalationReason;
+use agentbus::event::{EscalationReason, PlanErrorKind};
 use agentbus::service::actor::SinkError;
 use agentbus::service::budget::BudgetError;
 use agentbus::service::decision::DecisionError;
+use agentbus::service::invariant::InvariantError;
 use agentbus::service::plan::PlanError;
 use agentbus::service::sandbox::SandboxError;
 use agentbus::service::session::SessionError;
@@ -18,7 +19,7 @@ pub(super) enum Ending {
     #[error("the actor reached a limit, {reason}: {limit}")]
     Escalated { reason: EscalationReason, limit: String },
     #[error("the actor failed: {error}")]
-    Actor { error: String },
+    Actor { error: String, is_transient: bool },
     #[error("the plan cannot go on")]
     Plan(#[from] PlanError),
     #[error("the plan cannot go on without its decisions")]
@@ -31,10 +32,18 @@ pub(super) enum Ending {
     Sandbox(#[from] SandboxError),
     #[error("the budget cannot be set")]
     Budget(#[from] BudgetError),
+    #[error("the invariants cannot be set")]
+    Invariant(#[from] InvariantError),
 }
 
 impl Ending {
-    pub(super) fn is_cancelled(&self) -> bool {
-        matches!(self, Self::Cancelled)
+    /// Whether the same work may succeed when it is tried again.
+    pub(super) fn is_transient(&self) -> bool {
+        matches!(self, Self::Actor { is_transient: true, .. })
     }
+}
+
+/// What kind of error a plan tells.
+pub(super) fn error_kind(is_transient: bool) -> PlanErrorKind {
+    if is_transient { PlanErrorKind::Transient } else { PlanErrorKind::Permanent }
 }

@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use agentbus::event::{CheckpointId, DecisionId, DecisionType, SessionId};
+use agentbus::event::{CheckpointId, DecisionId, DecisionType};
 use agentbus::service::decision::{Decision, NewDecision};
 use agentbus::service::sandbox::Sandbox;
 use agentbus::service::validation::{
@@ -23,36 +23,66 @@ use crate::cli::task::{Check, Mode};
 /// How much of a check's output the actor is told, in bytes: its end, where tools say what is wrong.
 const TOLD_OUTPUT: usize = 8 << 10;
 
-/// Has the validations pass, and says how many did.
-pub(super) async fn fix(
-    agent: &Arc<Agent>,
-    session: &SessionId,
-    strategy: &Decision,
-    sandbox: &Sandbox,
-) -> Result<u64, Ending> {
-    let fixer = Arc::new(ActorFixer {
-        agent: Arc::clone(agent),
-        session: session.clone(),
-        strategy: strategy.clone(),
-        sandbox: sandbox.clone(),
-        progress: Mutex::default(),
-    });
-    let context = ValidationContext::in_sandbox(sandbox.clone()).with_cancellation(agent.cancelled.clone());
-    let set: Vec<_> = agent.task.validations.iter().map(validation).collect();
-    let max_runs = agent.task.limits.fixes.saturating_add(1);
-    let outcome =
-        agent.validations.fix_loop(&context, &set, Arc::<ActorFixer>::clone(&fixer), max_runs).await;
-    agent.unless_cancelled()?;
-    if outcome.report.is_passed() {
-        return Ok(outcome.report.passed());
+/// The work on one sandbox until the validations pass.
+#[derive(Debug)]
+pub(super) struct Fixing {
+    fixer: Arc<ActorFixer>,
+}
+
+impl Fixing {
+    pub(super) fn new(agent: &Arc<Agent>, strategy: &Decision, sandbox: &Sandbox) -> Self {
+        let fixer = ActorFixer {
+            agent: Arc::clone(agent),
+            strategy: strategy.clone(),
+            sandbox: sandbox.clone(),
+            progress: Mutex::default(),
+        };
+        Self { fixer: Arc::new(fixer) }
     }
-    let gave_up = fixer.progress.lock().unwrap_or_else(PoisonError::into_inner).gave_up.take();
-    Err(gave_up.unwrap_or_else(|| {
-        let names = named(&outcome.report);
-        Ending::NotValid {
-            names: outcome.fix_error.map_or(names.clone(), |error| format!("{names}; {error}")),
+
+    pub(super) fn sandbox(&self) -> &Sandbox {
+        &self.fixer.sandbox
+    }
+
+    /// The decision that the work follows: the one for its last attempt, if there was one.
+    pub(super) fn decision(&self) -> DecisionId {
+        self.fixer.progress().last.clone().unwrap_or_else(|| self.fixer.strategy.id.clone())
+    }
+
+    /// Keeps what was done so far, and has the actor told that at the beginning of the next run.
+    pub(super) fn guide(&self, guidance: &str) {
+        let mut progress = self.fixer.progress();
+        progress.start = None;
+        progress.guidance =
+            Some(format!("Your work passes the validations, but cannot be applied:\n{guidance}"));
+    }
+
+    /// Has the validations pass, and says how many did.
+    pub(super) async fn run(&self) -> Result<u64, Ending> {
+        let (fixer, agent) = (&self.fixer, &self.fixer.agent);
+        let guidance = fixer.progress().guidance.clone();
+        if let Some(guidance) = guidance {
+            agent.act(&fixer.sandbox, guidance).await?;
+            fixer.progress().guidance = None;
         }
-    }))
+        let context =
+            ValidationContext::in_sandbox(fixer.sandbox.clone()).with_cancellation(agent.cancelled.clone());
+        let set: Vec<_> = agent.task.validations.iter().map(validation).collect();
+        let max_runs = agent.task.limits.fixes.saturating_add(1);
+        let outcome =
+            agent.validations.fix_loop(&context, &set, Arc::<ActorFixer>::clone(fixer), max_runs).await;
+        agent.unless_cancelled()?;
+        if outcome.report.is_passed() {
+            return Ok(outcome.report.passed());
+        }
+        let gave_up = fixer.progress().gave_up.take();
+        Err(gave_up.unwrap_or_else(|| {
+            let names = named(&outcome.report);
+            Ending::NotValid {
+                names: outcome.fix_error.map_or(names.clone(), |error| format!("{names}; {error}")),
+            }
+        }))
+    }
 }
 
 fn validation(check: &Check) -> Validation {
@@ -77,7 +107,6 @@ fn named(report: &Report) -> String {
 #[derive(Debug)]
 struct ActorFixer {
     agent: Arc<Agent>,
-    session: SessionId,
     strategy: Decision,
     sandbox: Sandbox,
     /// Guards what is known of the attempts; held for single moves.
@@ -90,6 +119,8 @@ struct Progress {
     start: Option<CheckpointId>,
     /// The decision for the last attempt.
     last: Option<DecisionId>,
+    /// What the actor is to be told before the next run.
+    guidance: Option<String>,
     /// Why there is no further attempt.
     gave_up: Option<Ending>,
 }
@@ -113,7 +144,7 @@ impl ActorFixer {
     async fn attempt(&self, report: &Report) -> Result<(), Ending> {
         let is_first = self.go_to_start().await?;
         self.decide(report)?;
-        self.agent.act(&self.session, &self.sandbox, told(report, is_first)).await
+        self.agent.act(&self.sandbox, told(report, is_first)).await
     }
 
     /// Makes the checkpoint where attempts begin, or goes back to it. Says whether this is the first attempt.

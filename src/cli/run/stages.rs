@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use agentbus::event::{DecisionType, PlanErrorKind, PlanId, SandboxStrategy, SessionId};
+use agentbus::event::{Brief, CorrectionMode, DecisionType, PlanId, PlanPhase, SandboxStrategy, SessionId};
 use agentbus::service::decision::{Decision, NewDecision};
-use agentbus::service::plan::{ApplySummary, NewPlan};
+use agentbus::service::plan::{ApplySummary, NewPlan, PlanError};
 use agentbus::service::sandbox::{Sandbox, SandboxDiff, SandboxError, SandboxState};
 
 use super::agent::Agent;
-use super::ending::Ending;
-use super::fixing;
+use super::ending::{Ending, error_kind};
+use super::fixing::Fixing;
 use crate::cli::report::{complain, with_causes};
 
 /// Who approves what needs nobody to look at it.
@@ -36,30 +36,39 @@ impl Agent {
 
     async fn plan_in(self: &Arc<Self>, session: &SessionId) -> Result<Applied, Ending> {
         self.open_conversation(session).await?;
+        let project = &self.task.project_name;
         let plan = self.plans.create(
             NewPlan::new(self.task.goal.as_str())
                 .with_session_id(session)
-                .with_project_names([self.task.project_name.clone()])
+                .with_project_names([project.clone()])
                 .with_actor(self.task.actor.clone()),
         )?;
         self.sessions.link_plan(session, &plan.id)?;
         self.budgets.set_limit(&plan.id.clone().into(), self.task.budget.plan)?;
+        self.rules.add(&self.task.rules, &plan.id, project)?;
         let scope = self.plans.scope(&plan.id).unwrap_or_default();
-        scope.run(self.lead(session, &plan.id)).await
+        scope.run(self.lead(&plan.id)).await
     }
 
     /// Leads the plan through its phases; if that fails, the plan says so.
-    async fn lead(self: &Arc<Self>, session: &SessionId, plan: &PlanId) -> Result<Applied, Ending> {
+    async fn lead(self: &Arc<Self>, plan: &PlanId) -> Result<Applied, Ending> {
         let started = Instant::now();
         let ended = match self.strategize(plan).await {
-            Ok(strategy) => self.in_sandbox(session, &strategy, started).await,
+            Ok(strategy) => self.in_sandbox(&strategy, started).await,
             Err(ending) => Err(ending),
         };
         if let Err(ending) = &ended {
-            let told = if ending.is_cancelled() {
-                self.plans.cancel(plan, ending.to_string())
-            } else {
-                self.plans.fail(plan, with_causes(ending), PlanErrorKind::Permanent)
+            let told = match ending {
+                Ending::Cancelled => self.plans.cancel(plan, ending.to_string()),
+                Ending::Sandbox(SandboxError::Conflicts { .. }) => {
+                    self.plans.constrain(plan, with_causes(ending))
+                }
+                _ => self.plans.fail(plan, with_causes(ending), error_kind(ending.is_transient())),
+            };
+            let told = match told {
+                // Between two phases, where the gate refused the next one, there is nothing to fail.
+                Err(PlanError::Refused { .. }) => self.plans.cancel(plan, with_causes(ending)),
+                told => told,
             };
             done_or_told("end the plan", told);
         }
@@ -88,53 +97,85 @@ impl Agent {
         );
         let tools = self.decisions.record(tools)?;
         self.decisions.approve(&tools.id, POLICY)?;
+        self.scout(&strategy).await?;
         self.plans.complete(plan)?;
         self.unless_cancelled()?;
         Ok(strategy)
     }
 
     /// Executes and applies the plan in a sandbox, which is gone afterwards.
-    async fn in_sandbox(
-        self: &Arc<Self>,
-        session: &SessionId,
-        strategy: &Decision,
-        started: Instant,
-    ) -> Result<Applied, Ending> {
+    async fn in_sandbox(self: &Arc<Self>, strategy: &Decision, started: Instant) -> Result<Applied, Ending> {
         let plan = &strategy.plan_id;
         self.plans.advance(plan).await?;
         self.plans.start(plan)?;
         let making = self.sandboxes.create(plan, self.destination.as_path(), SandboxStrategy::Copy);
         let sandbox = self.or_cancelled(making).await??;
-        let ended = match self.execute(session, strategy, &sandbox).await {
-            Ok(passed) => self.apply(plan, &sandbox, passed, started).await,
-            Err(ending) => Err(ending),
-        };
-        let disposed = self.dispose_of(&sandbox, ended.as_ref().err()).await;
+        self.rules.look_at(&sandbox);
+        let ended = self.until_allowed(&Fixing::new(self, strategy, &sandbox), started).await;
+        let reason = ended.as_ref().err().map_or_else(|| "nothing was changed".to_owned(), Ending::to_string);
+        let disposed = self.dispose_of(&sandbox, &reason).await;
         done_or_told("remove the sandbox", disposed);
         ended
     }
 
-    /// Has the validations pass, and says how many did.
-    async fn execute(
-        self: &Arc<Self>,
-        session: &SessionId,
-        strategy: &Decision,
-        sandbox: &Sandbox,
-    ) -> Result<u64, Ending> {
-        let passed = fixing::fix(self, session, strategy, sandbox).await?;
-        self.plans.complete(&strategy.plan_id)?;
+    /// Executes the plan and applies it; as long as the gate refuses that, and the plan may go back, once more.
+    async fn until_allowed(&self, fixing: &Fixing, started: Instant) -> Result<Applied, Ending> {
+        loop {
+            let passed = self.execute(fixing).await?;
+            match self.apply(fixing.sandbox(), passed, started).await {
+                Err(Ending::Plan(PlanError::Gate { plan, reasons, .. })) if self.may_go_back(&plan) => {
+                    self.go_back(fixing, &reasons).await?;
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    /// Has the validations pass, and says how many did. Where the model could not be reached, the plan tries again.
+    async fn execute(&self, fixing: &Fixing) -> Result<u64, Ending> {
+        let (plan, mut retries) = (fixing.sandbox().plan_id(), self.task.limits.retries);
+        let passed = loop {
+            match fixing.run().await {
+                Ok(passed) => break passed,
+                Err(ending) if ending.is_transient() && retries > 0 => {
+                    retries -= 1;
+                    self.plans.fail(plan, with_causes(&ending), error_kind(true))?;
+                    self.plans.retry(plan)?;
+                    self.plans.start(plan)?;
+                }
+                Err(ending) => return Err(ending),
+            }
+        };
+        self.plans.complete(plan)?;
         self.unless_cancelled()?;
         Ok(passed)
+    }
+
+    fn may_go_back(&self, plan: &PlanId) -> bool {
+        self.plans.get(plan).is_some_and(|plan| plan.reversion_count < plan.max_reversions)
+    }
+
+    /// Takes the plan back to its strategy, with what the gate said as guidance, and on to its execution.
+    async fn go_back(&self, fixing: &Fixing, reasons: &[Brief]) -> Result<(), Ending> {
+        let (plan, guidance) = (fixing.sandbox().plan_id(), reasons.join("\n"));
+        self.plans.revert_to(plan, PlanPhase::Strategize, guidance.as_str())?;
+        self.plans.start(plan)?;
+        self.decisions.correct(&fixing.decision(), CorrectionMode::Append, guidance.as_str())?;
+        self.plans.complete(plan)?;
+        self.plans.advance(plan).await?;
+        self.plans.start(plan)?;
+        fixing.guide(&guidance);
+        Ok(())
     }
 
     /// Commits what is in the sandbox, if there is anything. From here on nothing is cancelled.
     async fn apply(
         &self,
-        plan: &PlanId,
         sandbox: &Sandbox,
         validations_passed: u64,
         started: Instant,
     ) -> Result<Applied, Ending> {
+        let plan = sandbox.plan_id();
         self.plans.advance(plan).await?;
         self.plans.start(plan)?;
         let diff = match self.sandboxes.diff(sandbox.id()).await? {
@@ -153,9 +194,8 @@ impl Agent {
     }
 
     /// Undoes what was not committed, and closes the sandbox.
-    async fn dispose_of(&self, sandbox: &Sandbox, because: Option<&Ending>) -> Result<(), SandboxError> {
+    pub(super) async fn dispose_of(&self, sandbox: &Sandbox, reason: &str) -> Result<(), SandboxError> {
         if sandbox.state() == SandboxState::Active {
-            let reason = because.map_or_else(|| "nothing was changed".to_owned(), Ending::to_string);
             self.sandboxes.rollback(sandbox.id(), reason).await?;
         }
         self.sandboxes.close(sandbox.id()).await
@@ -167,7 +207,7 @@ impl Agent {
     }
 
     /// What `work` comes to, unless the run is cancelled before.
-    async fn or_cancelled<T>(&self, work: impl Future<Output = T>) -> Result<T, Ending> {
+    pub(super) async fn or_cancelled<T>(&self, work: impl Future<Output = T>) -> Result<T, Ending> {
         tokio::select! {
             biased;
             () = self.cancelled.cancelled() => Err(Ending::Cancelled),
@@ -177,7 +217,7 @@ impl Agent {
 }
 
 /// Complains if something could not be done after a run that changes nothing about how the run ended.
-fn done_or_told<T, E: std::error::Error>(what: &str, result: Result<T, E>) {
+pub(super) fn done_or_told<T, E: std::error::Error>(what: &str, result: Result<T, E>) {
     if let Err(error) = result {
         complain(&format!("cannot {what}: {}", with_causes(&error)));
     }

@@ -201,3 +201,5 @@ fn a_huge_task_file_is_not_read() {
     file.set_len(MAX_TASK_BYTES + 1).unwrap();
     assert!(matches!(read(folder.path(), OwnProject::Needed).unwrap_err(), TaskError::Read { .. }));
 }
+
+mod tables;

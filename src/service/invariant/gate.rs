@@ -13,7 +13,17 @@ impl Gate for InvariantService {
     /// # Cancel safety
     /// Dropped, it stops the checks; as [`InvariantService::enforce`].
     async fn ask(&self, question: &GateQuestion) -> GateAnswer {
-        let subject = Subject::new().with_operation(question.operation);
+        self.answer(question, &Subject::new()).await
+    }
+}
+
+impl InvariantService {
+    /// What it answers as a gate, where the checks have more to look at than the question: the sandbox of the plan, say.
+    ///
+    /// # Cancel safety
+    /// Dropped, it stops the checks; as [`InvariantService::enforce`].
+    pub async fn answer(&self, question: &GateQuestion, subject: &Subject) -> GateAnswer {
+        let subject = subject.clone().with_operation(question.operation);
         let report = match self.enforce(Setting::from(question), &subject).await {
             Ok(report) => report,
             Err(error) => return GateAnswer::refused([error.to_string()]),

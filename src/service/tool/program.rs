@@ -151,15 +151,12 @@ fn fill(argument: &str, values: &BTreeMap<String, String>) -> String {
     while let Some((before, from)) = rest.split_once('{') {
         filled.push_str(before);
         let named = from.split_once('}').and_then(|(name, behind)| Some((values.get(name)?, behind)));
-        rest = match named {
-            Some((value, behind)) => {
-                filled.push_str(value);
-                behind
-            }
-            None => {
-                filled.push('{');
-                from
-            }
+        rest = if let Some((value, behind)) = named {
+            filled.push_str(value);
+            behind
+        } else {
+            filled.push('{');
+            from
         };
     }
     filled.push_str(rest);

@@ -1,0 +1,98 @@
+//! Scouts: actors that look around before the plan's own begins, each in a child plan and a sandbox of its own.
+//!
+//! What a scout wrote is undone, whatever came of it; what it answers is told to the plan's own actor. A scout that
+//! reaches a limit or fails is given up: its plan is cancelled, and the others go on.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use agentbus::event::{DecisionType, PlanId, SandboxStrategy};
+use agentbus::service::actor::{ActorOutcome, ActorTask, Message};
+use agentbus::service::decision::{Decision, NewDecision};
+use agentbus::service::plan::{ApplySummary, NewPlan, Plan};
+
+use super::agent::Agent;
+use super::ending::{Ending, error_kind};
+use super::stages::done_or_told;
+use crate::cli::task::Scout;
+
+impl Agent {
+    /// Sends the scouts of the task, one after the other, and hands on what they say.
+    pub(super) async fn scout(&self, under: &Decision) -> Result<(), Ending> {
+        for scout in &self.task.scouts {
+            let spawn = NewDecision::under(
+                under,
+                DecisionType::SubplanSpawn,
+                format!("what does {} find out?", scout.actor),
+                scout.goal.as_str(),
+            );
+            self.decisions.record(spawn)?;
+            let child = self.plans.spawn_child(
+                &under.plan_id,
+                NewPlan::new(scout.goal.as_str())
+                    .with_project_names([self.task.project_name.clone()])
+                    .with_actor(scout.actor.clone()),
+            )?;
+            let scope = self.plans.scope(&child.id).unwrap_or_default();
+            if let Some(found) = scope.run(self.lead_scout(scout, &child)).await? {
+                self.say(Message::User(format!("{} reports:\n{found}", scout.actor))).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the scout found; nothing if it was given up.
+    async fn lead_scout(&self, scout: &Scout, child: &Plan) -> Result<Option<String>, Ending> {
+        let (plan, started) = (&child.id, Instant::now());
+        self.budgets.set_limit(&plan.clone().into(), scout.budget)?;
+        if scout.is_read_only {
+            self.tools.restrict(plan);
+        }
+        self.plans.advance(plan).await?;
+        self.plans.start(plan)?;
+        self.plans.complete(plan)?;
+        self.plans.advance(plan).await?;
+        self.plans.start(plan)?;
+        let outcome = self.explore(scout, child).await?;
+        self.tools.forget(plan);
+        match outcome {
+            ActorOutcome::Completed { answer, .. } => {
+                self.report(plan, started.elapsed()).await?;
+                return Ok(Some(answer));
+            }
+            ActorOutcome::Escalated { escalation, .. } => {
+                let reason = format!("a limit was reached, {}: {}", escalation.reason, escalation.limit);
+                self.plans.cancel(plan, reason)?;
+            }
+            ActorOutcome::Errored { failure, .. } => {
+                self.plans.fail(plan, failure.message, error_kind(failure.is_transient))?;
+                self.plans.cancel(plan, "the scout failed")?;
+            }
+            _ => return Err(Ending::Cancelled),
+        }
+        Ok(None)
+    }
+
+    /// Lets the scout act in a sandbox that is gone afterwards.
+    async fn explore(&self, scout: &Scout, child: &Plan) -> Result<ActorOutcome, Ending> {
+        let making = self.sandboxes.create(&child.id, self.destination.as_path(), SandboxStrategy::Copy);
+        let sandbox = self.or_cancelled(making).await??;
+        let actor = self.actor(&scout.actor, Arc::clone(&scout.model), [&child.id, &child.root_id]);
+        let task = ActorTask::new(scout.goal.as_str()).with_context(self.tool_context(&sandbox));
+        let outcome = self.actors.run(&actor, task).await;
+        self.count(&outcome);
+        let disposed = self.dispose_of(&sandbox, "what a scout writes is not kept").await;
+        done_or_told("remove the sandbox of a scout", disposed);
+        Ok(outcome)
+    }
+
+    /// Ends the plan of a scout that found something.
+    async fn report(&self, plan: &PlanId, duration: Duration) -> Result<(), Ending> {
+        self.plans.complete(plan)?;
+        self.plans.advance(plan).await?;
+        self.plans.start(plan)?;
+        let summary = ApplySummary { duration, ..ApplySummary::default() };
+        self.plans.apply(plan, summary)?;
+        Ok(())
+    }
+}
