@@ -16,6 +16,7 @@ mod decision;
 mod invariant;
 mod machines;
 mod plan;
+mod resource;
 mod restore;
 mod sandbox;
 mod session;

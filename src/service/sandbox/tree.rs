@@ -15,10 +15,10 @@ use super::place::{open_dir, open_file, parent_of};
 use crate::event::Hash;
 
 /// What the name of a folder begins with in which a commit keeps what it is about to move.
-pub(super) const STAGING_PREFIX: &str = ".agentbus-staging-";
+pub(in crate::service) const STAGING_PREFIX: &str = ".agentbus-staging-";
 
 /// What a file named `CACHEDIR.TAG` begins with, if it marks a cache (<https://bford.info/cachedir/>).
-pub(super) const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55";
+pub(in crate::service) const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55";
 
 /// How deep folders may be nested: each level holds a file handle open during the walk.
 const MAX_DEPTH: usize = 200;

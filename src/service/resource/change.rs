@@ -1,0 +1,113 @@
+//! What changes a resource: one [`Act`] at a time, driven to its end and told, whoever still waits for it.
+
+use std::panic::resume_unwind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::error::{HandlerError, ResourceError};
+use super::handle::Resource;
+use super::handler::Written;
+use super::told::{Fact, Modified};
+use crate::event::{Hash, ResourceChange, Scope};
+
+/// One change.
+#[derive(Debug)]
+pub(super) enum Act {
+    Write { path: PathBuf, content: Vec<u8>, expected: Option<Hash> },
+    Delete { path: PathBuf },
+    Rename { from: PathBuf, to: PathBuf },
+}
+
+/// Why a resource is not changed that cannot be.
+const READ_ONLY: &str = "can only be read";
+
+impl Act {
+    /// What it is called in errors.
+    fn doing(&self) -> &'static str {
+        match self {
+            Self::Write { expected: None, .. } => "write",
+            Self::Write { .. } => "replace",
+            Self::Delete { .. } => "delete",
+            Self::Rename { .. } => "move",
+        }
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Write { path, .. } | Self::Delete { path } | Self::Rename { from: path, .. } => path,
+        }
+    }
+}
+
+impl Resource {
+    /// Does it in a task of its own, which goes on when nobody waits any more: what was begun is told when it is done.
+    pub(super) async fn change(&self, act: Act) -> Result<(), ResourceError> {
+        let (doing, path) = (act.doing(), act.path().to_owned());
+        let (resource, scope) = (self.clone(), Scope::current());
+        let task = tokio::spawn(async move { resource.run(act, &scope).await });
+        match tokio::time::timeout(self.shared.options.timeout, task).await {
+            Ok(Ok(done)) => done,
+            Ok(Err(failed)) => match failed.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                // Only a runtime that shuts down ends the task; it is about to drop this future too.
+                Err(_shutting_down) => std::future::pending().await,
+            },
+            Err(_elapsed) => Err(self.timed_out(doing, &path)),
+        }
+    }
+
+    async fn run(self, act: Act, scope: &Scope) -> Result<(), ResourceError> {
+        let shared = Arc::clone(&self.shared);
+        let done = {
+            let _turn = shared.turn.lock().await;
+            self.perform(act).await.map(|modified| shared.told.keep(scope, Fact::Modified(modified)))
+        };
+        shared.told.tell();
+        done
+    }
+
+    async fn perform(&self, act: Act) -> Result<Modified, ResourceError> {
+        let doing = act.doing();
+        match act {
+            Act::Write { path, content, expected } => {
+                let writer =
+                    self.shared.handler.writer().ok_or_else(|| self.unsupported(doing, READ_ONLY))?;
+                if let Some(expected) = expected {
+                    self.check_content(&path, &expected).await?;
+                }
+                let written = writer.write(&path, content).await;
+                let written = written.map_err(|source| self.failed(doing, &path, source))?;
+                let Written { change, bytes, seen: _ } = written;
+                Ok(Modified { path, change, source: self.source, from: None, bytes: Some(bytes) })
+            }
+            Act::Delete { path } => {
+                let writer =
+                    self.shared.handler.writer().ok_or_else(|| self.unsupported(doing, READ_ONLY))?;
+                writer.delete(&path).await.map_err(|source| self.failed(doing, &path, source))?;
+                let change = ResourceChange::Deleted;
+                Ok(Modified { path, change, source: self.source, from: None, bytes: None })
+            }
+            Act::Rename { from, to } => {
+                let mover = self.shared.handler.mover();
+                let mover =
+                    mover.ok_or_else(|| self.unsupported(doing, "keeps what it holds where it is"))?;
+                let renamed = mover.rename(&from, &to).await;
+                let renamed = renamed.map_err(|source| self.failed(doing, &from, source))?;
+                let (change, bytes) = (ResourceChange::Moved, Some(renamed.bytes));
+                Ok(Modified { path: to, change, source: self.source, from: Some(from), bytes })
+            }
+        }
+    }
+
+    /// Whether the file has still the content that somebody has read.
+    async fn check_content(&self, path: &Path, expected: &Hash) -> Result<(), ResourceError> {
+        let read = self.shared.handler.read(path, self.shared.options.max_read_bytes).await;
+        match read {
+            Ok(content) if Hash::of(&content) == *expected => Ok(()),
+            Ok(_) | Err(HandlerError::Absent | HandlerError::TooLarge { .. }) => {
+                Err(ResourceError::Changed { resource: self.name().to_string(), path: path.to_owned() })
+            }
+            Err(source) => Err(self.failed("replace", path, source)),
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! [`DirHandler`]: a folder on disk, opened once and never left.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use cap_std::fs::{Dir, MetadataExt as _, OpenOptions, OpenOptionsExt, PermissionsExt as _};
+use rustix::fs::{OFlags, RenameFlags, renameat, renameat_with};
+use rustix::io::Errno;
+
+use super::error::HandlerError;
+use super::handler::{
+    EntryKind, ResourceEntry, ResourceHandler, ResourceMover, ResourceStat, ResourceWriter, Written,
+};
+use super::index::{Seen, Signature};
+use super::path::{STAGING_PREFIX, is_left_out};
+use crate::event::{Hash, Timestamp};
+use crate::service::blocking::blocking;
+use crate::service::sandbox::Sandbox;
+use crate::service::sandbox::place::open_root;
+
+/// A folder with more entries is not listed.
+const MAX_ENTRIES: usize = 100_000;
+
+/// So many links may lead from one to the next.
+const MAX_LINKS: usize = 40;
+
+/// A folder on disk and everything in it.
+///
+/// The folder is opened once. Every path is opened relative to that handle, so that nothing outside is reached, not
+/// even by a link that is put there in the middle of it. A link that stays inside is followed to the file it leads to.
+///
+/// A file is written whole or not at all: next to it, then renamed over it. Its mode stays; a new one has that of the
+/// process. Other names of the same file (hard links) keep what it was, since they may lie outside.
+#[derive(Debug)]
+pub struct DirHandler {
+    dir: Dir,
+    path: PathBuf,
+}
+
+impl DirHandler {
+    /// Opens the folder at `path`.
+    ///
+    /// # Errors
+    /// Whatever the system says, if there is no such folder or it cannot be opened.
+    pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
+        let path = path.as_ref().canonicalize()?;
+        Ok(Self { dir: open_root(&path)?, path })
+    }
+
+    /// The files of a sandbox.
+    pub(super) fn in_sandbox(sandbox: &Sandbox) -> io::Result<Self> {
+        Ok(Self { dir: sandbox.dir().try_clone()?, path: sandbox.tree() })
+    }
+
+    /// Where it was when it was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its handle; what is opened relative to it cannot lie outside.
+    pub(in crate::service) fn dir(&self) -> &Dir {
+        &self.dir
+    }
+
+    /// Does what may block with the handle.
+    async fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Dir) -> Result<T, HandlerError> + Send + 'static,
+    ) -> Result<T, HandlerError> {
+        let dir = self.dir.try_clone()?;
+        blocking(move |_stop| work(&dir)).await
+    }
+}
+
+#[async_trait]
+impl ResourceHandler for DirHandler {
+    async fn read(&self, path: &Path, max: u64) -> Result<Vec<u8>, HandlerError> {
+        let path = path.to_owned();
+        self.with(move |dir| read(dir, &path, max)).await
+    }
+
+    async fn list(&self, path: &Path) -> Result<Vec<ResourceEntry>, HandlerError> {
+        let path = path.to_owned();
+        self.with(move |dir| list(dir, &path)).await
+    }
+
+    async fn stat(&self, path: &Path) -> Result<ResourceStat, HandlerError> {
+        let path = path.to_owned();
+        self.with(move |dir| {
+            let metadata = if is_root(&path) { dir.dir_metadata()? } else { dir.symlink_metadata(&path)? };
+            Ok(stat_of(&metadata))
+        })
+        .await
+    }
+
+    fn writer(&self) -> Option<&dyn ResourceWriter> {
+        Some(self)
+    }
+
+    fn mover(&self) -> Option<&dyn ResourceMover> {
+        Some(self)
+    }
+
+    fn folder(&self) -> Option<&DirHandler> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl ResourceWriter for DirHandler {
+    async fn write(&self, path: &Path, content: Vec<u8>) -> Result<Written, HandlerError> {
+        let path = path.to_owned();
+        self.with(move |dir| write(dir, &path, &content)).await
+    }
+
+    async fn delete(&self, path: &Path) -> Result<(), HandlerError> {
+        let path = path.to_owned();
+        self.with(move |dir| Ok(dir.remove_file(&path)?)).await
+    }
+}
+
+#[async_trait]
+impl ResourceMover for DirHandler {
+    async fn rename(&self, from: &Path, to: &Path) -> Result<Written, HandlerError> {
+        let (from, to) = (from.to_owned(), to.to_owned());
+        self.with(move |dir| rename(dir, &from, &to)).await
+    }
+}
+
+fn is_root(path: &Path) -> bool {
+    path.as_os_str().is_empty()
+}
+
+fn stat_of(metadata: &cap_std::fs::Metadata) -> ResourceStat {
+    let kind = match metadata {
+        _ if metadata.is_file() => EntryKind::File,
+        _ if metadata.is_dir() => EntryKind::Folder,
+        _ if metadata.is_symlink() => EntryKind::Link,
+        _ => EntryKind::Other,
+    };
+    let modified = Signature::of(metadata).modified();
+    ResourceStat::new(kind, metadata.len()).with_modified(Timestamp::from_unix_nanos(modified))
+}
+
+/// Opens a regular file. A pipe or a device is refused, and not waited for.
+fn open_regular(dir: &Dir, path: &Path) -> Result<File, HandlerError> {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+    let file = dir.open_with(path, &options)?.into_std();
+    if !file.metadata()?.is_file() {
+        return Err(NO_FILE);
+    }
+    Ok(file)
+}
+
+const NO_FILE: HandlerError = HandlerError::Kind { found: "not a regular file" };
+
+fn read(dir: &Dir, path: &Path, max: u64) -> Result<Vec<u8>, HandlerError> {
+    let mut content = Vec::new();
+    // One byte more than it may have tells that it is too large, also if it grows meanwhile.
+    open_regular(dir, path)?.take(max.saturating_add(1)).read_to_end(&mut content)?;
+    if content.len() as u64 > max {
+        return Err(HandlerError::TooLarge { max });
+    }
+    Ok(content)
+}
+
+fn list(dir: &Dir, path: &Path) -> Result<Vec<ResourceEntry>, HandlerError> {
+    let folder = if is_root(path) { dir.try_clone()? } else { dir.open_dir(path)? };
+    let mut entries = Vec::new();
+    for entry in folder.entries()? {
+        let name = entry?.file_name();
+        match folder.symlink_metadata(&name) {
+            Ok(_) if is_left_out(&name) => {}
+            Ok(metadata) => entries.push(ResourceEntry::new(name, stat_of(&metadata))),
+            // It went away since its folder was listed.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
+        }
+        if entries.len() > MAX_ENTRIES {
+            return Err(HandlerError::TooLarge { max: MAX_ENTRIES as u64 });
+        }
+    }
+    entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    Ok(entries)
+}
+
+/// Makes the folders that a file at `path` needs.
+fn make_folder_of(dir: &Dir, path: &Path) -> Result<(), HandlerError> {
+    let Some(parent) = path.parent().filter(|parent| !is_root(parent)) else {
+        return Ok(());
+    };
+    let made = dir.create_dir_all(parent).map_err(HandlerError::from);
+    made.map_err(|error| match dir.metadata(parent).map_err(HandlerError::from) {
+        // Where the last of them is a link that leads out, making only says that something of the name is there.
+        Err(HandlerError::Outside) => HandlerError::Outside,
+        _ => error,
+    })
+}
+
+/// The folder in which the file stands to which `path` leads, and its name there: not a link any more.
+fn place_of(dir: &Dir, path: &Path) -> Result<(Dir, PathBuf), HandlerError> {
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        let name = PathBuf::from(path.file_name().ok_or(NO_FILE)?);
+        let at = path.parent().filter(|parent| !is_root(parent));
+        let folder = at.map_or_else(|| dir.try_clone(), |at| dir.open_dir(at))?;
+        match folder.symlink_metadata(&name) {
+            Ok(found) if found.is_symlink() => {
+                let target = folder.read_link_contents(&name)?;
+                path = at.map_or_else(|| target.clone(), |at| at.join(&target));
+            }
+            Ok(found) if !found.is_file() => return Err(NO_FILE),
+            Ok(_) => return Ok((folder, name)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((folder, name)),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Errno::LOOP.into()).map_err(|error: io::Error| error.into())
+}
+
+/// How many files were written by this process: their names until they are whole.
+static WRITES: AtomicU64 = AtomicU64::new(0);
+
+fn write(dir: &Dir, path: &Path, content: &[u8]) -> Result<Written, HandlerError> {
+    make_folder_of(dir, path)?;
+    let (folder, name) = place_of(dir, path)?;
+    let before = match folder.symlink_metadata(&name) {
+        Ok(before) => Some(before),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error.into()),
+    };
+    let nth = WRITES.fetch_add(1, Ordering::Relaxed);
+    let beside = format!("{STAGING_PREFIX}{}-{nth}", std::process::id());
+    let written = put(&folder, &beside, before.as_ref(), content).and_then(|file| {
+        folder.rename(&beside, &folder, &name)?;
+        // By the handle: whatever stands there by now, this is what was written.
+        Signature::of_file(&file)
+    });
+    let signature = written.inspect_err(|_failed| {
+        // The error that counts is the one of the write.
+        drop(folder.remove_file(&beside));
+    })?;
+    let bytes = content.len() as u64;
+    let written = if before.is_some() { Written::modified(bytes) } else { Written::created(bytes) };
+    Ok(written.with_seen(Seen { signature, hash: Some(Hash::of(content)) }))
+}
+
+/// Makes a whole file of that name, with the mode of the one that it is to replace.
+fn put(folder: &Dir, name: &str, before: Option<&cap_std::fs::Metadata>, content: &[u8]) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    if let Some(before) = before {
+        // Nobody may read it before it has its mode.
+        options.mode(before.permissions().mode() & 0o700);
+    }
+    let mut file = folder.open_with(name, &options)?.into_std();
+    file.write_all(content)?;
+    if let Some(before) = before {
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(before.mode() & 0o7777))?;
+    }
+    // Else a crash of the machine could leave an empty file under the name.
+    file.sync_data()?;
+    Ok(file)
+}
+
+fn rename(dir: &Dir, from: &Path, to: &Path) -> Result<Written, HandlerError> {
+    let metadata = dir.symlink_metadata(from)?;
+    if !metadata.is_file() && !metadata.is_symlink() {
+        return Err(NO_FILE);
+    }
+    make_folder_of(dir, to)?;
+    let (from_folder, from_name) = folder_of(dir, from)?;
+    let (to_folder, to_name) = folder_of(dir, to)?;
+    match renameat_with(&from_folder, &from_name, &to_folder, &to_name, RenameFlags::NOREPLACE) {
+        Err(Errno::EXIST) => return Err(HandlerError::Occupied),
+        // This file system cannot look and rename in one step.
+        Err(Errno::INVAL | Errno::NOSYS) => {
+            if to_folder.symlink_metadata(&to_name).is_ok() {
+                return Err(HandlerError::Occupied);
+            }
+            renameat(&from_folder, &from_name, &to_folder, &to_name).map_err(io::Error::from)?;
+        }
+        renamed => renamed.map_err(io::Error::from)?,
+    }
+    let signature = Signature::of(&to_folder.symlink_metadata(&to_name)?);
+    Ok(Written::modified(metadata.len()).with_seen(Seen { signature, hash: None }))
+}
+
+/// The folder that holds `path`, and its name there; of a link, that of the link.
+fn folder_of(dir: &Dir, path: &Path) -> Result<(Dir, PathBuf), HandlerError> {
+    let name = path.file_name().ok_or(NO_FILE)?;
+    let at = path.parent().filter(|parent| !is_root(parent));
+    Ok((at.map_or_else(|| dir.try_clone(), |at| dir.open_dir(at))?, PathBuf::from(name)))
+}
