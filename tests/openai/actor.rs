@@ -3,15 +3,18 @@
 use std::fs;
 use std::sync::Arc;
 
-use agentbus::event::{ActorCompleted, ActorInvoked, PlanId, SandboxStrategy, ToolCompleted, ToolErrored};
-use agentbus::service::actor::{Actor, ActorOutcome, ActorTask, Usage};
+use agentbus::event::{
+    ActorCompleted, ActorInvoked, PlanId, SandboxStrategy, ToolCompleted, ToolErrored, Usd,
+};
+use agentbus::service::actor::{Actor, ActorBudget, ActorOutcome, ActorTask, TokenPrices, Usage};
+use agentbus::service::budget::BudgetTier;
 use agentbus::service::tool::{ToolContext, ToolRuntime, built_in};
-use agentbus::service::{ActorRuntime, SandboxService};
+use agentbus::service::{ActorRuntime, BudgetService, SandboxService};
 use agentbus::testing::RecordingEventBus;
 use agentbus::{EventBus, EventType};
 use serde_json::{Value, json};
 
-use crate::server::{Answer, Server, asks};
+use crate::server::{Answer, Server, asks, says};
 
 #[tokio::test]
 async fn an_actor_works_with_its_tools_until_the_endpoint_answers() {
@@ -56,6 +59,37 @@ async fn an_actor_works_with_its_tools_until_the_endpoint_answers() {
     check_first(&questions[0]);
     assert_eq!(questions[1], questions[2], "what failed is asked again as it was");
     check_last(&questions[3]);
+}
+
+#[tokio::test]
+async fn an_answer_that_was_cut_is_paid_though_it_cannot_be_used() {
+    let mut cut = says("It is men");
+    cut["choices"][0]["finish_reason"] = json!("length");
+    for (answer, expected) in [
+        (Answer::ok(&cut), "it was cut at the limit of tokens"),
+        (Answer::ok(&json!({"choices": "none", "usage": cut["usage"]})), "it is no chat completion"),
+    ] {
+        let server = Server::play([answer]).await;
+        let budgets = BudgetService::new(None);
+        let tier = BudgetTier::Plan("plan-7".into());
+        budgets.set_limit(&tier, "1".parse().unwrap()).unwrap();
+        let prices = TokenPrices {
+            input_per_million: "10".parse().unwrap(),
+            output_per_million: "100".parse().unwrap(),
+        };
+        let budget = ActorBudget::new(budgets.clone(), tier.clone(), prices);
+        let actor = Actor::new("a", Arc::new(server.model().build().unwrap())).with_budget(budget);
+        let outcome =
+            ActorRuntime::new(ToolRuntime::new(None), None).run(&actor, ActorTask::new("well?")).await;
+        let ActorOutcome::Errored { failure, report } = outcome else { panic!("{outcome:?}") };
+        assert!(failure.message.contains(expected), "{failure:?}");
+        // 200 tokens in and 20 out.
+        assert_eq!(report.usage, Usage { input_tokens: 200, output_tokens: 20 });
+        assert_eq!(report.cost, Usd::from_micros(4_000));
+        let status = budgets.status(&tier);
+        assert_eq!((status.spent, status.reserved), (Usd::from_micros(4_000), Usd::ZERO));
+        server.finished().await;
+    }
 }
 
 /// The instructions, the prompt, and what the tools say of themselves.

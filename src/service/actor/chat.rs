@@ -61,11 +61,24 @@ impl Response {
             name: call.function.name.clone(),
             arguments: call.function.arguments.clone(),
         });
-        let usage = self.usage.map(|tokens| Usage {
-            input_tokens: tokens.prompt_tokens,
-            output_tokens: tokens.completion_tokens,
-        });
         let text = choice.message.content.clone().unwrap_or_default();
-        Ok(Reply::new(text).with_tool_calls(calls).with_usage(usage.unwrap_or_default()))
+        Ok(Reply::new(text).with_tool_calls(calls).with_usage(usage_of(self.usage)))
     }
+}
+
+/// What a response object says that it took, also where the rest of it cannot be read.
+#[cfg(feature = "openai")]
+pub(super) fn usage_in(json: &[u8]) -> Usage {
+    #[derive(Deserialize)]
+    struct Bill {
+        usage: Option<Tokens>,
+    }
+    serde_json::from_slice(json).map_or_else(|_unknown| Usage::default(), |bill: Bill| usage_of(bill.usage))
+}
+
+fn usage_of(tokens: Option<Tokens>) -> Usage {
+    tokens.map_or_else(Usage::default, |tokens| Usage {
+        input_tokens: tokens.prompt_tokens,
+        output_tokens: tokens.completion_tokens,
+    })
 }

@@ -97,15 +97,17 @@ impl ChatCompletionsModel {
         ChatCompletionsBuilder::new(base_url.into(), name.into())
     }
 
+    /// Where it is asked: scheme, host and port, as the URL has them.
+    pub fn origin(&self) -> &str {
+        self.endpoint.origin()
+    }
+
     async fn attempt(&self, question: Bytes) -> Result<Reply, Attempt> {
         let Patience { timeout, reply_limit, .. } = self.patience;
         let asked = tokio::time::timeout(timeout, self.endpoint.ask(question, reply_limit)).await;
         match asked {
             Ok(Ok(answer)) => self.read(&answer),
-            Ok(Err(Fault::NoHttp)) => {
-                let message = "it is no HTTP".to_owned();
-                Err(Attempt::Ended(ModelError::Malformed { message }))
-            }
+            Ok(Err(Fault::NoHttp)) => Err(Attempt::Ended(ModelError::malformed("it is no HTTP"))),
             Ok(Err(Fault::Endpoint(error))) => Err(Attempt::Failed { error, wait: None }),
             Err(_elapsed) => {
                 Err(Attempt::Failed { error: EndpointError::TimedOut { limit: timeout }, wait: None })

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde_json::{Map, Value};
 
 use crate::service::tool::ToolSpec;
 
@@ -114,6 +115,20 @@ pub struct ToolRequest {
     pub arguments: String,
 }
 
+impl ToolRequest {
+    /// What the tool is called with.
+    pub(super) fn input(&self) -> Value {
+        match serde_json::from_str(&self.arguments) {
+            // Models that ask for a tool without input leave it out in several ways.
+            Ok(Value::Null) => Value::Object(Map::new()),
+            Err(_not_json) if self.arguments.trim().is_empty() => Value::Object(Map::new()),
+            Ok(input) => input,
+            // It is passed on as text, which no schema takes: the model is told, as of any other bad input.
+            Err(_not_json) => Value::String(self.arguments.clone()),
+        }
+    }
+}
+
 /// What a model answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -188,6 +203,8 @@ pub enum ModelError {
     Malformed {
         /// Why.
         message: String,
+        /// What it took, where that is known: it is paid.
+        usage: Usage,
     },
     /// The endpoint of a model gave no answer.
     #[cfg(feature = "openai")]
@@ -233,6 +250,19 @@ impl ModelError {
             | Self::Malformed { .. }
             | Self::Exhausted { .. }
             | Self::Unexpected { .. } => false,
+        }
+    }
+
+    /// An answer that cannot be used, of which is not known what it took.
+    pub fn malformed(message: impl Into<String>) -> Self {
+        Self::Malformed { message: message.into(), usage: Usage::default() }
+    }
+
+    /// What was taken before it failed, as far as that is known.
+    pub fn usage(&self) -> Usage {
+        match self {
+            Self::Malformed { usage, .. } => *usage,
+            _ => Usage::default(),
         }
     }
 }

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -179,13 +178,19 @@ impl ActorRuntime {
             () = context.cancellation().cancelled() => return Err(End::cancelled()),
             reply = ask(&run.actor, &run.report.conversation, tools) => reply,
         };
-        let reply = reply.map_err(|error| End::model(&error))?;
-        run.report.usage = run.report.usage.plus(reply.usage);
-        run.settle(reservation, reply.usage)?;
+        let reply = match reply {
+            Ok(reply) => reply,
+            Err(error) => {
+                // What it cost is paid all the same. If that is too much, the budget tells it; the loop ends anyway.
+                let _ends_anyway = run.pay(reservation, error.usage());
+                return Err(End::model(&error));
+            }
+        };
+        run.pay(reservation, reply.usage)?;
         let Reply { text, tool_calls, .. } = reply;
         if text.is_empty() && tool_calls.is_empty() {
-            let message = "it has neither a text nor a call of a tool".to_owned();
-            return Err(End::model(&ModelError::Malformed { message }));
+            let message = "it has neither a text nor a call of a tool";
+            return Err(End::model(&ModelError::malformed(message)));
         }
         run.say(Message::Assistant { text: text.clone(), tool_calls: tool_calls.clone() }).await;
         if tool_calls.is_empty() {
@@ -277,7 +282,9 @@ impl Running {
         reserved.map(Some).map_err(|error| End::Limit(EscalationReason::Budget, limit_of(&error)))
     }
 
-    fn settle(&mut self, reservation: Option<Reservation>, usage: Usage) -> Result<(), End> {
+    /// Counts what an answer took, and pays for it.
+    fn pay(&mut self, reservation: Option<Reservation>, usage: Usage) -> Result<(), End> {
+        self.report.usage = self.report.usage.plus(usage);
         let (Some(reservation), Some(budget)) = (reservation, &self.actor.budget) else {
             return Ok(());
         };
@@ -322,12 +329,7 @@ async fn ask(actor: &Actor, conversation: &Conversation, tools: &[ToolSpec]) -> 
 
 /// The call that a request asks for. Its id is the model's, if that is one and was not used before.
 fn tool_call(request: &ToolRequest, used: &mut HashSet<CallId>) -> ToolCall {
-    // What is no JSON is passed on as text, which no schema takes: the model is told, as of any other bad input.
-    let input = serde_json::from_str(&request.arguments);
-    let call = ToolCall::new(
-        request.name.as_str(),
-        input.unwrap_or_else(|_not_json| Value::String(request.arguments.clone())),
-    );
+    let call = ToolCall::new(request.name.as_str(), request.input());
     match request.id.parse::<CallId>() {
         Ok(id) if used.insert(id.clone()) => call.with_id(id),
         _ => call,

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use serde_json::error::Category;
 
-use super::super::chat::Response;
+use super::super::chat::{Response, usage_in};
 use super::super::model::{ModelError, Reply};
 
 /// The reply that a body holds.
@@ -11,7 +11,8 @@ use super::super::model::{ModelError, Reply};
 /// # Errors
 /// [`ModelError::Malformed`] if it is none; it says nothing of what the body holds.
 pub(super) fn reply(body: &[u8]) -> Result<Reply, ModelError> {
-    let malformed = |message| ModelError::Malformed { message };
+    // An answer that was cut was paid for too.
+    let malformed = |message| ModelError::Malformed { message, usage: usage_in(body) };
     let response: Response = serde_json::from_slice(body).map_err(|error| malformed(unreadable(&error)))?;
     response.reply().map_err(|reason| malformed(reason.to_owned()))
 }
@@ -52,6 +53,20 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(error_message(body.as_bytes()).as_deref(), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_a_reply_took_is_known_also_where_it_cannot_be_used() {
+        for (rest, expected) in [
+            (r#""choices": [{"message": {"content": "x"}, "finish_reason": "length"}]"#, 7),
+            (r#""choices": [{"message": {}, "finish_reason": "content_filter"}]"#, 7),
+            (r#""choices": []"#, 7),
+            (r#""choices": "none""#, 7),
+            (r#""choices": [}"#, 0),
+        ] {
+            let body = format!(r#"{{"usage": {{"prompt_tokens": 7, "completion_tokens": 3}}, {rest}}}"#);
+            assert_eq!(reply(body.as_bytes()).unwrap_err().usage().input_tokens, expected, "{rest}");
         }
     }
 

@@ -110,13 +110,10 @@ fn message(message: &Message) -> ChatMessage<'_> {
 fn call(request: &ToolRequest) -> Call<'_> {
     let ToolRequest { id, name, arguments } = request;
     // Servers that read the arguments refuse a conversation for ever in which they are no JSON: such go back as the
-    // JSON text that the tool was called with.
+    // JSON that the tool was called with.
     let is_json = serde_json::from_str::<IgnoredAny>(arguments).is_ok();
-    let arguments = if is_json {
-        Cow::Borrowed(arguments.as_str())
-    } else {
-        Cow::Owned(Value::from(arguments.as_str()).to_string())
-    };
+    let arguments =
+        if is_json { Cow::Borrowed(arguments.as_str()) } else { Cow::Owned(request.input().to_string()) };
     Call { id, function: CalledFunction { name, arguments } }
 }
 
@@ -162,7 +159,7 @@ mod tests {
 
     #[test]
     fn arguments_that_are_no_json_go_back_as_a_json_text() {
-        for (said, sent) in [("{\"a\": 1}", "{\"a\": 1}"), ("{oops", "\"{oops\""), ("", "\"\"")] {
+        for (said, sent) in [("{\"a\": 1}", "{\"a\": 1}"), ("{oops", "\"{oops\""), ("", "{}")] {
             let call = ToolRequest { id: "c".to_owned(), name: "t".to_owned(), arguments: said.to_owned() };
             let asked = Message::Assistant { text: String::new(), tool_calls: vec![call] };
             assert_eq!(
