@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) mod journal;
+mod key;
 mod value;
+
+pub(crate) use key::KeyGrant;
 
 use journal::JournalVerb;
 
@@ -45,6 +48,12 @@ pub(crate) struct RunArgs {
     /// A folder of your own to work on, in place of the task's project; it is copied.
     #[arg(long, value_name = "DIR")]
     pub(crate) project: Option<PathBuf>,
+
+    /// Lets the task send the key in this variable of the environment to this origin, an endpoint's.
+    ///
+    /// A task file may come from anybody: without this no key is sent, whatever it says.
+    #[arg(long, value_name = "VARIABLE=ORIGIN")]
+    pub(crate) send_key: Vec<KeyGrant>,
 
     /// Where the result goes: a folder that is new or empty [default: a fresh temporary one].
     #[arg(long, value_name = "DIR", conflicts_with = "write_back")]

@@ -79,7 +79,7 @@ pub(crate) fn main(args: &RunArgs) -> ExitCode {
 fn begin(args: &RunArgs) -> Result<u8, RunError> {
     log::start(log::level_of(args.bus))?;
     let own_project = if args.project.is_some() { OwnProject::Replaced } else { OwnProject::Needed };
-    let mut task = task::read(&args.task, own_project)?;
+    let mut task = task::read(&args.task, own_project, &args.send_key)?;
     if let Some(name) = args.project.as_deref().and_then(folder_name) {
         task.project_name = name;
     }

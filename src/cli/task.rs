@@ -19,6 +19,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
+use super::args::KeyGrant;
 use super::escape::Escaped;
 
 mod actor;
@@ -185,13 +186,13 @@ pub(crate) enum OwnProject {
 ///
 /// # Errors
 /// [`TaskError`], with the place of the fault.
-pub(crate) fn read(folder: &Path, own_project: OwnProject) -> Result<Task, TaskError> {
+pub(crate) fn read(folder: &Path, own_project: OwnProject, keys: &[KeyGrant]) -> Result<Task, TaskError> {
     let path = folder.join(TASK_FILE);
     let text = read_bounded(&path).map_err(|source| TaskError::Read { path: path.clone(), source })?;
     let source = Source { path: &path, text: &text };
     let file: file::TaskFile = toml::from_str(&text)
         .map_err(|error| source.fault(error.span().unwrap_or_default(), error.message()))?;
-    file.check(folder, own_project, &source)
+    file.check(folder, own_project, keys, &source)
 }
 
 fn read_bounded(path: &Path) -> std::io::Result<String> {

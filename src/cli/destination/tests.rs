@@ -11,6 +11,7 @@ fn args(output: Option<PathBuf>) -> RunArgs {
     RunArgs {
         task: PathBuf::new(),
         project: None,
+        send_key: Vec::new(),
         output,
         write_back: false,
         bus: BusKind::None,

@@ -11,6 +11,7 @@ use toml::Spanned;
 
 use super::endpoint::{self, EndpointTable};
 use super::{Source, TaskError, paths};
+use crate::cli::args::KeyGrant;
 use crate::cli::escape::Escaped;
 
 /// An actor that looks around before the plan's own begins, in a plan and a sandbox of its own, of which nothing is
@@ -54,6 +55,9 @@ pub(super) struct Place<'a> {
     /// The task's folder as the user named it.
     pub(super) folder: &'a Path,
     pub(super) inside: &'a paths::Folder,
+    /// Where keys may be sent.
+    #[cfg_attr(not(feature = "openai"), expect(dead_code, reason = "a build that asks no endpoint sends no key"))]
+    pub(super) keys: &'a [KeyGrant],
     pub(super) source: &'a Source<'a>,
 }
 
@@ -108,7 +112,7 @@ impl Place<'_> {
                 let located = located.map_err(|error| source.fault(transcript.span(), error))?;
                 Ok(Arc::new(recorded(&located, self.folder.join(transcript.get_ref()), keys.name)?))
             }
-            (None, Some(endpoint)) => endpoint::open(endpoint, keys.name, source),
+            (None, Some(endpoint)) => endpoint::open(endpoint, keys.name, self),
             (Some(_), Some(endpoint)) => {
                 let message = "a transcript and an endpoint; expected one of them";
                 Err(source.fault(endpoint.span(), message))

@@ -1,4 +1,7 @@
 //! The endpoint of chat completions that a task may name in place of a recording.
+//!
+//! A task file may come from anybody, so what it says never decides alone where a key goes: the one who runs it allows
+//! that, for this variable and this origin.
 
 use std::sync::Arc;
 
@@ -6,7 +9,10 @@ use agentbus::event::Text;
 use agentbus::service::actor::LanguageModel;
 use toml::Spanned;
 
-use super::{Source, TaskError};
+use super::TaskError;
+use super::actor::Place;
+#[cfg(feature = "openai")]
+use crate::cli::args::KeyGrant;
 
 #[cfg(feature = "openai")]
 pub(super) use asked::EndpointTable;
@@ -18,16 +24,50 @@ pub(super) use serde::de::IgnoredAny as EndpointTable;
 pub(super) fn open(
     table: Spanned<EndpointTable>,
     name: Option<Text>,
-    source: &Source<'_>,
+    place: &Place<'_>,
 ) -> Result<Arc<dyn LanguageModel>, TaskError> {
+    let source = place.source;
     let span = table.span();
     let Some(name) = name else {
         return Err(source.fault(span, "an endpoint has many models; expected `model` in the actor"));
     };
-    match table.into_inner().model(&name) {
-        Ok(model) => Ok(Arc::new(model)),
-        Err(error) => Err(source.fault(span, crate::cli::report::with_causes(&error))),
+    let table = table.into_inner();
+    let variable = table.key_variable.clone();
+    let model = table.model(&name);
+    let model = model.map_err(|error| source.fault(span.clone(), crate::cli::report::with_causes(&error)))?;
+    if let Some(variable) = variable {
+        may_send(&variable, model.origin(), place.keys).map_err(|refusal| source.fault(span, refusal))?;
     }
+    Ok(Arc::new(model))
+}
+
+/// Whether the key in the variable may be sent there; if not, why.
+#[cfg(feature = "openai")]
+fn may_send(variable: &str, origin: &str, keys: &[KeyGrant]) -> Result<(), String> {
+    if !origin.to_ascii_lowercase().starts_with("https://") && !is_on_this_machine(origin) {
+        return Err(format!("a key is not sent to {origin}, where everybody on the way could read it"));
+    }
+    if keys.iter().any(|key| key.allows(variable, origin)) {
+        return Ok(());
+    }
+    // A name that is none of a variable may be the key itself.
+    let is_usual = variable.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_'));
+    let shown = if is_usual { variable } else { "VARIABLE" };
+    Err(format!(
+        "the task asks to send a key to {origin}; if it may, say so with `--send-key {shown}={origin}`"
+    ))
+}
+
+/// Whether what is sent there does not leave this machine.
+#[cfg(feature = "openai")]
+fn is_on_this_machine(origin: &str) -> bool {
+    let authority = origin.split_once("://").map_or("", |(_scheme, authority)| authority);
+    let host = match authority.strip_prefix('[') {
+        Some(bracketed) => bracketed.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Refuses it: this build asks no endpoint.
@@ -36,9 +76,9 @@ pub(super) fn open(
 pub(super) fn open(
     table: Spanned<EndpointTable>,
     _name: Option<Text>,
-    source: &Source<'_>,
+    place: &Place<'_>,
 ) -> Result<Arc<dyn LanguageModel>, TaskError> {
-    Err(source.fault(table.span(), "this program was built without the feature `openai`"))
+    Err(place.source.fault(table.span(), "this program was built without the feature `openai`"))
 }
 
 #[cfg(feature = "openai")]
@@ -54,7 +94,7 @@ mod asked {
     #[serde(deny_unknown_fields)]
     pub(in super::super) struct EndpointTable {
         url: String,
-        key_variable: Option<String>,
+        pub(super) key_variable: Option<String>,
         timeout_s: Option<NonZeroU64>,
         retries: Option<u32>,
         temperature: Option<f64>,
@@ -62,11 +102,13 @@ mod asked {
     }
 
     impl EndpointTable {
+        /// The model; with a key if the table names its variable.
         pub(super) fn model(self, name: &str) -> Result<ChatCompletionsModel, BuildModelError> {
             let mut model = ChatCompletionsModel::builder(self.url, name);
-            if let Some(variable) = self.key_variable {
-                model = model.key_variable(variable);
-            }
+            model = match self.key_variable {
+                Some(variable) => model.key_variable(variable),
+                None => model.without_key(),
+            };
             if let Some(seconds) = self.timeout_s {
                 model = model.timeout(Duration::from_secs(seconds.get()));
             }
@@ -80,6 +122,52 @@ mod asked {
                 model = model.max_output_tokens(tokens);
             }
             model.build()
+        }
+    }
+}
+
+#[cfg(all(test, feature = "openai"))]
+mod tests {
+    use super::*;
+
+    fn grant(text: &str) -> KeyGrant {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_key_goes_only_where_the_one_who_runs_the_task_allows_it() {
+        let origin = "https://api.example.com";
+        assert_eq!(may_send("KEY", origin, &[grant("KEY=https://api.example.com")]), Ok(()));
+        assert_eq!(may_send("KEY", origin, &[grant("KEY=https://API.example.com/")]), Ok(()));
+        for other in [
+            "OTHER=https://api.example.com",
+            "KEY=https://api.example.com.evil.org",
+            "KEY=http://api.example.com",
+            "KEY=https://api.example.com:8443",
+            "KEY=",
+            "KEY",
+            "",
+        ] {
+            let refusal = may_send("KEY", origin, &[grant(other)]).unwrap_err();
+            assert!(refusal.ends_with("`--send-key KEY=https://api.example.com`"), "{refusal}");
+        }
+        assert!(may_send("KEY", origin, &[]).is_err());
+        assert!(!may_send("sk-hunter2", origin, &[]).unwrap_err().contains("hunter2"));
+    }
+
+    #[test]
+    fn a_key_is_sent_in_the_clear_on_this_machine_alone() {
+        for origin in ["http://localhost:1", "http://127.0.0.9", "http://[::1]:80", "http://LOCALHOST"] {
+            assert_eq!(may_send("KEY", origin, &[grant(&format!("KEY={origin}"))]), Ok(()), "{origin}");
+        }
+        for origin in [
+            "http://example.com",
+            "http://localhost.example.com",
+            "http://127.0.0.1.example.com",
+            "http://[::2]",
+        ] {
+            let refusal = may_send("KEY", origin, &[grant(&format!("KEY={origin}"))]).unwrap_err();
+            assert!(refusal.contains("everybody on the way"), "{refusal}");
         }
     }
 }

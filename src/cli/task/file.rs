@@ -10,6 +10,7 @@ use super::actor::{ActorTable, Place, ScoutTable, check_scouts};
 use super::rules::{CheckTable, RuleTable, check_rules, check_validations};
 use super::tools::{ToolTable, check_tools};
 use super::{Budget, Limits, OwnProject, Source, Task, TaskError, paths};
+use crate::cli::args::KeyGrant;
 
 /// The task file as it is written. Without debug output, as the table of an endpoint.
 #[derive(Deserialize)]
@@ -52,6 +53,7 @@ impl TaskFile {
         self,
         folder: &Path,
         own_project: OwnProject,
+        keys: &[KeyGrant],
         source: &Source<'_>,
     ) -> Result<Task, TaskError> {
         if self.goal.get_ref().trim().is_empty() {
@@ -65,7 +67,7 @@ impl TaskFile {
             }
             OwnProject::Replaced => PathBuf::new(),
         };
-        let place = Place { folder, inside: &inside, source };
+        let place = Place { folder, inside: &inside, keys, source };
         Ok(Task {
             goal: self.goal.into_inner().trim().to_owned(),
             project_name: self.project.name,

@@ -41,7 +41,7 @@ fn folder(task_toml: &str) -> TempDir {
 }
 
 fn read_text(task_toml: &str) -> Result<Task, TaskError> {
-    read(folder(task_toml).path(), OwnProject::Needed)
+    read(folder(task_toml).path(), OwnProject::Needed, &[])
 }
 
 /// Reads GOOD with `from` replaced by `to`; asserts the place of the fault and that its message holds `expected`.
@@ -112,7 +112,7 @@ fn paths_that_lead_nowhere_or_outside_are_refused() {
 fn a_transcript_must_be_one() {
     let folder = folder(GOOD);
     fs::write(folder.path().join("transcript.json"), "{}").unwrap();
-    let error = read(folder.path(), OwnProject::Needed).unwrap_err();
+    let error = read(folder.path(), OwnProject::Needed, &[]).unwrap_err();
     assert!(matches!(error, TaskError::Transcript(_)), "{error}");
 }
 
@@ -145,14 +145,14 @@ fn an_endpoint_needs_its_feature() {
 fn a_link_out_of_the_task_is_refused() {
     let folder = folder(&GOOD.replace("\"project\"", "\"link\""));
     std::os::unix::fs::symlink("/", folder.path().join("link")).unwrap();
-    let error = read(folder.path(), OwnProject::Needed).unwrap_err();
+    let error = read(folder.path(), OwnProject::Needed, &[]).unwrap_err();
     assert!(error.to_string().contains("leaves the folder of the task"), "{error}");
 }
 
 #[test]
 fn the_projects_path_does_not_matter_where_the_user_names_another() {
     let folder = folder(&GOOD.replace("\"project\"", "\"nowhere\""));
-    assert!(read(folder.path(), OwnProject::Replaced).is_ok());
+    assert!(read(folder.path(), OwnProject::Replaced, &[]).is_ok());
 }
 
 #[test]
@@ -188,10 +188,10 @@ fn hostile_text_is_not_echoed_raw() {
 #[test]
 fn a_folder_without_a_task_file_is_refused() {
     let folder = TempDir::new().unwrap();
-    let error = read(folder.path(), OwnProject::Needed).unwrap_err();
+    let error = read(folder.path(), OwnProject::Needed, &[]).unwrap_err();
     assert!(matches!(error, TaskError::Read { .. }), "{error}");
     fs::create_dir(folder.path().join(TASK_FILE)).unwrap();
-    assert!(matches!(read(folder.path(), OwnProject::Needed).unwrap_err(), TaskError::Read { .. }));
+    assert!(matches!(read(folder.path(), OwnProject::Needed, &[]).unwrap_err(), TaskError::Read { .. }));
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn a_huge_task_file_is_not_read() {
     let folder = folder(GOOD);
     let file = fs::File::create(folder.path().join(TASK_FILE)).unwrap();
     file.set_len(MAX_TASK_BYTES + 1).unwrap();
-    assert!(matches!(read(folder.path(), OwnProject::Needed).unwrap_err(), TaskError::Read { .. }));
+    assert!(matches!(read(folder.path(), OwnProject::Needed, &[]).unwrap_err(), TaskError::Read { .. }));
 }
 
 mod tables;
