@@ -5,6 +5,8 @@
 //! calls transient, and cuts the output.
 //!
 //! # Promises
+//! - The schema of a tool is read once, when it is registered; one that cannot be used, or that refers to something
+//!   outside of itself, is refused there. Nothing is ever fetched for it.
 //! - A call ends in exactly one of `tool.completed` and `tool.errored`, however it ends: also when the tool panics,
 //!   when the call is cancelled, and when its future is dropped. A call that is not allowed emits `tool.errored` alone.
 //! - What a tool emits is caused by the `tool.invoked` of its call.
@@ -30,12 +32,15 @@
 //! let call = ToolCall::new("read_file", json!({"pth": "a.txt"}));
 //! let failure = tools.call(call, &ToolContext::new()).await.unwrap_err();
 //! assert_eq!(failure.kind, ToolErrorKind::Schema);
-//! assert_eq!(failure.to_string(), "cannot call read_file: the input lacks `path`");
+//! let told = "cannot call read_file: the input lacks `path`; the input has `pth`, which is not known";
+//! assert!(failure.to_string().starts_with(told));
 //! # Ok(())
 //! # }
 //! ```
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -57,6 +62,7 @@ pub use command::RunCommand;
 pub use files::{DeleteFile, ReadFile, ReplaceInFile, WriteFile};
 pub use profile::{Approval, ApprovalDecision, ApprovalQuestion, PatternError, SafetyProfile};
 pub use program::ProgramTool;
+use schema::{InputSchema, SchemaFault};
 pub use search::{ListFiles, SearchFiles};
 pub use spec::{Tool, ToolCall, ToolContext, ToolError, ToolOutput, ToolSpec, WholeOutput};
 
@@ -150,15 +156,16 @@ struct Inner {
     emitter: Emitter,
     options: ToolOptions,
     /// Guards the registry; held for single moves.
-    tools: Mutex<BTreeMap<String, Registered>>,
+    tools: Mutex<BTreeMap<String, Arc<Registered>>>,
     /// Guards what is known of plans; held for single moves.
     plans: Mutex<Plans>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Registered {
     tool: Arc<dyn Tool>,
     spec: ToolSpec,
+    input: InputSchema,
 }
 
 #[derive(Debug, Default)]
@@ -185,6 +192,22 @@ pub enum RegisterError {
     Name {
         /// The name.
         name: String,
+    },
+    /// Its input cannot be checked against the schema of its parameters.
+    #[error("cannot register {name}: the schema of its parameters cannot be used at {place}: {reason}")]
+    Schema {
+        /// The name.
+        name: String,
+        /// Where in the schema, as a URI fragment: `#/properties/path/type`.
+        place: String,
+        /// Why.
+        reason: String,
+    },
+    /// It could not say what it is.
+    #[error("cannot register a tool: its spec panicked: {message}")]
+    Panicked {
+        /// What the panic said.
+        message: String,
     },
 }
 
@@ -240,20 +263,22 @@ impl ToolRuntime {
     /// Makes a tool known. Its spec is asked for once, here.
     ///
     /// # Errors
-    /// [`RegisterError`] if there is one of that name, or the name is none.
+    /// [`RegisterError`] if there is one of that name, the name is none, its schema cannot be used, or its spec panics.
     pub fn register(&self, tool: Arc<dyn Tool>) -> Result<(), RegisterError> {
-        let spec = tool.spec();
+        let spec = catch_unwind(AssertUnwindSafe(|| tool.spec()))
+            .map_err(|panic| RegisterError::Panicked { message: panic_text(&*panic).to_owned() })?;
         let name = spec.name.clone();
         let is_good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
         if !(1..=64).contains(&name.len()) || !name.chars().all(is_good) {
             return Err(RegisterError::Name { name });
         }
+        let input = InputSchema::compile(&spec.parameters).map_err(|SchemaFault { place, reason }| {
+            RegisterError::Schema { name: name.clone(), place, reason }
+        })?;
         match lock(&self.inner.tools).entry(name) {
-            std::collections::btree_map::Entry::Occupied(taken) => {
-                Err(RegisterError::Duplicate { name: taken.key().clone() })
-            }
-            std::collections::btree_map::Entry::Vacant(free) => {
-                free.insert(Registered { tool, spec });
+            Entry::Occupied(taken) => Err(RegisterError::Duplicate { name: taken.key().clone() }),
+            Entry::Vacant(free) => {
+                free.insert(Arc::new(Registered { tool, spec, input }));
                 Ok(())
             }
         }
@@ -283,7 +308,7 @@ impl ToolRuntime {
         plans.calls.remove(plan);
     }
 
-    fn find(&self, name: &str) -> Result<Registered, String> {
+    fn find(&self, name: &str) -> Result<Arc<Registered>, String> {
         let tools = lock(&self.inner.tools);
         tools.get(name).cloned().ok_or_else(|| {
             let known = tools.keys().map(String::as_str).collect::<Vec<_>>().join(", ");

@@ -56,7 +56,10 @@ pub(super) struct Place<'a> {
     pub(super) folder: &'a Path,
     pub(super) inside: &'a paths::Folder,
     /// Where keys may be sent.
-    #[cfg_attr(not(feature = "openai"), expect(dead_code, reason = "a build that asks no endpoint sends no key"))]
+    #[cfg_attr(
+        not(feature = "openai"),
+        expect(dead_code, reason = "a build that asks no endpoint sends no key")
+    )]
     pub(super) keys: &'a [KeyGrant],
     pub(super) source: &'a Source<'a>,
 }

@@ -9,7 +9,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::profile::{ApprovalDecision, ApprovalQuestion};
 use super::spec::{ToolCall, ToolContext, ToolError, ToolOutput};
-use super::{Registered, ToolFailure, ToolResult, ToolRuntime, schema};
+use super::{Registered, ToolFailure, ToolResult, ToolRuntime};
 use crate::emitter::Emitter;
 use crate::event::{
     CallId, Hash, Scope, ToolCompleted, ToolErrorKind, ToolErrored, ToolInvoked, ToolRetried,
@@ -143,8 +143,8 @@ impl ToolRuntime {
         running: &mut Running,
     ) -> Result<ToolOutput, Fault> {
         let registered = self.find(&call.tool).map_err(Fault::refused)?;
-        schema::check(&registered.spec.parameters, &call.input)
-            .map_err(|misfit| Fault::new(ToolErrorKind::Schema, misfit.to_string()))?;
+        let fits = registered.input.check(&call.input);
+        fits.map_err(|misfit| Fault::new(ToolErrorKind::Schema, misfit.to_string()))?;
         self.allow(call, &registered, context, &running.scope).await?;
         running.scope = self.inner.emitter.open(&running.scope, || {
             let input = call.input.to_string();

@@ -1,92 +1,108 @@
 //! Checking the input of a tool against its schema.
 //!
-//! This is the part of JSON Schema that the parameters of tools are written in: the input is an object; it has every
-//! property named in `required`; a property named in `properties` is of its `type` (one name, or a list of which one
-//! fits) and one of its `enum`; the elements of an array are of the `type` of its `items`; with
-//! `additionalProperties: false` it has no other property. Other keywords of a schema are not looked at: a tool must
-//! refuse by itself what only they forbid.
+//! A schema is read once, when its tool is registered. Drafts 4 to 2020-12 of JSON Schema are known. A `$ref` leads to
+//! a place in the same schema, as `#` or `#/...`; nothing is ever fetched or opened. What could make a check long is
+//! refused: at registration a schema that is too large or too deep or applies to itself, later an input that takes too
+//! many steps. Patterns are those of the crate `regex`, which match in linear time: no look-around, no back-reference.
 
-use serde_json::{Map, Value};
+use std::fmt;
 
-/// How an input does not fit a schema.
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{PatternOptions, ValidationError, Validator};
+use serde_json::Value;
+
+mod bounds;
+mod wording;
+
+use bounds::{Bounds, TooMuch};
+use wording::{place_of, tell, what};
+
+/// A pattern may compile to that many bytes, and take as much while it matches.
+const MAX_PATTERN_BYTES: usize = 1 << 20;
+
+/// How many misfits of an input are looked at, and how many are told.
+const MISFITS: (usize, usize) = (32, 3);
+
+/// What the inputs of a tool must be.
+pub(super) struct InputSchema {
+    schema: Value,
+    validator: Validator,
+}
+
+/// Why a schema cannot be used.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct SchemaFault {
+    /// Where in the schema, as a URI fragment: `#/properties/path/type`.
+    pub(super) place: String,
+    pub(super) reason: String,
+}
+
+/// How an input does not fit a schema. It names places and what is expected there, and never repeats a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Misfit {
     #[error("the input must be an object, not {actual}")]
     NotAnObject { actual: &'static str },
-    #[error("the input lacks `{property}`")]
-    Missing { property: String },
-    #[error("the input has `{property}`, which is not known; there is {known}")]
-    Unknown { property: String, known: String },
-    #[error("`{property}` must be of type {expected}, not {actual}")]
-    Type { property: String, expected: String, actual: &'static str },
-    #[error("`{property}` must be one of {expected}")]
-    NotAmong { property: String, expected: String },
+    #[error("the input is too deep or too large for its schema: give less at once")]
+    TooMuch,
+    #[error("{0}")]
+    Told(String),
 }
 
-/// Checks `input` against `schema`.
-pub(super) fn check(schema: &Value, input: &Value) -> Result<(), Misfit> {
-    let Value::Object(input) = input else {
-        return Err(Misfit::NotAnObject { actual: type_of(input) });
+impl InputSchema {
+    /// Reads a schema.
+    ///
+    /// # Errors
+    /// [`SchemaFault`] if it is none, of a draft that is not known, refers to something else, or may take too long.
+    pub(super) fn compile(schema: &Value) -> Result<Self, SchemaFault> {
+        Bounds::of(schema).survey()?;
+        let patterns =
+            PatternOptions::regex().size_limit(MAX_PATTERN_BYTES).dfa_size_limit(MAX_PATTERN_BYTES);
+        let options = jsonschema::options().offline().with_pattern_options(patterns);
+        let validator = options.build(schema).map_err(|error| fault_of(&error))?;
+        Ok(Self { schema: schema.clone(), validator })
+    }
+
+    /// Checks an input.
+    ///
+    /// # Errors
+    /// [`Misfit`], the same for the same input: what is missing first, then the others in the order of the schema.
+    pub(super) fn check(&self, input: &Value) -> Result<(), Misfit> {
+        if !input.is_object() {
+            return Err(Misfit::NotAnObject { actual: type_of(input) });
+        }
+        Bounds::of(&self.schema).spend_on(input).map_err(|TooMuch| Misfit::TooMuch)?;
+        if self.validator.is_valid(input) {
+            return Ok(());
+        }
+        let mut misfits: Vec<_> = self.validator.iter_errors(input).take(MISFITS.0).collect();
+        misfits.sort_by_key(|misfit| !matches!(misfit.kind(), ValidationErrorKind::Required { .. }));
+        let mut told: Vec<_> =
+            misfits.iter().take(MISFITS.1).map(|misfit| tell(misfit, &self.schema)).collect();
+        told.dedup();
+        let more = if misfits.len() > MISFITS.1 { "; and there is more" } else { "" };
+        Err(Misfit::Told(format!("{}{more}", told.join("; "))))
+    }
+}
+
+impl fmt::Debug for InputSchema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InputSchema").finish_non_exhaustive()
+    }
+}
+
+fn fault_of(error: &ValidationError<'_>) -> SchemaFault {
+    let reason = match error.kind() {
+        ValidationErrorKind::Referencing(jsonschema::ReferencingError::UnknownSpecification { .. }) => {
+            let reason = "it is written in a draft of JSON Schema that is not known".to_owned();
+            return SchemaFault { place: "#/$schema".to_owned(), reason };
+        }
+        ValidationErrorKind::Referencing(_) => "it refers to something that is not there".to_owned(),
+        ValidationErrorKind::Format { format } if format == "regex" => {
+            "it is no pattern, or one that is too large or does not match in linear time".to_owned()
+        }
+        _ => what(error, &Value::Null),
     };
-    let required = schema.get("required").and_then(Value::as_array);
-    for property in required.into_iter().flatten().filter_map(Value::as_str) {
-        if !input.contains_key(property) {
-            return Err(Misfit::Missing { property: property.to_owned() });
-        }
-    }
-    let nothing = Map::new();
-    let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&nothing);
-    let is_closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
-    for (property, value) in input {
-        match properties.get(property) {
-            Some(expected) => check_value(property, expected, value)?,
-            None if is_closed => {
-                let known = properties.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-                return Err(Misfit::Unknown { property: property.clone(), known });
-            }
-            None => {}
-        }
-    }
-    Ok(())
-}
-
-fn check_value(property: &str, schema: &Value, value: &Value) -> Result<(), Misfit> {
-    check_type(property, schema, value)?;
-    if let Some(words) = schema.get("enum").and_then(Value::as_array)
-        && !words.contains(value)
-    {
-        let expected = words.iter().map(Value::to_string).collect::<Vec<_>>().join(", ");
-        return Err(Misfit::NotAmong { property: property.to_owned(), expected });
-    }
-    if let (Some(items), Value::Array(elements)) = (schema.get("items"), value) {
-        for (nth, element) in elements.iter().enumerate() {
-            check_type(&format!("{property}[{nth}]"), items, element)?;
-        }
-    }
-    Ok(())
-}
-
-fn check_type(property: &str, schema: &Value, value: &Value) -> Result<(), Misfit> {
-    let expected: Vec<&str> = match schema.get("type") {
-        Some(Value::String(name)) => vec![name],
-        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
-        _ => return Ok(()),
-    };
-    if expected.iter().any(|name| is_of_type(name, value)) {
-        return Ok(());
-    }
-    let (property, expected) = (property.to_owned(), expected.join(" or "));
-    Err(Misfit::Type { property, expected, actual: type_of(value) })
-}
-
-fn is_of_type(name: &str, value: &Value) -> bool {
-    match (name, value) {
-        // A number without a fraction is an integer, however it is written.
-        ("integer", Value::Number(number)) => {
-            number.is_i64() || number.is_u64() || number.as_f64().is_some_and(|float| float.fract() == 0.0)
-        }
-        _ => name == type_of(value),
-    }
+    SchemaFault { place: place_of(error.instance_path().as_str()), reason }
 }
 
 fn type_of(value: &Value) -> &'static str {
@@ -101,59 +117,4 @@ fn type_of(value: &Value) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn schema() -> Value {
-        json!({
-            "type": "object",
-            "properties": {
-                "path": {"type": "string"},
-                "lines": {"type": ["integer", "null"]},
-                "mode": {"enum": ["a", "b"]},
-                "words": {"type": "array", "items": {"type": "string"}},
-            },
-            "required": ["path"],
-            "additionalProperties": false,
-        })
-    }
-
-    #[test]
-    fn an_input_that_fits_passes() {
-        for input in [
-            json!({"path": "a"}),
-            json!({"path": "a", "lines": 3, "mode": "b", "words": ["x"]}),
-            json!({"path": "", "lines": 2.0}),
-            json!({"path": "a", "lines": null}),
-        ] {
-            assert_eq!(check(&schema(), &input), Ok(()), "{input}");
-        }
-    }
-
-    #[test]
-    fn an_input_that_does_not_fit_is_refused_with_the_place() {
-        for (input, text) in [
-            (json!("{\"path\""), "the input must be an object, not string"),
-            (json!({}), "the input lacks `path`"),
-            (json!({"path": 3}), "`path` must be of type string, not number"),
-            (json!({"path": "a", "lines": 1.5}), "`lines` must be of type integer or null, not number"),
-            (json!({"path": "a", "mode": "c"}), "`mode` must be one of \"a\", \"b\""),
-            (json!({"path": "a", "words": ["x", 1]}), "`words[1]` must be of type string, not number"),
-        ] {
-            assert_eq!(check(&schema(), &input).unwrap_err().to_string(), text);
-        }
-        let unknown = check(&schema(), &json!({"path": "a", "pth": 1})).unwrap_err().to_string();
-        assert!(
-            unknown.starts_with("the input has `pth`, which is not known; there is `lines`"),
-            "{unknown}"
-        );
-    }
-
-    #[test]
-    fn a_schema_that_says_nothing_takes_every_object() {
-        assert_eq!(check(&json!(true), &json!({"x": 1})), Ok(()));
-        assert_eq!(check(&json!({}), &json!({})), Ok(()));
-    }
-}
+mod tests;
