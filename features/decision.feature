@@ -26,6 +26,52 @@ Feature: Decisions
       | alternatives  | wait, guess   |
       | confidence    | 0.75          |
 
+  Scenario Outline: A decision is of a known type, or of another that is told by its name
+    When "part" of type "<type>" is recorded under "how"
+    Then exactly this is told
+      | event            | decision_id | decision_type | parent_id | sequence | revision |
+      | decision.created | part        | <type>        | how       | 5        | 6        |
+
+    Examples:
+      | type                  |
+      | strategy_choice       |
+      | implementation_choice |
+      | subplan_spawn         |
+      | invariant_enforced    |
+      | tool_choice           |
+      | user_intervention     |
+      | house_rule            |
+
+  Scenario: A decision of an id that is taken is refused
+    When "tool" is recorded under "how"
+    Then it is refused: "cannot record decision tool: there is one already"
+    And nothing is told
+
+  Scenario: A decision that follows from nobody is refused
+    When "part" is recorded under "nobody"
+    Then it is refused: "no decision nobody"
+    And nothing is told
+
+  Scenario: The parent of a decision is in its own plan
+    Given the decisions of plan "paint"
+      | id     | under | type              |
+      | colour |       | prompt_definition |
+    When "part" is recorded under "colour"
+    Then it is refused: "cannot relate a decision of plan mend to decision colour: that is of plan paint"
+    And nothing is told
+    When "how" is superseded by "colour"
+    Then it is refused: "cannot relate a decision of plan mend to decision colour: that is of plan paint"
+    And nothing is told
+
+  Scenario: The decisions of each plan are counted by themselves
+    Given the decisions of plan "paint"
+      | id     | under | type              |
+      | colour |       | prompt_definition |
+    When "colour" is approved by "ann"
+    Then exactly this is told
+      | event             | plan_id | revision | decision_id |
+      | decision.approved | paint   | 2        | colour      |
+
   Scenario: The first decision of a plan is its root, of type prompt_definition
     When "first" of type "tool_choice" is recorded in plan "empty"
     Then it is refused: "cannot record a decision of type tool_choice in plan empty without a parent"
@@ -57,6 +103,14 @@ Feature: Decisions
       | decision_id | how |
       | approved_by | ann |
 
+  Scenario: A decision is approved again, and the last approval is kept
+    When "how" is approved by "ann"
+    And "how" is approved by "policy"
+    Then exactly this is told
+      | event             | revision | decision_id | approved_by |
+      | decision.approved | 7        | how         | policy      |
+    And "how" stands approved by "policy"
+
   Scenario: Nobody does not approve
     When "how" is approved by ""
     Then it is refused: "cannot take that approver"
@@ -87,6 +141,32 @@ Feature: Decisions
       | mode             | revert    |
       | guidance         | ask first |
       | superseded_count | 3         |
+
+  Scenario: What fell before does not fall again
+    Given "tool" was superseded
+    When "how" is corrected by revert: "ask first"
+    Then exactly this is told
+      | event               | cause            | revision | decision_id | superseded_by | cascade | superseded_count |
+      | decision.created    | -                | 8        | guidance    | -             | -       | -                |
+      | decision.superseded | decision.created | 9        | how         | guidance      | false   | -                |
+      | decision.corrected  | decision.created | 10       | how         | -             | -       | 1                |
+
+  Scenario: What was corrected is corrected again
+    Given "how" was corrected by append: "and quickly"
+    When "how" is corrected by append: "and quietly"
+    Then exactly this is told
+      | event              | cause            | revision | decision_id | mode   | guidance    | superseded_count |
+      | decision.created   | -                | 8        | guidance    | -      | -           | -                |
+      | decision.corrected | decision.created | 9        | how         | append | and quietly | 0                |
+
+  Scenario: A correction inside a plan is caused by what runs there
+    Given the plan "mend" was opened
+    When "detail" is corrected by revert inside the plan: "by hand"
+    Then exactly this is told
+      | event               | cause            | plan_id | root_plan_id | session_id |
+      | decision.created    | plan.created     | mend    | mend         | s-1        |
+      | decision.superseded | decision.created | mend    | mend         | s-1        |
+      | decision.corrected  | decision.created | mend    | mend         | s-1        |
 
   Scenario: An append puts the guidance below a decision, and nothing falls
     When "what" is corrected by append: "and be polite"
@@ -120,6 +200,17 @@ Feature: Decisions
       | superseded_by | -      |
       | cascade       | false  |
 
+  Scenario: A decision does not take its own place
+    When "how" is superseded by "how"
+    Then it is refused: "cannot supersede decision how by how, which would fall with it"
+    And nothing is told
+
+  Scenario: What is superseded takes nobody's place
+    Given "other" was superseded
+    When "how" is superseded by "other"
+    Then it is refused: "cannot supersede another by decision other: it is superseded"
+    And nothing is told
+
   Scenario: A decision is not superseded by one that falls with it
     When "how" is superseded by "detail"
     Then it is refused: "cannot supersede decision how by detail, which would fall with it"
@@ -150,7 +241,14 @@ Feature: Decisions
     Then the decisions are "what, how, tool, detail, other" in the tree
     And the path of "detail" is "detail, tool, how, what"
 
-  Scenario: A decision that nobody knows is refused
-    When "nobody" is superseded
+  Scenario Outline: A decision that nobody knows is refused
+    When "nobody" <does>
     Then it is refused: "no decision nobody"
     And nothing is told
+
+    Examples:
+      | does                         |
+      | is approved by "ann"         |
+      | is corrected by append: "no" |
+      | is corrected by revert: "no" |
+      | is superseded                |

@@ -76,6 +76,10 @@ Feature: Invariants
       | event                | cause                | plan_id | invariant_id | scope |
       | invariant.reconciled | -                    | mend    | -            | -     |
       | invariant.enforced   | invariant.reconciled | mend    | no-friday    | plan  |
+    And invariant.enforced says
+      | invariant_id | no-friday |
+      | scope        | plan      |
+      | duration_ms  | *         |
 
   Scenario Outline: A check that cannot say counts as violated
     Given these invariants
@@ -137,6 +141,63 @@ Feature: Invariants
       | invariant.enforced   | invariant.reconciled | mend    | -     |
       | plan.phase_changed   | plan.created         | mend    | apply |
 
+  Scenario: One violated invariant among many is enough to keep a plan where it is
+    Given plan "mend" queued in action
+    And these invariants
+      | id        | scope           | of         | key     | check                 |
+      | firm      | non-overridable | -          | secrets | holds                 |
+      | mine      | plan            | mend       | -       | holds                 |
+      | no-friday | action          | strategize | -       | says no: it is Friday |
+      | paint     | plan            | paint      | -       | says no: not mine     |
+      | soft      | global          | -          | secrets | says no: it lost      |
+      | every     | global          | -          | -       | holds                 |
+      | be-kind   | global          | -          | -       | -                     |
+    When plan "mend" advances
+    Then it is refused: "cannot advance plan mend to strategize: invariant no-friday is violated: it is Friday"
+    And exactly this is told
+      | event                | cause                | plan_id | root_plan_id | invariant_id | scope  | effective | overridden |
+      | invariant.reconciled | plan.created         | mend    | mend         | -            | -      | 5         | 1          |
+      | invariant.enforced   | invariant.reconciled | mend    | mend         | firm         | global | -         | -          |
+      | invariant.enforced   | invariant.reconciled | mend    | mend         | mine         | plan   | -         | -          |
+      | invariant.violated   | invariant.reconciled | mend    | mend         | no-friday    | action | -         | -          |
+      | invariant.enforced   | invariant.reconciled | mend    | mend         | every        | global | -         | -          |
+    And plan "mend" is queued in action
+
+  Scenario: All violated invariants are told and stand in the refusal
+    Given plan "mend" queued in action
+    And these invariants
+      | id        | scope  | of   | check                 |
+      | no-friday | global | -    | says no: it is Friday |
+      | vague     | plan   | mend | errors: who knows     |
+    When plan "mend" advances
+    Then it is refused: "invariant vague is violated: its check could not say: who knows; it demands: vague must hold; invariant no-friday is violated: it is Friday"
+    And exactly this is told
+      | event                | invariant_id | reason                            |
+      | invariant.reconciled | -            | -                                 |
+      | invariant.violated   | vague        | its check could not say: who knows |
+      | invariant.violated   | no-friday    | it is Friday                      |
+    And plan "mend" is queued in action
+
+  Scenario: Of another plan the root of the plan that runs now is not told
+    Given plan "mend" queued in action
+    When the invariants of plan "paint" of "greeter" are reconciled inside plan "mend"
+    Then exactly this is told
+      | event                | cause        | plan_id | root_plan_id |
+      | invariant.reconciled | plan.created | paint   | -            |
+    When the invariants of plan "mend" of "greeter" are reconciled inside plan "mend"
+    Then exactly this is told
+      | event                | cause        | plan_id | root_plan_id |
+      | invariant.reconciled | plan.created | mend    | mend         |
+
+  Scenario: A plan that has more projects than it names cannot be told which invariants are its
+    Given these invariants
+      | id        | scope   | of     |
+      | no-friday | project | parser |
+    And plan "mend" for 65 projects
+    When plan "mend" advances
+    Then it is refused: "cannot tell which invariants hold for plan mend: 1 of its projects are not named"
+    And nothing is told
+
   Scenario: An invariant of one phase does not stop another
     Given plan "mend" complete in strategize
     And these invariants
@@ -179,6 +240,31 @@ Feature: Invariants
       | more | non-overridable | -  | secrets | cannot add another non-overridable invariant of key secrets: invariant firm is one           |
       | none | global          | -  | -       | cannot take that id                                                                          |
       | more | plan            | -  | -       | cannot take that plan id                                                                     |
+      | more | action          | -  | -       | cannot take that action                                                                      |
+      | more | project         | -  | -       | cannot take that project name                                                                |
+
+  Scenario: Only a global invariant can be marked non-overridable
+    When an invariant of plan "mend" is added that nothing overrides
+    Then it is refused: "cannot add a non-overridable invariant for plan mend: only a global one can be that"
+    And nothing is told
+
+  Scenario: An invariant is added untold
+    When this invariant is added
+      | id   | scope  | of | key |
+      | more | global | -  | -   |
+    Then it is done
+    And nothing is told
+
+  Scenario: An id is not given away again
+    Given these invariants
+      | id   | scope  | of |
+      | past | global | -  |
+    When invariant "past" is removed
+    And this invariant is added
+      | id   | scope  | of | key |
+      | past | global | -  | -   |
+    Then it is refused: "cannot add invariant past: there is one already"
+    And nothing is told
 
   Scenario: An invariant is removed once
     Given these invariants
@@ -196,6 +282,12 @@ Feature: Invariants
   Scenario: Nothing is told for a plan that no event could name
     When the invariants of plan "" of "greeter" are enforced
     Then it is refused: "cannot take that plan id"
+    And nothing is told
+    When the invariants of plan "" of "greeter" are reconciled
+    Then it is refused: "cannot take that plan id"
+    And nothing is told
+    When the invariants of plan "mend" of "" are reconciled
+    Then it is refused: "cannot take that project name"
     And nothing is told
 
   Scenario: Invariants go on from a snapshot, and lack their checks until they are given them

@@ -28,6 +28,55 @@ Feature: Plans
     Then it is refused: "cannot create a plan with that name"
     And nothing is told
 
+  Scenario: A name that is too long is cut, in the event as in the plan
+    When plan "mend" is created with a name of 501 bytes
+    Then it is done
+    And the name of plan "mend" is that of its event, 500 bytes long
+
+  Scenario: What a plan tells carries the correlation of the request that created it
+    When plan "mend" is created in request "r-1"
+    Then exactly this is told
+      | event        | cause | plan_id | correlation_id |
+      | plan.created | -     | mend    | r-1            |
+    When "mend" advances
+    Then exactly this is told
+      | event              | cause        | plan_id | correlation_id |
+      | plan.phase_changed | plan.created | mend    | r-1            |
+    When "mend" spawns plan "part"
+    Then exactly this is told
+      | event        | cause        | plan_id | root_plan_id | correlation_id |
+      | plan.created | plan.created | part    | mend         | r-1            |
+
+  Scenario: A child belongs to the session of its parent
+    Given plan "mend" is created by "planner" for project "greeter" in session "s-1"
+    When "mend" spawns plan "part"
+    Then exactly this is told
+      | event        | cause        | plan_id | root_plan_id | session_id | parent_plan_id |
+      | plan.created | plan.created | part    | mend         | s-1        | mend           |
+
+  Scenario Outline: A plan that is finished has no more children
+    Given plan "mend" <state> in <phase>
+    When "mend" spawns plan "late"
+    Then it is refused: "cannot spawn a child of plan mend: it is <state> in phase <phase>"
+    And nothing is told
+
+    Examples:
+      | state     | phase      |
+      | applied   | apply      |
+      | cancelled | strategize |
+
+  Scenario: Nobody has no children
+    When "nobody" spawns plan "part"
+    Then it is refused: "no plan nobody"
+    And nothing is told
+
+  Scenario: A child of an id that is taken is refused
+    Given plan "mend" queued in action
+    And plan "part" queued in action
+    When "mend" spawns plan "part"
+    Then it is refused: "cannot create plan part: there is one already"
+    And nothing is told
+
   Scenario: A child is spawned in the tree of its parent
     Given plan "mend" queued in action
     When "mend" spawns plan "part"
@@ -84,6 +133,33 @@ Feature: Plans
     And nothing is told
     And plan "mend" is complete in execute
 
+  Scenario: A refusal carries all reasons of the gate
+    Given a gate that refuses apply because "a test is missing" and "it is Friday"
+    And plan "mend" complete in execute
+    When "mend" advances
+    Then it is refused: "cannot advance plan mend to apply: a test is missing; it is Friday"
+    And nothing is told
+
+  Scenario Outline: The gate is asked before each phase that a plan advances into, and never before it goes back
+    Given a gate that refuses <phase> because "it is closed"
+    And plan "mend" <state> in <from>
+    When "mend" advances
+    Then it is refused: "cannot advance plan mend to <phase>: it is closed"
+    And nothing is told
+
+    Examples:
+      | state    | from       | phase      |
+      | queued   | action     | strategize |
+      | complete | strategize | execute    |
+      | complete | execute    | apply      |
+
+  Scenario: The gate is not asked what the table does not have
+    Given a gate that refuses apply because "it is closed"
+    And plan "mend" processing in execute
+    When "mend" advances
+    Then it is refused: "cannot advance plan mend: it is processing in phase execute"
+    And nothing is told
+
   Scenario: A plan that changed while the gate was asked stays as it is
     Given a gate that cancels the plan while it is asked about strategize
     And plan "mend" queued in action
@@ -127,6 +203,28 @@ Feature: Plans
     Examples:
       | state      | phase      | does                 |
       | queued     | action     | starts               |
+      | queued     | action     | completes            |
+      | queued     | action     | fails                |
+      | queued     | action     | retries              |
+      | queued     | action     | is applied           |
+      | queued     | action     | is constrained       |
+      | queued     | action     | reverts to action    |
+      | queued     | action     | reverts to strategize |
+      | processing | execute    | reverts to action    |
+      | processing | execute    | reverts to execute   |
+      | errored    | strategize | reverts to strategize |
+      | errored    | execute    | starts               |
+      | errored    | execute    | completes            |
+      | errored    | execute    | fails                |
+      | constrained | apply     | starts               |
+      | constrained | apply     | completes            |
+      | constrained | apply     | is applied           |
+      | constrained | apply     | fails                |
+      | constrained | apply     | is constrained       |
+      | constrained | apply     | retries              |
+      | constrained | apply     | reverts to action    |
+      | applied    | apply      | reverts to execute   |
+      | cancelled  | execute    | retries              |
       | processing | strategize | starts               |
       | queued     | strategize | completes            |
       | processing | apply      | completes            |
@@ -192,6 +290,40 @@ Feature: Plans
       | event              | from  | to         | reversion | reversion_count | reason     |
       | plan.phase_changed | apply | strategize | true      | 1               | once again |
 
+  Scenario Outline: A plan goes back to an earlier phase, where it is queued
+    Given plan "mend" <state> in <from>
+    When "mend" reverts to <to>
+    Then exactly this is told
+      | event              | cause        | plan_id | root_plan_id |
+      | plan.phase_changed | plan.created | mend    | mend         |
+    And plan.phase_changed says
+      | revision        | <revision> |
+      | from            | <from>     |
+      | to              | <to>       |
+      | reason          | once again |
+      | reversion       | true       |
+      | reversion_count | 1          |
+    And plan "mend" is queued in <to>
+
+    Examples:
+      | state       | from    | to         | revision |
+      | processing  | execute | strategize | 7        |
+      | complete    | execute | strategize | 8        |
+      | errored     | execute | strategize | 9        |
+      | processing  | apply   | strategize | 10       |
+      | processing  | apply   | execute    | 10       |
+      | errored     | apply   | strategize | 12       |
+      | errored     | apply   | execute    | 12       |
+      | constrained | apply   | strategize | 11       |
+      | constrained | apply   | execute    | 11       |
+
+  Scenario: A plan that may never go back does not
+    Given plan "mend" processing in execute, that may go back 0 times
+    When "mend" reverts to strategize
+    Then it is refused: "cannot revert plan mend: it went back 0 times, as often as it may"
+    And nothing is told
+    And plan "mend" is processing in execute
+
   Scenario: A plan goes back at most as often as it may
     Given plan "mend" processing in execute, reverted 3 times
     When "mend" reverts to strategize
@@ -205,16 +337,28 @@ Feature: Plans
     And "mend" has the child "done", already cancelled
     When "mend" is cancelled
     Then exactly this is told
-      | event              | plan_id | root_plan_id | cause        | children_cancelled |
-      | plan.state_changed | detail  | mend         | plan.created | -                  |
-      | plan.cancelled     | detail  | mend         | plan.created | 0                  |
-      | plan.state_changed | part    | mend         | plan.created | -                  |
-      | plan.cancelled     | part    | mend         | plan.created | 1                  |
-      | plan.state_changed | mend    | mend         | plan.created | -                  |
-      | plan.cancelled     | mend    | mend         | plan.created | 2                  |
+      | event              | plan_id | root_plan_id | cause        | children_cancelled | reason       | to        |
+      | plan.state_changed | detail  | mend         | plan.created | -                  | not worth it | cancelled |
+      | plan.cancelled     | detail  | mend         | plan.created | 0                  | not worth it | -         |
+      | plan.state_changed | part    | mend         | plan.created | -                  | not worth it | cancelled |
+      | plan.cancelled     | part    | mend         | plan.created | 1                  | not worth it | -         |
+      | plan.state_changed | mend    | mend         | plan.created | -                  | not worth it | cancelled |
+      | plan.cancelled     | mend    | mend         | plan.created | 2                  | not worth it | -         |
     When "mend" spawns plan "late"
     Then it is refused: "cannot spawn a child of plan mend: it is cancelled in phase action"
     And nothing is told
+
+  Scenario: Cancelling a child leaves its parent as it is
+    Given plan "mend" queued in action
+    And "mend" has the child "part"
+    And "mend" has the child "other"
+    When "part" is cancelled
+    Then exactly this is told
+      | event              | plan_id | root_plan_id | children_cancelled |
+      | plan.state_changed | part    | mend         | -                  |
+      | plan.cancelled     | part    | mend         | 0                  |
+    And plan "mend" is queued in action
+    And plan "other" is queued in action
 
   Scenario: Cancelling says what it ended
     Given plan "mend" errored in execute

@@ -69,6 +69,16 @@ impl Scope {
         }
     }
 
+    /// The same scope in that plan. Of another plan than before the root is not known any more, unless it is the
+    /// root itself.
+    #[must_use]
+    pub fn within_plan(mut self, plan: &PlanId) -> Self {
+        if self.plan_id.as_ref() != Some(plan) && self.root_plan_id.as_ref() != Some(plan) {
+            self.root_plan_id = None;
+        }
+        self.with_plan_id(plan)
+    }
+
     /// Runs `future` in this scope.
     ///
     /// # Cancel safety
@@ -197,6 +207,15 @@ mod tests {
             });
             assert_eq!(Scope::current(), outer);
         });
+    }
+
+    #[test]
+    fn another_plan_has_not_the_root_of_this_one() {
+        let scope = Scope::new().with_plan_id("part").with_root_plan_id("whole").with_session_id("s");
+        let root = |plan: &str| scope.clone().within_plan(&plan.into()).root_plan_id().cloned();
+        assert_eq!((root("part"), root("whole")), (Some("whole".into()), Some("whole".into())));
+        assert_eq!(root("other"), None);
+        assert_eq!(scope.clone().within_plan(&"other".into()).session_id(), scope.session_id());
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! The world of the features about sandboxes, tools, validations and actors, and the steps that they share.
+//! The world of the features about sandboxes, tools and actors, and the steps that they share.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,6 @@ use agentbus::event::{CheckpointId, PlanId, SandboxStrategy};
 use agentbus::service::actor::TranscriptModel;
 use agentbus::service::sandbox::{Sandbox, SandboxService};
 use agentbus::service::tool::{ToolContext, ToolRuntime, built_in};
-use agentbus::service::validation::Validation;
 use agentbus::testing::RecordingEventBus;
 use cucumber::writer::Stats as _;
 use cucumber::{World, given, then};
@@ -28,7 +27,6 @@ pub(crate) struct Agent {
     pub(crate) sandbox: Option<Sandbox>,
     pub(crate) checkpoint: Option<CheckpointId>,
     pub(crate) tools: ToolRuntime,
-    pub(crate) checks: Vec<Validation>,
     pub(crate) model: Option<Arc<TranscriptModel>>,
     pub(crate) refusal: Option<String>,
 }
@@ -50,7 +48,6 @@ impl Agent {
             sandbox: None,
             checkpoint: None,
             tools,
-            checks: Vec::new(),
             model: None,
             refusal: None,
         }

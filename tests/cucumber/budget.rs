@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::str::FromStr;
 
-use agentbus::event::{Scope, SessionCreated, Usd};
+use agentbus::event::{Fraction, PlanCreated, PlanPhase, Scope, SessionCreated, Text, Usd};
 use agentbus::service::budget::{BudgetService, BudgetTier, Reservation};
 use agentbus::{DomainEvent, EventBus as _};
 use cucumber::{Parameter, World, given, then, when};
@@ -19,7 +19,8 @@ pub(crate) async fn run() -> bool {
 struct Budgets {
     told: Told,
     service: BudgetService,
-    reservation: Option<Reservation>,
+    /// Those that are open; the last is meant.
+    reservations: Vec<Reservation>,
     /// What runs now.
     scope: Scope,
 }
@@ -29,20 +30,25 @@ told_steps!(Budgets);
 impl Budgets {
     fn new() -> Self {
         let told = Told::default();
-        Self { service: BudgetService::new(Some(told.bus())), told, reservation: None, scope: Scope::new() }
+        Self {
+            service: BudgetService::new(Some(told.bus())),
+            told,
+            reservations: Vec::new(),
+            scope: Scope::new(),
+        }
     }
 
     fn reserve(&mut self, tiers: Vec<BudgetTier>, amount: Usd) {
         self.told.listen();
-        let result = self.service.reserve(tiers, amount);
+        let result = self.scope.clone().enter(|| self.service.reserve(tiers, amount));
         if let Some(reservation) = self.told.outcome(result) {
-            self.reservation = Some(reservation);
+            self.reservations.push(reservation);
         }
     }
 
     fn reservation(&mut self) -> Reservation {
         self.told.listen();
-        self.reservation.take().expect("the scenario reserved something")
+        self.reservations.pop().expect("the scenario reserved something")
     }
 }
 
@@ -93,6 +99,26 @@ fn a_session_was_created(world: &mut Budgets) {
     world.told.bus().emit(event);
 }
 
+#[given(expr = "budgets that warn at {float}")]
+fn that_warn_at(world: &mut Budgets, threshold: f64) {
+    let threshold = Fraction::try_from(threshold).expect("between 0 and 1");
+    world.service = BudgetService::with_threshold(threshold, Some(world.told.bus()));
+}
+
+#[given(expr = "plan {string} was opened in the tree of {string}")]
+fn a_plan_was_opened(world: &mut Budgets, plan: String, root: String) {
+    let created = PlanCreated::new(1, plan.as_str(), PlanPhase::Action, Vec::<Text>::new(), 3);
+    let event = DomainEvent::new(created).with_plan_id(plan.as_str()).with_root_plan_id(root.as_str());
+    world.scope = event.scope();
+    world.told.bus().emit(event);
+}
+
+#[when(expr = "{tier} may spend without a limit from now on")]
+fn may_spend_without_a_limit(world: &mut Budgets, tier: Tier) {
+    world.told.listen();
+    world.service.remove_limit(&tier.0);
+}
+
 #[when(expr = "{tier} may spend {usd} from now on")]
 fn may_spend_from_now_on(world: &mut Budgets, tier: Tier, limit: Amount) {
     world.told.listen();
@@ -101,6 +127,7 @@ fn may_spend_from_now_on(world: &mut Budgets, tier: Tier, limit: Amount) {
 }
 
 #[when(expr = "{usd} is reserved for {tier}")]
+#[when(expr = "{usd} is reserved for {tier} inside that plan")]
 fn reserved(world: &mut Budgets, amount: Amount, tier: Tier) {
     world.reserve(vec![tier.0], amount.0);
 }
@@ -122,7 +149,7 @@ fn recorded(world: &mut Budgets, amount: Amount, tier: Tier) {
 fn settled(world: &mut Budgets, actual: Amount) {
     let result = world.reservation().settle(actual.0).map_err(|refused| {
         let text = refused.to_string();
-        world.reservation = Some(refused.reservation);
+        world.reservations.push(refused.reservation);
         std::io::Error::other(text)
     });
     world.told.outcome(result);
@@ -157,4 +184,9 @@ fn from_snapshot_of(world: &mut Budgets, version: u64) {
 fn has_spent(world: &mut Budgets, tier: Tier, spent: Amount, reserved: Amount) {
     let status = world.service.status(&tier.0);
     assert_eq!((status.spent, status.reserved), (spent.0, reserved.0));
+}
+
+#[then(expr = "{string} is not an amount")]
+fn is_not_an_amount(_world: &mut Budgets, text: String) {
+    assert!(text.parse::<Usd>().is_err(), "it is one");
 }

@@ -74,6 +74,17 @@ fn was_superseded(world: &mut Decisions, id: DecisionId) {
     world.service.supersede(&id, None).expect("it stands and is not the root");
 }
 
+#[given(expr = "{string} was corrected by {word}: {string}")]
+fn was_corrected(world: &mut Decisions, id: DecisionId, mode: CorrectionMode, guidance: String) {
+    world.service.correct(&id, mode, guidance).expect("it stands");
+}
+
+#[when(expr = "{string} of type {string} is recorded under {string}")]
+fn recorded_of_type_under(world: &mut Decisions, id: DecisionId, kind: String, parent: DecisionId) {
+    let kind = DecisionType::from(Text::from(kind));
+    world.record(NewDecision::new("mend", kind, "?", "!").with_id(id).with_parent(parent));
+}
+
 #[when(expr = "{string} is recorded under {string}, instead of {string}, with confidence {float}")]
 fn recorded_fully(world: &mut Decisions, id: DecisionId, parent: DecisionId, instead: String, sure: f64) {
     let alternatives: Vec<Brief> = instead.split(", ").map(Brief::from).collect();
@@ -100,9 +111,10 @@ fn approved(world: &mut Decisions, id: DecisionId, by: String) {
 }
 
 #[when(expr = "{string} is corrected by {word}: {string}")]
+#[when(expr = "{string} is corrected by {word} inside the plan: {string}")]
 fn corrected(world: &mut Decisions, id: DecisionId, mode: CorrectionMode, guidance: String) {
     world.told.listen();
-    let result = world.service.correct(&id, mode, guidance);
+    let result = world.scope.clone().enter(|| world.service.correct(&id, mode, guidance));
     if let Some(new) = world.told.outcome(result) {
         world.told.call(new.id, "guidance");
     }
@@ -120,6 +132,12 @@ fn superseded(world: &mut Decisions, id: DecisionId) {
     world.told.listen();
     let result = world.service.supersede(&id, None);
     world.told.outcome(result);
+}
+
+#[then(expr = "{string} stands approved by {string}")]
+fn stands_approved(world: &mut Decisions, id: DecisionId, by: String) {
+    let decision = world.service.get(&id).expect("there is such a decision");
+    assert_eq!(decision.approved_by.as_deref(), Some(by.as_str()));
 }
 
 #[then(expr = "the decisions are {string} in the tree")]

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use agentbus::event::{InvariantId, PlanId, PlanPhase, PlanState};
+use agentbus::event::{InvariantId, PlanId, PlanPhase, PlanState, Text};
 use agentbus::service::invariant::{
     InvariantCheck, InvariantCheckError, InvariantContext, InvariantOptions, InvariantService, NewInvariant,
     Reach, Setting, Subject, Verdict,
 };
-use agentbus::service::plan::PlanService;
+use agentbus::service::plan::{NewPlan, PlanService};
 use async_trait::async_trait;
 use cucumber::gherkin::Step;
 use cucumber::{World, given, then, when};
@@ -131,6 +131,20 @@ async fn a_plan(world: &mut Invariants, plan: PlanId, state: PlanState, phase: P
     lead(&world.plans, &plan, phase, state).await.expect("a way leads there");
 }
 
+#[given(expr = "plan {string} for {int} projects")]
+fn a_plan_for_projects(world: &mut Invariants, plan: PlanId, projects: u64) {
+    let names: Vec<_> = (0..projects).map(|number| Text::from(format!("project-{number}"))).collect();
+    let new = NewPlan::new(plan.to_string()).with_id(plan).with_project_names(names);
+    world.plans.create(new).expect("there is no such plan");
+}
+
+#[when(expr = "an invariant of plan {string} is added that nothing overrides")]
+fn added_that_nothing_overrides(world: &mut Invariants, plan: PlanId) {
+    world.told.listen();
+    let result = world.service.add(NewInvariant::new("mine", Reach::Plan(plan)).non_overridable());
+    world.told.outcome(result);
+}
+
 #[when("this invariant is added")]
 fn added(world: &mut Invariants, step: &Step) {
     for invariant in invariants(step) {
@@ -166,6 +180,14 @@ fn asked(world: &mut Invariants, plan: String, project: String) {
 fn reconciled(world: &mut Invariants, plan: String, project: String) {
     world.told.listen();
     let result = world.service.reconcile(setting(&plan, &project));
+    world.told.outcome(result);
+}
+
+#[when(expr = "the invariants of plan {string} of {string} are reconciled inside plan {string}")]
+fn reconciled_inside(world: &mut Invariants, plan: String, project: String, of: PlanId) {
+    world.told.listen();
+    let scope = world.plans.scope(&of).expect("there is such a plan");
+    let result = scope.enter(|| world.service.reconcile(setting(&plan, &project)));
     world.told.outcome(result);
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use agentbus::event::{PlanErrorKind, PlanId, PlanPhase, PlanState};
+use agentbus::event::{PlanErrorKind, PlanId, PlanPhase, PlanState, Scope};
 use agentbus::gate::{Gate, GateAnswer, GateOperation, GateQuestion};
 use agentbus::journal::SignalProvider as _;
 use agentbus::service::plan::{ApplySummary, NewPlan, Plan, PlanError, PlanFilter, PlanService};
@@ -36,14 +36,17 @@ impl Plans {
     }
 }
 
+/// Refuses one phase, for some reasons.
 #[derive(Debug)]
-struct RefusesApply(String);
+struct Refuses(PlanPhase, Vec<String>);
 
 #[async_trait]
-impl Gate for RefusesApply {
+impl Gate for Refuses {
     async fn ask(&self, question: &GateQuestion) -> GateAnswer {
         match question.operation {
-            GateOperation::EnterPhase { to: PlanPhase::Apply, .. } => GateAnswer::refused([self.0.as_str()]),
+            GateOperation::EnterPhase { to, .. } if to == self.0 => {
+                GateAnswer::refused(self.1.iter().map(String::as_str))
+            }
             _ => GateAnswer::Allowed,
         }
     }
@@ -62,9 +65,14 @@ impl Gate for Cancels {
     }
 }
 
-#[given(expr = "a gate that refuses apply because {string}")]
-fn a_gate_that_refuses(world: &mut Plans, reason: String) {
-    world.service = world.service.clone().with_gate(Arc::new(RefusesApply(reason)));
+#[given(expr = "a gate that refuses {word} because {string}")]
+fn a_gate_that_refuses(world: &mut Plans, phase: PlanPhase, reason: String) {
+    world.service = world.service.clone().with_gate(Arc::new(Refuses(phase, vec![reason])));
+}
+
+#[given(expr = "a gate that refuses {word} because {string} and {string}")]
+fn a_gate_that_refuses_twice(world: &mut Plans, phase: PlanPhase, reason: String, other: String) {
+    world.service = world.service.clone().with_gate(Arc::new(Refuses(phase, vec![reason, other])));
 }
 
 #[given("a gate that cancels the plan while it is asked about strategize")]
@@ -83,6 +91,13 @@ async fn a_plan(world: &mut Plans, plan: PlanId, state: PlanState, phase: PlanPh
 #[given(expr = "plan {string} processing in execute, reverted {int} times")]
 async fn a_plan_reverted(world: &mut Plans, plan: PlanId, times: u32) {
     revert(&world.service, &plan, times).await.expect("it may go back that often");
+}
+
+#[given(expr = "plan {string} processing in execute, that may go back {int} times")]
+async fn a_plan_that_may_go_back(world: &mut Plans, plan: PlanId, times: u32) {
+    let new = NewPlan::new(plan.to_string()).with_id(plan).with_max_reversions(times);
+    let led = lead_new(&world.service, new, PlanPhase::Execute, PlanState::Processing).await;
+    led.expect("a way leads there");
 }
 
 async fn revert(plans: &PlanService, plan: &PlanId, times: u32) -> Result<(), PlanError> {
@@ -104,7 +119,17 @@ pub(crate) async fn lead(
     phase: PlanPhase,
     state: PlanState,
 ) -> Result<(), PlanError> {
-    let mut at = plans.create(NewPlan::new(plan.to_string()).with_id(plan))?;
+    lead_new(plans, NewPlan::new(plan.to_string()).with_id(plan), phase, state).await
+}
+
+async fn lead_new(
+    plans: &PlanService,
+    new: NewPlan,
+    phase: PlanPhase,
+    state: PlanState,
+) -> Result<(), PlanError> {
+    let mut at = plans.create(new)?;
+    let plan = &at.id.clone();
     while at.phase != phase {
         if at.phase != PlanPhase::Action {
             plans.start(plan)?;
@@ -138,6 +163,7 @@ fn a_cancelled_child(world: &mut Plans, parent: PlanId, child: PlanId) {
     world.service.cancel(&child, "enough").expect("the child is not finished");
 }
 
+#[given(expr = "plan {string} is created by {string} for project {string} in session {string}")]
 #[when(expr = "plan {string} is created by {string} for project {string} in session {string}")]
 fn created_by(world: &mut Plans, plan: String, actor: String, project: String, session: String) {
     world.told.listen();
@@ -155,6 +181,21 @@ fn created(world: &mut Plans, plan: String) {
     world.told.listen();
     let new = NewPlan::new(&plan).with_id(plan);
     let result = world.service.create(new);
+    world.settle(result);
+}
+
+#[when(expr = "plan {string} is created in request {string}")]
+fn created_in_request(world: &mut Plans, plan: String, request: String) {
+    world.told.listen();
+    let new = NewPlan::new(&plan).with_id(plan);
+    let result = Scope::new().with_correlation_id(request).enter(|| world.service.create(new));
+    world.settle(result);
+}
+
+#[when(expr = "plan {string} is created with a name of {int} bytes")]
+fn created_with_a_name_of(world: &mut Plans, plan: PlanId, bytes: usize) {
+    world.told.listen();
+    let result = world.service.create(NewPlan::new("x".repeat(bytes)).with_id(plan));
     world.settle(result);
 }
 
@@ -266,6 +307,12 @@ fn signals(world: &mut Plans, passed: u64, after: u64, expected: String) {
 fn stands(world: &mut Plans, plan: PlanId, state: PlanState, phase: PlanPhase) {
     let plan = world.service.get(&plan).expect("there is such a plan");
     assert_eq!((plan.state, plan.phase), (state, phase));
+}
+
+#[then(expr = "the name of plan {string} is that of its event, {int} bytes long")]
+fn name_is(world: &mut Plans, plan: PlanId, bytes: usize) {
+    let plan = world.service.get(&plan).expect("there is such a plan");
+    assert_eq!((plan.name.len(), plan.name.to_string()), (bytes, world.told.detail("plan.created", "name")));
 }
 
 #[then(expr = "the tree of {string} is {string}")]

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
-use agentbus::event::{MessageRole, PlanId, SessionId};
+use agentbus::event::{CallId, MessageRole, PlanCreated, PlanId, PlanPhase, Scope, SessionId, Text};
 use agentbus::service::session::{Page, SessionService};
+use agentbus::{DomainEvent, EventBus as _};
 use cucumber::{World, given, then, when};
 
 use crate::told::{Told, told_steps};
@@ -22,6 +23,8 @@ struct Sessions {
     /// By title.
     ids: BTreeMap<String, SessionId>,
     export: String,
+    /// What runs now.
+    scope: Scope,
 }
 
 told_steps!(Sessions);
@@ -35,16 +38,17 @@ impl Sessions {
             told,
             ids: BTreeMap::new(),
             export: String::new(),
+            scope: Scope::new(),
         }
     }
 
     fn id(&self, title: &str) -> SessionId {
-        self.ids.get(title).expect("the scenario created it").clone()
+        self.ids.get(title).cloned().unwrap_or_else(|| SessionId::from(title))
     }
 
     fn create(&mut self, title: &str, actor: &str) {
         self.told.listen();
-        let result = self.service.create(actor, Some(title));
+        let result = self.scope.clone().enter(|| self.service.create(actor, Some(title)));
         if let Some(session) = self.told.outcome(result) {
             self.told.call(&session.id, title);
             self.ids.insert(title.to_owned(), session.id);
@@ -52,9 +56,19 @@ impl Sessions {
     }
 
     fn say(&mut self, role: MessageRole, content: &str, title: &str) {
+        self.say_in(&self.service.clone(), role, content, (title, None));
+    }
+
+    fn say_in(
+        &mut self,
+        service: &SessionService,
+        role: MessageRole,
+        content: &str,
+        (title, call): (&str, Option<CallId>),
+    ) {
         let id = self.id(title);
         self.told.listen();
-        let result = self.service.append(&id, role, content, None);
+        let result = self.scope.clone().enter(|| service.append(&id, role, content, call));
         if let Some(message) = self.told.outcome(result) {
             self.told.call(message.id, "the message");
         }
@@ -85,17 +99,68 @@ fn exported(world: &mut Sessions, title: String) {
 
 #[given(expr = "{string} in the export was changed to {string}")]
 fn changed(world: &mut Sessions, from: String, to: String) {
-    let changed = world.export.replace(&from.replace("\\\"", "\""), &to.replace("\\\"", "\""));
+    // A cell of a table takes no quotation mark, and an export has none but those.
+    let quoted = |text: String| text.replace("\\\"", "\"").replace('\'', "\"");
+    let changed = world.export.replace(&quoted(from), &quoted(to));
     assert_ne!(changed, world.export, "nothing was changed");
     world.export = changed;
 }
 
+#[given(expr = "the plan {string} was opened")]
+fn the_plan_was_opened(world: &mut Sessions, plan: PlanId) {
+    let created = PlanCreated::new(1, plan.to_string(), PlanPhase::Action, Vec::<Text>::new(), 3);
+    let event = DomainEvent::new(created).with_plan_id(&plan).with_root_plan_id(&plan);
+    world.scope = event.scope();
+    world.told.bus().emit(event);
+}
+
+#[given(expr = "elsewhere a message has at most {int} bytes")]
+fn at_most_elsewhere(world: &mut Sessions, bytes: usize) {
+    world.elsewhere = SessionService::with_max_content_bytes(bytes, Some(world.told.bus()));
+}
+
+#[when(expr = "an untitled session is created by {string}")]
+fn created_untitled(world: &mut Sessions, actor: String) {
+    world.told.listen();
+    let result = world.service.create(actor, None);
+    world.told.outcome(result);
+}
+
+#[when(expr = "{word} says {string} in {string} elsewhere")]
+fn says_elsewhere(world: &mut Sessions, role: MessageRole, content: String, title: String) {
+    world.say_in(&world.elsewhere.clone(), role, &content, (&title, None));
+}
+
+#[when(expr = "tool answers call {string} with {string} in {string}")]
+fn answers(world: &mut Sessions, call: String, content: String, title: String) {
+    let service = world.service.clone();
+    world.say_in(&service, MessageRole::Tool, &content, (&title, Some(CallId::from(call))));
+}
+
+#[when(expr = "{string} closes")]
+fn closes(world: &mut Sessions, title: String) {
+    let id = world.id(&title);
+    world.told.listen();
+    let result = world.service.close(&id);
+    world.told.outcome(result);
+}
+
+#[when(expr = "{string} is exported")]
+fn is_exported(world: &mut Sessions, title: String) {
+    let id = world.id(&title);
+    world.told.listen();
+    let result = world.service.export(&id);
+    world.told.outcome(result);
+}
+
 #[when(expr = "session {string} is created by {string}")]
+#[when(expr = "session {string} is created by {string} inside the plan")]
 fn created(world: &mut Sessions, title: String, actor: String) {
     world.create(&title, &actor);
 }
 
 #[when(expr = "{word} says {string} in {string}")]
+#[when(expr = "{word} says {string} in {string} inside the plan")]
 fn says(world: &mut Sessions, role: MessageRole, content: String, title: String) {
     world.say(role, &content, &title);
 }
@@ -113,6 +178,7 @@ fn linked(world: &mut Sessions, title: String, plan: PlanId) {
     world.told.outcome(result);
 }
 
+#[given("the export is imported elsewhere")]
 #[when("the export is imported elsewhere")]
 fn imported_elsewhere(world: &mut Sessions) {
     world.told.listen();

@@ -78,7 +78,8 @@ impl Told {
     }
 
     /// Exactly the events of the table, in its order. The column `event` is their kind, `cause` the kind of the
-    /// event that caused them, any other a key of the envelope or the details; `-` means that there is none.
+    /// event that caused them, any other a key of the envelope or the details; `-` means that there is none, `*`
+    /// that there is one, whatever it is.
     #[track_caller]
     pub(crate) fn expect_events(&self, step: &Step) {
         let rows = rows(step);
@@ -87,25 +88,49 @@ impl Told {
         assert_eq!(events.len(), rows.len(), "{}", self.bus.transcript());
         for (event, row) in events.iter().zip(rows) {
             for (key, expected) in head.iter().zip(row) {
-                assert_eq!(&self.value(event, key), expected, "{key} of {event:#?}");
+                self.expect_value(event, key, expected);
             }
         }
+    }
+
+    #[track_caller]
+    fn expect_value(&self, event: &DomainEvent, key: &str, expected: &str) {
+        let value = self.value(event, key);
+        let is_expected = if expected == "*" { value != "-" } else { value == expected };
+        assert!(is_expected, "{key} is {value}, not {expected}, in {event:#?}");
+    }
+
+    /// A detail of the one event of that kind.
+    #[track_caller]
+    pub(crate) fn detail(&self, kind: &str, key: &str) -> String {
+        self.value(&self.only(kind), key)
+    }
+
+    /// The kinds of what was told, in order.
+    pub(crate) fn kinds(&self) -> Vec<String> {
+        self.bus.events().iter().map(|event| event.type_name().to_owned()).collect()
+    }
+
+    #[track_caller]
+    fn only(&self, kind: &str) -> Arc<DomainEvent> {
+        let found: Vec<_> = self.bus.events().into_iter().filter(|event| event.type_name() == kind).collect();
+        let [event] = found.as_slice() else {
+            panic!("not one {kind}\n{}", self.bus.transcript());
+        };
+        Arc::clone(event)
     }
 
     /// The details of the one event of that kind: exactly those of the table. Keys of the envelope may stand there
     /// too.
     #[track_caller]
     pub(crate) fn expect_details(&self, kind: &str, step: &Step) {
-        let found: Vec<_> = self.bus.events().into_iter().filter(|event| event.type_name() == kind).collect();
-        let [event] = found.as_slice() else {
-            panic!("not one {kind}\n{}", self.bus.transcript());
-        };
+        let event = &*self.only(kind);
         let mut listed = BTreeSet::new();
         for row in rows(step) {
             let [key, expected] = row.as_slice() else {
                 panic!("a table of details has two columns, not {row:?}");
             };
-            assert_eq!(&self.value(event, key), expected, "{key} of {event:#?}");
+            self.expect_value(event, key, expected);
             listed.insert(key.clone());
         }
         let json = json(event);

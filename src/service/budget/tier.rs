@@ -51,7 +51,7 @@ impl BudgetTier {
     pub(super) fn scope(&self) -> Scope {
         let scope = Scope::current();
         match self {
-            Self::Plan(plan) => scope.with_plan_id(plan),
+            Self::Plan(plan) => scope.within_plan(plan),
             Self::Session(session) => scope.with_session_id(session),
             Self::Organisation => scope,
         }

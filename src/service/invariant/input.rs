@@ -176,7 +176,7 @@ impl Setting {
 
     /// The scope in which events about this plan are told: that of what runs now, and the plan's ids.
     pub(super) fn scope(&self) -> Scope {
-        let scope = Scope::current().with_plan_id(&self.plan_id);
+        let scope = Scope::current().within_plan(&self.plan_id);
         match &self.root_plan_id {
             Some(root) => scope.with_root_plan_id(root),
             None => scope,

@@ -67,7 +67,7 @@ impl ValidationPipeline {
         attempt: u32,
     ) -> Report {
         let scope = match context.plan() {
-            Some(plan) => Scope::current().with_plan_id(plan),
+            Some(plan) => Scope::current().within_plan(plan),
             None => Scope::current(),
         };
         let run_id = RunId::generate();
