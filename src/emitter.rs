@@ -22,7 +22,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::bus::{EventBus, report};
-use crate::event::{CorrelationId, Details, DomainEvent, Scope};
+use crate::event::{CorrelationId, Details, DomainEvent, EventType, Scope};
 
 mod outbox;
 
@@ -52,14 +52,14 @@ impl Emitter {
 
     /// Whether anybody observes the kind of `D`.
     pub fn is_observed<D: Details>(&self) -> bool {
-        self.bus.as_ref().is_some_and(|bus| bus.is_observed(D::TYPE))
+        self.bus.as_ref().is_some_and(|bus| observes(&**bus, D::TYPE))
     }
 
     /// Emits these details in the current scope. They are made only if somebody observes their kind.
     #[inline]
     pub fn emit<D: Details>(&self, details: impl FnOnce() -> D) {
         if let Some(bus) = &self.bus
-            && bus.is_observed(D::TYPE)
+            && observes(&**bus, D::TYPE)
         {
             send(&**bus, DomainEvent::new(details()));
         }
@@ -69,7 +69,7 @@ impl Emitter {
     #[inline]
     pub fn emit_in<D: Details>(&self, scope: &Scope, details: impl FnOnce() -> D) {
         if let Some(bus) = &self.bus
-            && bus.is_observed(D::TYPE)
+            && observes(&**bus, D::TYPE)
         {
             send(&**bus, DomainEvent::new_in(scope, details()));
         }
@@ -101,6 +101,16 @@ impl Emitter {
         }
         (inside, None)
     }
+}
+
+/// Whether somebody observes that kind on `bus`. A foreign bus that panics may have somebody: it is asked while a service
+/// is about to change, which must come to its end.
+#[inline]
+fn observes(bus: &dyn EventBus, event_type: EventType) -> bool {
+    catch_unwind(AssertUnwindSafe(|| bus.is_observed(event_type))).unwrap_or_else(|panic| {
+        drop(report::panic_message(panic));
+        true
+    })
 }
 
 /// Emits, and holds off a panic of a foreign bus: no service fails because of its bus.

@@ -24,4 +24,5 @@ mod snapshot;
 mod support;
 mod tool;
 mod transcript;
+mod unaffected;
 mod validation;
