@@ -13,6 +13,8 @@ pub mod budget;
 pub mod decision;
 #[allow(dead_code, reason = "each service that asks git uses the part that it needs")]
 mod git;
+#[cfg(any(feature = "mcp", feature = "openai"))]
+mod https;
 pub mod invariant;
 pub mod plan;
 mod process;

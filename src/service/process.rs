@@ -6,18 +6,19 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{ChildStderr, ChildStdout};
 
 use super::blocking::blocking;
 use crate::event::Hash;
+
+mod group;
+
+pub(super) use group::Group;
 
 /// How long the outputs may stay open after the group was killed.
 const DRAIN_AT_MOST: Duration = Duration::from_secs(1);
@@ -93,9 +94,8 @@ impl Finished {
 /// Dropped, it kills the whole group.
 pub(super) async fn run(invocation: &Invocation) -> io::Result<Finished> {
     let (mut stdout, mut stderr) = (Captured::new(invocation.capture), Captured::new(invocation.capture));
-    let mut child = start(invocation)?;
+    let (group, mut child) = start(invocation)?;
     let pipes = (child.stdout.take(), child.stderr.take());
-    let group = Group::of(&child);
     let status = {
         let (out, err) = match pipes {
             (Some(out), Some(err)) => (ChildStdout::from_std(out)?, ChildStderr::from_std(err)?),
@@ -103,7 +103,8 @@ pub(super) async fn run(invocation: &Invocation) -> io::Result<Finished> {
         };
         let drained = async { tokio::join!(stdout.drain(out), stderr.drain(err)) };
         tokio::pin!(drained);
-        let ended = group.reap(child);
+        let waiter = group.waiter(child);
+        let ended = blocking(move |_stop| waiter());
         tokio::pin!(ended);
         tokio::select! {
             status = &mut ended => {
@@ -117,74 +118,22 @@ pub(super) async fn run(invocation: &Invocation) -> io::Result<Finished> {
     Ok(Finished { status, stdout, stderr })
 }
 
-fn start(invocation: &Invocation) -> io::Result<Child> {
+fn start(invocation: &Invocation) -> io::Result<(Group, Child)> {
     let mut command = Command::new(&invocation.program);
-    command.args(&invocation.arguments).current_dir(&invocation.directory).process_group(0);
+    command.args(&invocation.arguments).current_dir(&invocation.directory);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    inherit(&mut command, &invocation.inherited);
+    command.env("CARGO_TARGET_DIR", &invocation.target);
+    Group::spawn(&mut command)
+}
+
+/// Gives the command these variables of the environment of this process, and no others.
+pub(super) fn inherit(command: &mut Command, names: &[String]) {
     command.env_clear();
-    for name in &invocation.inherited {
+    for name in names {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
         }
-    }
-    command.env("CARGO_TARGET_DIR", &invocation.target);
-    command.spawn()
-}
-
-/// A process group, until its leader is reaped. Dropping kills it.
-struct Group {
-    leader: Arc<Leader>,
-}
-
-struct Leader {
-    pid: Pid,
-    /// Whether the leader was reaped: its id may be another's from then on. Guards the moves of killing and reaping.
-    is_reaped: Mutex<bool>,
-}
-
-impl Group {
-    fn of(child: &Child) -> Self {
-        Self { leader: Arc::new(Leader { pid: Pid::from_child(child), is_reaped: Mutex::new(false) }) }
-    }
-
-    /// Waits for the end of the leader, kills what is left of the group, and reaps the leader.
-    async fn reap(&self, mut child: Child) -> io::Result<ExitStatus> {
-        let leader = Arc::clone(&self.leader);
-        blocking(move |_stop| {
-            // The leader stays a zombie here, so that its id still names this group and no other.
-            let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-            while let Err(error) = waitid(WaitId::Pid(leader.pid), options) {
-                if error != rustix::io::Errno::INTR {
-                    return Err(error.into());
-                }
-            }
-            leader.kill(|| child.wait())
-        })
-        .await
-    }
-}
-
-impl Leader {
-    /// Kills the group, unless its leader was reaped; `reap` runs before anybody else may kill.
-    fn kill<R>(&self, reap: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
-        let mut is_reaped = self.is_reaped.lock().unwrap_or_else(PoisonError::into_inner);
-        self.signal(*is_reaped);
-        *is_reaped = true;
-        reap()
-    }
-
-    fn signal(&self, is_reaped: bool) {
-        if !is_reaped {
-            // It fails only if nobody is left in the group, which is what is wanted.
-            let _nobody_is_left = kill_process_group(self.pid, Signal::KILL);
-        }
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        let is_reaped = self.leader.is_reaped.lock().unwrap_or_else(PoisonError::into_inner);
-        self.leader.signal(*is_reaped);
     }
 }
 

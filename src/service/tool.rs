@@ -51,6 +51,8 @@ use crate::event::{CallId, Hash, PlanId, ToolErrorKind};
 mod call;
 mod command;
 mod files;
+#[cfg(feature = "mcp")]
+pub mod mcp;
 mod profile;
 mod program;
 mod schema;

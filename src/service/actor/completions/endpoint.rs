@@ -2,25 +2,18 @@
 
 use std::error::Error;
 use std::fmt;
-use std::io;
-use std::sync::Arc;
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use hyper::http::uri::{Authority, PathAndQuery, Scheme};
 use hyper::{HeaderMap, Method, Request, StatusCode, Uri};
-use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-use rustls::crypto::ring;
-use rustls::{ClientConfig, RootCertStore};
 
 use super::error::{BuildModelError, EndpointError};
 use super::secret::Secret;
 use crate::event::Brief;
 use crate::redact::Redactor;
+use crate::service::https::{self, HttpsClient};
 
 /// What is read of an answer that is no success: enough for the message of an error.
 const ERROR_LIMIT: usize = 64 << 10;
@@ -28,7 +21,7 @@ const ERROR_LIMIT: usize = 64 << 10;
 /// Where a model is asked. Cheap to clone; clones share their connections.
 #[derive(Clone)]
 pub(super) struct Endpoint {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: HttpsClient,
     uri: Uri,
     origin: String,
     key: Option<Secret>,
@@ -59,10 +52,7 @@ impl Endpoint {
         let origin = origin.into_iter().flatten().collect();
         let authorization = key.as_ref().map(bearer).transpose()?;
         let is_secure = uri.scheme() == Some(&Scheme::HTTPS);
-        let tls = tls(is_secure).map_err(|source| BuildModelError::Certificates { source })?;
-        let connector =
-            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
-        let client = Client::builder(TokioExecutor::new()).build(connector);
+        let client = https::client(is_secure).map_err(|source| BuildModelError::Certificates { source })?;
         Ok(Self { client, uri, origin, key, authorization })
     }
 
@@ -141,18 +131,6 @@ fn bearer(key: &Secret) -> Result<HeaderValue, BuildModelError> {
     })?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-/// TLS that trusts what the system trusts; where it is not needed, nothing, and nothing is read.
-fn tls(is_needed: bool) -> io::Result<ClientConfig> {
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    let builder = builder.with_safe_default_protocol_versions().map_err(io::Error::other)?;
-    let builder = if is_needed {
-        builder.with_native_roots()?
-    } else {
-        builder.with_root_certificates(RootCertStore::empty())
-    };
-    Ok(builder.with_no_client_auth())
 }
 
 async fn read(mut body: Incoming, limit: usize) -> Result<Vec<u8>, Fault> {

@@ -1,0 +1,167 @@
+//! [`Listing`]: the tools that a server tells, bounded and checked.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rmcp::model::{PaginatedRequestParams, Tool as Told};
+use rmcp::service::{Peer, RoleClient, ServiceError};
+use serde_json::Value;
+
+use super::super::schema::InputSchema;
+use super::super::spec::{Tool, ToolSpec};
+use super::connection::Connection;
+use super::remote::RemoteTool;
+use super::{McpError, McpOptions, McpToolError};
+use crate::event::Hash;
+
+/// How many pages of tools are read.
+const MAX_PAGES: usize = 100;
+
+/// The longest name of a tool.
+const MAX_NAME: usize = 64;
+
+/// The longest description that a model is shown, in bytes.
+const MAX_DESCRIPTION: usize = 4 << 10;
+
+/// How much of a name of a server's tool is told, in characters.
+const MAX_TOLD_NAME: usize = 64;
+
+/// What a server tells of its tools.
+pub(super) struct Listing<'a> {
+    server: &'a str,
+    options: McpOptions,
+    /// By their names here: what they are called there, and what they are.
+    good: BTreeMap<String, (String, ToolSpec)>,
+    rejected: Vec<McpToolError>,
+}
+
+impl<'a> Listing<'a> {
+    pub(super) fn new(server: &'a str, options: McpOptions) -> Self {
+        Self { server, options, good: BTreeMap::new(), rejected: Vec::new() }
+    }
+
+    /// Reads all pages.
+    pub(super) async fn read(&mut self, peer: &Peer<RoleClient>) -> Result<(), McpError> {
+        let mut cursor = None;
+        for _page in 0..MAX_PAGES {
+            let mut asked = PaginatedRequestParams::default();
+            asked.cursor = cursor;
+            let page = peer.list_tools(Some(asked)).await.map_err(|error| McpError::Listing {
+                server: self.server.to_owned(),
+                reason: list_failed(&error),
+            })?;
+            for tool in page.tools {
+                if self.good.len() + self.rejected.len() >= self.options.max_tools {
+                    return Err(self.too_many("tools", self.options.max_tools));
+                }
+                self.take(tool);
+            }
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                return Ok(());
+            }
+        }
+        Err(self.too_many("pages of tools", MAX_PAGES))
+    }
+
+    fn too_many(&self, what: &'static str, limit: usize) -> McpError {
+        McpError::TooMany { server: self.server.to_owned(), what, limit }
+    }
+
+    fn take(&mut self, tool: Told) {
+        let told = tool.name.into_owned();
+        let parameters = Value::Object(Arc::unwrap_or_clone(tool.input_schema));
+        if let Err(fault) = InputSchema::compile(&parameters) {
+            self.reject(&told, format!("its schema cannot be used at {}: {}", fault.place, fault.reason));
+            return;
+        }
+        let name = local_name(self.server, &told);
+        if self.good.contains_key(&name) {
+            self.reject(&told, "there is one of that name".to_owned());
+            return;
+        }
+        let hint = tool.annotations.and_then(|annotations| annotations.read_only_hint);
+        let mut spec =
+            ToolSpec::new(name.as_str(), shown(tool.description.as_deref().unwrap_or_default()), parameters);
+        if self.options.trust_read_only_hints && hint == Some(true) {
+            spec = spec.read_only();
+        }
+        if let Some(timeout) = self.options.call_timeout {
+            spec = spec.with_timeout(timeout);
+        }
+        self.good.insert(name, (told, spec));
+    }
+
+    fn reject(&mut self, told: &str, reason: String) {
+        let tool = told.chars().take(MAX_TOLD_NAME).collect();
+        let rejected = McpToolError { server: self.server.to_owned(), tool, reason };
+        tracing::warn!(target: "agentbus::tool", server = self.server, %rejected, "mcp_tool_rejected");
+        self.rejected.push(rejected);
+    }
+
+    /// What can be called, and what was left out.
+    pub(super) fn tools(self, connection: &Arc<Connection>) -> (Vec<Arc<dyn Tool>>, Vec<McpToolError>) {
+        let tools = self.good.into_values().map(|(told, spec)| -> Arc<dyn Tool> {
+            Arc::new(RemoteTool::new(Arc::clone(connection), told, spec))
+        });
+        (tools.collect(), self.rejected)
+    }
+}
+
+fn list_failed(error: &ServiceError) -> &'static str {
+    match error {
+        ServiceError::McpError(_) => "it refuses",
+        ServiceError::TransportSend(_) | ServiceError::TransportClosed => {
+            "it ended, or closed the connection"
+        }
+        _ => "its answer is none of the protocol",
+    }
+}
+
+/// What a tool of a server is called here.
+fn local_name(server: &str, told: &str) -> String {
+    let is_good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let kept: String = told.chars().map(|c| if is_good(c) { c } else { '_' }).collect();
+    let name = format!("{server}__{kept}");
+    if kept == told && !told.is_empty() && name.len() <= MAX_NAME {
+        return name;
+    }
+    let hash = Hash::of(told).to_string();
+    let ending = hash.get(..8).unwrap_or(&hash);
+    // All of it is ASCII.
+    let beginning = name.get(..name.len().min(MAX_NAME - ending.len() - 1)).unwrap_or(&name);
+    format!("{beginning}_{ending}")
+}
+
+/// A description for a model: cut, and without characters that could hide something.
+fn shown(description: &str) -> String {
+    let kept = description.get(..description.floor_char_boundary(MAX_DESCRIPTION)).unwrap_or_default();
+    let is_kept = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
+    kept.chars().filter(is_kept).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_kept_where_it_can_be_and_else_made_anew_without_meeting_another() {
+        assert_eq!(local_name("files", "read_file"), "files__read_file");
+        let made: Vec<_> =
+            ["a.b", "a/b", "a_b", "", "\u{1b}[2J", "é"].map(|told| local_name("s", told)).into();
+        let long = [local_name("s", &"x".repeat(64)), local_name("s", &"x".repeat(65))];
+        let all: std::collections::BTreeSet<_> = made.iter().chain(&long).collect();
+        assert_eq!(all.len(), 8, "{all:?}");
+        for name in all {
+            assert!(name.len() <= MAX_NAME && name.starts_with("s__"), "{name}");
+            assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')), "{name}");
+        }
+        assert_eq!(local_name("s", "a.b"), local_name("s", "a.b"));
+    }
+
+    #[test]
+    fn a_description_is_cut_and_hides_nothing() {
+        assert_eq!(shown("reads\n\u{1b}[8mfiles\u{7}"), "reads\n[8mfiles");
+        assert_eq!(shown(&"é".repeat(5000)).len(), MAX_DESCRIPTION);
+    }
+}

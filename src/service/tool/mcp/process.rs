@@ -1,0 +1,126 @@
+//! [`McpCommand`], and a server that runs as a child process.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus, Stdio};
+
+use rmcp::service::RoleClient;
+use rmcp::transport::async_rw::AsyncRwTransport;
+use tokio::io::AsyncReadExt as _;
+use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
+use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::service::process::{DEFAULT_ENVIRONMENT, Group, inherit};
+
+/// A program that is a server on its standard streams.
+///
+/// It sees of the environment only `PATH`, `HOME`, `CARGO_HOME`, `RUSTUP_HOME` and `RUSTUP_TOOLCHAIN`, unless
+/// [`McpCommand::with_environment`] says otherwise, and the variables it is given. Its debug output shows neither
+/// arguments nor values.
+#[derive(Clone)]
+pub struct McpCommand {
+    program: String,
+    arguments: Vec<String>,
+    directory: Option<PathBuf>,
+    environment: Vec<String>,
+    variables: Vec<(String, String)>,
+}
+
+impl McpCommand {
+    /// A program without arguments, in the working directory of this process.
+    pub fn new(program: impl Into<String>) -> Self {
+        let environment = DEFAULT_ENVIRONMENT.map(str::to_owned).to_vec();
+        Self {
+            program: program.into(),
+            arguments: Vec::new(),
+            directory: None,
+            environment,
+            variables: Vec::new(),
+        }
+    }
+
+    /// The same with these arguments.
+    #[must_use]
+    pub fn with_arguments(mut self, arguments: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.arguments = arguments.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The same in another directory.
+    #[must_use]
+    pub fn in_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.directory = Some(directory.into());
+        self
+    }
+
+    /// The same, but these variables of the environment are passed on and no others.
+    #[must_use]
+    pub fn with_environment(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.environment = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The same with a variable of its own, such as a key.
+    #[must_use]
+    pub fn with_variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.variables.push((name.into(), value.into()));
+        self
+    }
+}
+
+impl fmt::Debug for McpCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let variables: Vec<_> = self.variables.iter().map(|(name, _value)| name).collect();
+        f.debug_struct("McpCommand")
+            .field("program", &self.program)
+            .field("directory", &self.directory)
+            .field("environment", &self.environment)
+            .field("variables", &variables)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(super) type Pipes = AsyncRwTransport<RoleClient, ChildStdout, ChildStdin>;
+
+/// The process of a server. Dropped, its group is killed; a thread waits for it, so that it leaves no zombie.
+#[derive(Debug)]
+pub(super) struct Process {
+    /// Ends with the process, and kills what is left of its group.
+    pub(super) ended: JoinHandle<io::Result<ExitStatus>>,
+    _group: Group,
+    _drained: AbortOnDropHandle<()>,
+}
+
+impl Process {
+    /// Starts it. A message of it may have so many bytes.
+    pub(super) fn start(server: &str, command: &McpCommand, limit: usize) -> io::Result<(Self, Pipes)> {
+        let mut starting = Command::new(&command.program);
+        starting.args(&command.arguments);
+        if let Some(directory) = &command.directory {
+            starting.current_dir(directory);
+        }
+        starting.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        inherit(&mut starting, &command.environment);
+        starting.envs(command.variables.iter().map(|(name, value)| (name, value)));
+        let (group, mut child) = Group::spawn(&mut starting)?;
+        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let ended = tokio::task::spawn_blocking(group.waiter(child));
+        let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
+            return Err(io::Error::other("the streams of the process are not piped"));
+        };
+        let (stdin, stdout) = (ChildStdin::from_std(stdin)?, ChildStdout::from_std(stdout)?);
+        let drained = tokio::spawn(drain(server.to_owned(), ChildStderr::from_std(stderr)?));
+        let transport = AsyncRwTransport::new_client(stdout, stdin).with_max_line_length(limit);
+        Ok((Self { ended, _group: group, _drained: AbortOnDropHandle::new(drained) }, transport))
+    }
+}
+
+/// Reads what the server writes for people, so that it never waits for a reader. Only how much is logged.
+async fn drain(server: String, mut stderr: ChildStderr) {
+    let mut buffer = vec![0; 4096];
+    while let Ok(bytes @ 1..) = stderr.read(&mut buffer).await {
+        tracing::debug!(target: "agentbus::tool", server, bytes, "mcp_server_wrote");
+    }
+}
