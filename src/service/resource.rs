@@ -1,7 +1,7 @@
 //! [`ResourceService`]: the named things that a plan works on, such as a folder, a file, a repository.
 //!
-//! A resource has a name and a [`ResourceHandler`]. With this crate come [`DirHandler`] for a folder on disk and
-//! [`FileHandler`] for a file; an embedder adds others. [`ResourceUri`] names what the crate can open itself.
+//! A resource has a name and a [`ResourceHandler`]. With this crate come [`DirHandler`] for a folder on disk,
+//! [`FileHandler`] for a file, [`GitHandler`] for a repository at a revision; an embedder adds others. [`ResourceUri`] names what the crate can open itself.
 //!
 //! | operation | event |
 //! |---|---|
@@ -52,6 +52,7 @@ use crate::bus::EventBus;
 use crate::emitter::Emitter;
 use crate::event::text::check_name;
 use crate::event::{SandboxId, Text};
+use crate::service::blocking::blocking;
 use crate::service::sandbox::Sandbox;
 use crate::sync::{Mutex, lock};
 
@@ -60,6 +61,7 @@ mod change;
 mod dir;
 mod error;
 mod file;
+mod git;
 mod handle;
 mod handler;
 mod index;
@@ -70,6 +72,7 @@ mod uri;
 pub use dir::DirHandler;
 pub use error::{HandlerError, IndexError, PathFault, RegisterResourceError, ResourceError};
 pub use file::FileHandler;
+pub use git::GitHandler;
 pub use handle::Resource;
 pub use handler::{
     EntryKind, ResourceEntry, ResourceHandler, ResourceMover, ResourceStat, ResourceWriter, Written,
@@ -165,6 +168,27 @@ impl ResourceService {
         let resource = self.make(Text::from(name), handler);
         registered.insert(Text::from(name), resource.clone());
         Ok(resource)
+    }
+
+    /// Opens what an address names and registers it under the text of the address.
+    ///
+    /// # Errors
+    /// [`RegisterResourceError`].
+    ///
+    /// # Cancel safety
+    /// Dropped, nothing is registered.
+    pub async fn open(&self, uri: &ResourceUri) -> Result<Resource, RegisterResourceError> {
+        let (scheme, path, revision) =
+            (uri.scheme(), uri.path().to_owned(), uri.revision().map(str::to_owned));
+        let opened = blocking(move |_stop| -> std::io::Result<Arc<dyn ResourceHandler>> {
+            Ok(match scheme {
+                ResourceScheme::File => Arc::new(FileHandler::open(path)?),
+                ResourceScheme::Dir => Arc::new(DirHandler::open(path)?),
+                ResourceScheme::Git => Arc::new(GitHandler::open(path, &revision.unwrap_or_default())?),
+            })
+        });
+        let handler = opened.await.map_err(RegisterResourceError::open(uri.path()))?;
+        self.register(uri.to_string(), handler)
     }
 
     /// Forgets a resource. Who has a [`Resource`] goes on with it.

@@ -17,6 +17,8 @@ use tempfile::TempDir;
 
 use crate::support::bus_of;
 
+mod repository;
+
 /// A folder as a resource named `notes`, on a bus that records.
 pub(crate) struct Notes {
     pub(crate) bus: RecordingEventBus,

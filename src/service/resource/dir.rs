@@ -181,7 +181,7 @@ fn list(dir: &Dir, path: &Path) -> Result<Vec<ResourceEntry>, HandlerError> {
             Err(error) => return Err(error.into()),
         }
         if entries.len() > MAX_ENTRIES {
-            return Err(HandlerError::TooLarge { max: MAX_ENTRIES as u64 });
+            return Err(HandlerError::TooMany { max: MAX_ENTRIES });
         }
     }
     entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));

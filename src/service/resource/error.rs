@@ -24,11 +24,17 @@ pub enum HandlerError {
     /// Something stands where something was to be moved to.
     #[error("something of the new name is there already: delete it first")]
     Occupied,
-    /// It is larger than what is read or listed at once.
-    #[error("it has more than {max}: read a part of it in another way")]
+    /// It is larger than what is read at once.
+    #[error("it has more than {max} bytes")]
     TooLarge {
-        /// How many bytes, or entries of a folder, there may be.
+        /// How many bytes it may have.
         max: u64,
+    },
+    /// The folder holds more than what is listed at once.
+    #[error("it holds more than {max} things")]
+    TooMany {
+        /// How many it may hold.
+        max: usize,
     },
     /// The system refused it, or something else failed.
     #[error("the system did not do it")]

@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use cap_std::fs::Dir;
+use tokio_util::sync::CancellationToken;
+
 use super::ResourceOptions;
 use super::dir::DirHandler;
 use super::error::{HandlerError, IndexError, PathFault, ResourceError};
@@ -14,6 +17,7 @@ use crate::emitter::Emitter;
 use crate::event::{Hash, ResourceOperation, ResourceSource, Scope, Text};
 use crate::service::blocking::blocking;
 use crate::service::resource::change::Act;
+use crate::service::sandbox::WriteAccess;
 use crate::sync::{Mutex, lock};
 
 /// One resource. Cheap to clone; clones are the same resource, and keep it when it is unregistered.
@@ -24,6 +28,8 @@ pub struct Resource {
     pub(super) shared: Arc<Shared>,
     /// As whose what is done by this handle is told.
     pub(super) source: ResourceSource,
+    /// The right to write in the sandbox whose files these are, for as long as something is written.
+    access: Option<Arc<WriteAccess>>,
 }
 
 #[derive(Debug)]
@@ -59,13 +65,19 @@ impl Resource {
     }
 
     pub(super) fn of(shared: Arc<Shared>) -> Self {
-        Self { shared, source: ResourceSource::Service }
+        Self { shared, source: ResourceSource::Service, access: None }
     }
 
     /// The same resource; what is changed by this handle is told as changed by a tool.
     #[must_use]
     pub fn for_tools(mut self) -> Self {
         self.source = ResourceSource::Tool;
+        self
+    }
+
+    /// The same resource, whose changes need that access until they are done.
+    pub(in crate::service) fn with_access(mut self, access: WriteAccess) -> Self {
+        self.access = Some(Arc::new(access));
         self
     }
 
@@ -210,8 +222,22 @@ impl Resource {
         lock(&self.shared.index).clone()
     }
 
+    /// Looks over a folder on disk with its handle. It is told with the number of bytes that `look` says it has read.
+    pub(in crate::service) async fn look_over<T: Send + 'static, E: From<ResourceError> + Send + 'static>(
+        &self,
+        operation: ResourceOperation,
+        look: impl FnOnce(&Dir, &CancellationToken) -> Result<(T, u64), E> + Send + 'static,
+    ) -> Result<T, E> {
+        let folder = self.folder("look over")?;
+        let opened = folder.dir().try_clone();
+        let root = opened.map_err(|source| self.failed("look over", Path::new(""), source.into()))?;
+        let (found, bytes) = blocking(move |stop| look(&root, stop)).await?;
+        self.accessed(operation, bytes);
+        Ok(found)
+    }
+
     /// Tells that something was read.
-    pub(in crate::service) fn accessed(&self, operation: ResourceOperation, bytes: u64) {
+    fn accessed(&self, operation: ResourceOperation, bytes: u64) {
         self.shared.told.keep(&Scope::current(), Fact::Accessed { operation, bytes });
         self.shared.told.tell();
     }

@@ -1,25 +1,21 @@
 //! The built-in tools that read and write one file of the sandbox.
 //!
-//! Paths are relative to the sandbox's folder. Each is opened relative to the handle of that folder, component by
-//! component: an absolute path, one that climbs out with `..`, and a link that leads out are refused by the handle
-//! itself, also when the link is put there in the middle of the call.
-
-use std::io::{Read, Seek, Write};
-use std::path::Path;
+//! Paths are relative to the sandbox's folder. They work on it through the [`ResourceService`] of the context, which
+//! opens each relative to the handle of that folder: an absolute path, one that climbs out with `..`, and a link that
+//! leads out are refused, also when the link is put there in the middle of the call. A file is written whole or not at
+//! all and keeps its mode; of a link that stays inside, the file is written that it leads to.
+//!
+//! [`ResourceService`]: crate::service::resource::ResourceService
 
 use async_trait::async_trait;
-use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
-use rustix::fs::OFlags;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::spec::{Tool, ToolContext, ToolError, ToolOutput, ToolSpec};
-use crate::service::blocking::blocking;
-use crate::service::sandbox::{Sandbox, SandboxError, WriteAccess};
-
-/// Longer files are not read into memory.
-const MAX_FILE_BYTES: u64 = 8 << 20;
+use crate::event::Hash;
+use crate::service::resource::{HandlerError, PathFault, Resource, ResourceError};
+use crate::service::sandbox::{SandboxError, WriteAccess};
 
 /// Reads a text file, or some of its lines.
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,16 +58,13 @@ impl Tool for ReadFile {
 
     async fn call(&self, context: &ToolContext, input: Value) -> Result<ToolOutput, ToolError> {
         let input: ReadInput = parse(input)?;
-        in_sandbox(context, move |sandbox| {
-            let text = read_text(sandbox.dir(), &input.path)?;
-            if input.first_line.is_none() && input.lines.is_none() {
-                return Ok(ToolOutput::new(text));
-            }
-            let skipped = clamped(input.first_line.unwrap_or(1).saturating_sub(1));
-            let wanted = clamped(input.lines.unwrap_or(u64::MAX));
-            Ok(ToolOutput::new(text.split_inclusive('\n').skip(skipped).take(wanted).collect::<String>()))
-        })
-        .await
+        let text = read_text(&context.tree()?, &input.path).await?;
+        if input.first_line.is_none() && input.lines.is_none() {
+            return Ok(ToolOutput::new(text));
+        }
+        let skipped = clamped(input.first_line.unwrap_or(1).saturating_sub(1));
+        let wanted = clamped(input.lines.unwrap_or(u64::MAX));
+        Ok(ToolOutput::new(text.split_inclusive('\n').skip(skipped).take(wanted).collect::<String>()))
     }
 }
 
@@ -97,13 +90,10 @@ impl Tool for WriteFile {
     }
 
     async fn call(&self, context: &ToolContext, input: Value) -> Result<ToolOutput, ToolError> {
-        let input: WriteInput = parse(input)?;
-        writing(context, move |sandbox| {
-            make_folder_of(sandbox.dir(), &input.path)?;
-            write_text(sandbox.dir(), &input.path, &input.content)?;
-            Ok(ToolOutput::new(format!("wrote {} bytes to {}", input.content.len(), input.path)))
-        })
-        .await
+        let WriteInput { path, content } = parse(input)?;
+        let bytes = content.len();
+        to_write(context)?.write(&path, content).await.map_err(not_done("write", &path))?;
+        Ok(ToolOutput::new(format!("wrote {bytes} bytes to {path}")))
     }
 }
 
@@ -138,21 +128,22 @@ impl Tool for ReplaceInFile {
         if input.old.is_empty() {
             return Err(ToolError::failed("the old text is empty: name the text to replace"));
         }
-        writing(context, move |sandbox| {
-            let text = read_text(sandbox.dir(), &input.path)?;
-            let found = text.matches(&input.old).count();
-            if found == 0 || (found > 1 && !input.all) {
-                let way_out = match found {
-                    0 => "read the file and copy the text as it stands there",
-                    _ => "add lines around it until it is unique, or set `all`",
-                };
-                let message = format!("the old text occurs {found} times in {}: {way_out}", input.path);
-                return Err(ToolError::failed(message));
-            }
-            write_text(sandbox.dir(), &input.path, &text.replace(&input.old, &input.new))?;
-            Ok(ToolOutput::new(format!("replaced {found} in {}", input.path)))
-        })
-        .await
+        let tree = to_write(context)?;
+        let text = read_text(&tree, &input.path).await?;
+        let found = text.matches(&input.old).count();
+        if found == 0 || (found > 1 && !input.all) {
+            let way_out = match found {
+                0 => "read the file and copy the text as it stands there",
+                _ => "add lines around it until it is unique, or set `all`",
+            };
+            let message = format!("the old text occurs {found} times in {}: {way_out}", input.path);
+            return Err(ToolError::failed(message));
+        }
+        let replaced = text.replace(&input.old, &input.new);
+        // Somebody may have written since it was read.
+        let done = tree.replace(&input.path, &Hash::of(&text), replaced).await;
+        done.map_err(not_done("write", &input.path))?;
+        Ok(ToolOutput::new(format!("replaced {found} in {}", input.path)))
     }
 }
 
@@ -174,12 +165,9 @@ impl Tool for DeleteFile {
     }
 
     async fn call(&self, context: &ToolContext, input: Value) -> Result<ToolOutput, ToolError> {
-        let input: DeleteInput = parse(input)?;
-        writing(context, move |sandbox| {
-            sandbox.dir().remove_file(&input.path).map_err(cannot("delete", &input.path))?;
-            Ok(ToolOutput::new(format!("deleted {}", input.path)))
-        })
-        .await
+        let DeleteInput { path } = parse(input)?;
+        to_write(context)?.delete(&path).await.map_err(not_done("delete", &path))?;
+        Ok(ToolOutput::new(format!("deleted {path}")))
     }
 }
 
@@ -194,22 +182,10 @@ pub(super) fn parse<T: DeserializeOwned>(input: Value) -> Result<T, ToolError> {
         .map_err(|error| ToolError::failed(format!("cannot read the input: {error}")))
 }
 
-/// Runs `work` in the sandbox, where it may block.
-async fn in_sandbox<T: Send + 'static>(
-    context: &ToolContext,
-    work: impl FnOnce(&Sandbox) -> Result<T, ToolError> + Send + 'static,
-) -> Result<T, ToolError> {
-    let sandbox = context.sandbox()?.clone();
-    blocking(move |_stop| work(&sandbox)).await
-}
-
-/// Runs `work`, which writes, in the sandbox.
-async fn writing<T: Send + 'static>(
-    context: &ToolContext,
-    work: impl FnOnce(&Sandbox) -> Result<T, ToolError> + Send + 'static,
-) -> Result<T, ToolError> {
+/// The files of the sandbox, to be written as long as this is held.
+fn to_write(context: &ToolContext) -> Result<Resource, ToolError> {
     let access = write_access(context)?;
-    blocking(move |_stop| work(access.sandbox())).await
+    Ok(context.tree()?.with_access(access))
 }
 
 /// Asks to write in the sandbox of the context.
@@ -224,7 +200,7 @@ pub(super) fn write_access(context: &ToolContext) -> Result<WriteAccess, ToolErr
 pub(super) fn cannot(doing: &str, path: &str) -> impl FnOnce(std::io::Error) -> ToolError {
     move |error| {
         if is_escape(&error) {
-            return ToolError::refused(format!("cannot {doing} {path}: it leads out of the sandbox"));
+            return outside(doing, path);
         }
         ToolError::failed(format!("cannot {doing} {path}: {error}"))
     }
@@ -235,49 +211,43 @@ fn is_escape(error: &std::io::Error) -> bool {
     error.kind() == std::io::ErrorKind::PermissionDenied && error.raw_os_error().is_none()
 }
 
-/// The text of a regular file of at most 8 MiB.
-pub(super) fn read_text(dir: &Dir, path: &str) -> Result<String, ToolError> {
-    let mut options = OpenOptions::new();
-    let mut file = open_regular(dir, path, options.read(true))?;
-    let length = file.metadata().map_err(cannot("read", path))?.len();
-    if length > MAX_FILE_BYTES {
-        let message = format!("cannot read {path}: it has {length} bytes, more than {MAX_FILE_BYTES}");
-        return Err(ToolError::failed(message));
+/// What an error of the resource that the sandbox's files are means to the model.
+fn not_done(doing: &'static str, path: &str) -> impl FnOnce(ResourceError) -> ToolError {
+    let path = path.to_owned();
+    move |error| match error {
+        ResourceError::Path { fault: PathFault::Outside | PathFault::Absolute, .. }
+        | ResourceError::Handler { source: HandlerError::Outside, .. } => outside(doing, &path),
+        // As the system says it, and as models know it.
+        ResourceError::Handler { source: HandlerError::Absent, .. } => {
+            ToolError::failed(format!("cannot {doing} {path}: No such file or directory"))
+        }
+        ResourceError::Handler { source: HandlerError::Io { source }, .. } => {
+            ToolError::failed(format!("cannot {doing} {path}: {source}"))
+        }
+        ResourceError::Handler { source, .. } => {
+            ToolError::failed(format!("cannot {doing} {path}: {source}"))
+        }
+        ResourceError::Path { fault, .. } => ToolError::failed(format!("cannot {doing} {path}: {fault}")),
+        // The same call reads it anew.
+        changed @ ResourceError::Changed { .. } => ToolError::transient(changed.to_string()),
+        other => ToolError::failed(other.to_string()),
     }
-    let mut content = Vec::new();
-    (&mut file).take(MAX_FILE_BYTES).read_to_end(&mut content).map_err(cannot("read", path))?;
+}
+
+fn outside(doing: &str, path: &str) -> ToolError {
+    ToolError::refused(format!("cannot {doing} {path}: it leads out of the sandbox"))
+}
+
+impl From<ResourceError> for ToolError {
+    fn from(error: ResourceError) -> Self {
+        not_done("look over", "the sandbox")(error)
+    }
+}
+
+async fn read_text(tree: &Resource, path: &str) -> Result<String, ToolError> {
+    let content = tree.read(path).await.map_err(not_done("open", path))?;
     String::from_utf8(content)
         .map_err(|_not_text| ToolError::failed(format!("cannot read {path}: it is not text")))
-}
-
-/// Makes the folders that a file at `path` needs.
-fn make_folder_of(dir: &Dir, path: &str) -> Result<(), ToolError> {
-    let Some(parent) = Path::new(path).parent().filter(|parent| *parent != Path::new("")) else {
-        return Ok(());
-    };
-    let made = dir.create_dir_all(parent).map_err(|error| {
-        // Where the last of them is a link that leads out, it only says that something of the name is there.
-        dir.metadata(parent).err().filter(is_escape).unwrap_or(error)
-    });
-    made.map_err(cannot("make the folder of", path))
-}
-
-fn write_text(dir: &Dir, path: &str, text: &str) -> Result<(), ToolError> {
-    let mut options = OpenOptions::new();
-    // It is cut only when it is known to be a regular file.
-    let mut file = open_regular(dir, path, options.write(true).create(true).truncate(false))?;
-    let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(text.as_bytes()));
-    written.map_err(cannot("write", path))
-}
-
-/// Opens a regular file. A pipe or a device is refused, and not waited for.
-fn open_regular(dir: &Dir, path: &str, options: &mut OpenOptions) -> Result<std::fs::File, ToolError> {
-    options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
-    let file = dir.open_with(path, options).map_err(cannot("open", path))?.into_std();
-    if !file.metadata().map_err(cannot("open", path))?.is_file() {
-        return Err(ToolError::failed(format!("cannot open {path}: it is not a regular file")));
-    }
-    Ok(file)
 }
 
 fn clamped(number: u64) -> usize {

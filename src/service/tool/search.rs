@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
+use cap_std::fs::Dir;
 use globset::{Glob, GlobMatcher};
 use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
@@ -17,8 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::files::{cannot, parse};
 use super::spec::{Tool, ToolContext, ToolError, ToolOutput, ToolSpec};
-use crate::service::blocking::blocking;
-use crate::service::sandbox::Sandbox;
+use crate::event::ResourceOperation;
 use crate::service::sandbox::place::open_file;
 use crate::service::sandbox::tree::{Found, Walk, WalkError};
 
@@ -72,9 +72,8 @@ impl Tool for ListFiles {
         let input: ListInput = parse(input)?;
         let glob = input.glob.as_deref().map(compile_glob).transpose()?;
         let mut output = Bounded::new(input.max, FILES);
-        let sandbox = context.sandbox()?.clone();
-        blocking(move |stop| {
-            look_over(&sandbox, input.path.as_deref(), stop, &mut |found| {
+        let look = move |root: &Dir, stop: &CancellationToken| {
+            look_over(root, input.path.as_deref(), stop, &mut |found| {
                 if found.metadata.is_dir() || !glob.as_ref().is_none_or(|glob| glob.is_match(found.path)) {
                     return Ok(ControlFlow::Continue(()));
                 }
@@ -84,9 +83,9 @@ impl Tool for ListFiles {
                 }
                 Ok(output.push(&line))
             })?;
-            Ok(output.finish("no file"))
-        })
-        .await
+            Ok((output.finish("no file"), 0))
+        };
+        context.tree()?.look_over(ResourceOperation::List, look).await
     }
 }
 
@@ -127,18 +126,19 @@ impl Tool for SearchFiles {
         let pattern = compile(&input)?;
         let glob = input.glob.as_deref().map(compile_glob).transpose()?;
         let mut output = Bounded::new(input.max, MATCHES);
-        let sandbox = context.sandbox()?.clone();
-        blocking(move |stop| {
-            look_over(&sandbox, input.path.as_deref(), stop, &mut |found| {
+        let mut bytes = 0;
+        let look = move |root: &Dir, stop: &CancellationToken| {
+            look_over(root, input.path.as_deref(), stop, &mut |found| {
                 let is_wanted = found.metadata.is_file() && found.metadata.len() <= MAX_SEARCHED_BYTES;
                 if !is_wanted || !glob.as_ref().is_none_or(|glob| glob.is_match(found.path)) {
                     return Ok(ControlFlow::Continue(()));
                 }
+                bytes += found.metadata.len();
                 search(found, &pattern, &mut output)
             })?;
-            Ok(output.finish("no match"))
-        })
-        .await
+            Ok((output.finish("no match"), bytes))
+        };
+        context.tree()?.look_over(ResourceOperation::Read, look).await
     }
 }
 
@@ -188,15 +188,15 @@ fn compile_glob(pattern: &str) -> Result<GlobMatcher, ToolError> {
 
 /// Walks over the sandbox, or over a folder in it.
 fn look_over(
-    sandbox: &Sandbox,
+    root: &Dir,
     path: Option<&str>,
     stop: &CancellationToken,
     visit: &mut dyn FnMut(&Found<'_>) -> io::Result<ControlFlow<()>>,
 ) -> Result<(), ToolError> {
     let path = path.filter(|path| !matches!(*path, "" | "." | "./"));
     let start = match path {
-        Some(path) => sandbox.dir().open_dir(path).map_err(cannot("open", path))?,
-        None => sandbox.dir().try_clone().map_err(cannot("open", "the sandbox"))?,
+        Some(path) => root.open_dir(path).map_err(cannot("open", path))?,
+        None => root.try_clone().map_err(cannot("open", "the sandbox"))?,
     };
     let at: PathBuf = path.map(|path| Path::new(path).components().collect()).unwrap_or_default();
     match (Walk { stop, known: &|_path| false, visit }).over(&start, &at) {

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::event::{CallId, Hash, PlanId};
 use crate::service::process::Finished;
+use crate::service::resource::{Resource, ResourceService};
 use crate::service::sandbox::Sandbox;
 
 /// Something that a model may ask for.
@@ -77,6 +78,8 @@ impl ToolSpec {
 pub struct ToolContext {
     plan: Option<PlanId>,
     sandbox: Option<Sandbox>,
+    /// By what tools work on the files of the sandbox.
+    resources: ResourceService,
     /// The tools that may be called; none for all.
     only: Option<Arc<BTreeSet<String>>>,
     cancellation: CancellationToken,
@@ -98,6 +101,14 @@ impl ToolContext {
     #[must_use]
     pub fn with_plan(mut self, plan: impl Into<PlanId>) -> Self {
         self.plan = Some(plan.into());
+        self
+    }
+
+    /// The same; what tools read and write in the sandbox goes through that service, which tells it. Without, it goes
+    /// through one that tells nobody.
+    #[must_use]
+    pub fn with_resources(mut self, resources: ResourceService) -> Self {
+        self.resources = resources;
         self
     }
 
@@ -131,6 +142,15 @@ impl ToolContext {
     /// [`ToolError::Failed`] if there is none.
     pub fn sandbox(&self) -> Result<&Sandbox, ToolError> {
         self.sandbox.as_ref().ok_or_else(|| ToolError::failed("there is no sandbox to work in"))
+    }
+
+    /// The files of the sandbox as a resource. What is written by it is told as written by a tool.
+    ///
+    /// # Errors
+    /// [`ToolError::Failed`] if there is no sandbox, or its files cannot be opened any more.
+    pub fn tree(&self) -> Result<Resource, ToolError> {
+        let tree = self.resources.tree_of(self.sandbox()?);
+        tree.map(Resource::for_tools).map_err(|error| ToolError::failed(error.to_string()))
     }
 
     /// Cancelled when the call is.

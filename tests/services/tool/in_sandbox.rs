@@ -1,10 +1,14 @@
 //! The built-in tools, in a sandbox on a real file system and with real processes.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::time::Duration;
 
-use agentbus::event::{Hash, SandboxCreated, ToolCompleted, ToolErrorKind};
+use agentbus::event::{
+    Hash, ResourceAccessed, ResourceChange, ResourceModified, ResourceSource, SandboxCreated, ToolCompleted,
+    ToolErrorKind, ToolInvoked,
+};
+use agentbus::service::resource::ResourceService;
 use agentbus::service::tool::{ToolCall, ToolContext, ToolOptions, ToolRuntime, built_in};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +24,8 @@ struct InSandbox {
 
 async fn in_sandbox() -> InSandbox {
     let world = World::new();
-    let context = ToolContext::in_sandbox(world.sandbox().await);
+    let context =
+        ToolContext::in_sandbox(world.sandbox().await).with_resources(ResourceService::new(world.bus()));
     let tools = ToolRuntime::new(world.bus());
     for tool in built_in() {
         tools.register(tool).expect("each has its name");
@@ -300,4 +305,69 @@ async fn a_write_makes_the_sandbox_active_and_a_read_does_not() {
     let late = it.call("write_file", json!({"path": "a.txt", "content": "y"})).await;
     assert!(late.unwrap_err().contains("while it is committed"));
     assert_eq!(it.world.read("a.txt"), "x");
+}
+
+#[tokio::test]
+async fn what_a_tool_writes_and_reads_is_told_in_its_call() {
+    let it = in_sandbox().await;
+    it.call("write_file", json!({"path": "src/../b.txt", "content": "one"})).await.unwrap();
+    let invoked = it.world.bus.only::<ToolInvoked>();
+    let told = it.world.bus.only::<ResourceModified>();
+    assert_eq!(told.event().causation_id(), Some(invoked.event().id()));
+    assert_eq!(told.event().plan_id(), invoked.event().plan_id());
+    let sandbox = it.context.sandbox().unwrap().id();
+    assert_eq!((told.resource.as_str(), told.path.as_str()), (&*format!("sandbox://{sandbox}"), "b.txt"));
+    assert_eq!(
+        (told.change, told.source, told.bytes),
+        (ResourceChange::Created, ResourceSource::Tool, Some(3))
+    );
+    it.call("replace_in_file", json!({"path": "b.txt", "old": "one", "new": "three"})).await.unwrap();
+    it.call("search_files", json!({"pattern": "three"})).await.unwrap();
+    it.call("list_files", json!({})).await.unwrap();
+    it.call("delete_file", json!({"path": "b.txt"})).await.unwrap();
+    let changes: Vec<_> = it.world.bus.all::<ResourceModified>().iter().map(|one| one.change).collect();
+    assert_eq!(changes, [ResourceChange::Created, ResourceChange::Modified, ResourceChange::Deleted]);
+    let read: Vec<_> = it
+        .world
+        .bus
+        .all::<ResourceAccessed>()
+        .iter()
+        .map(|one| (one.operation.as_str(), one.bytes))
+        .collect();
+    let searched = "one\ntwo\nthree\n".len() + "//! A library.\n".len() + "three".len();
+    assert_eq!(read, [("read", 3), ("read", searched as u64), ("list", 0)]);
+}
+
+#[tokio::test]
+async fn what_a_tool_is_refused_is_not_told_as_a_change() {
+    let it = in_sandbox().await;
+    it.call("write_file", json!({"path": "../x", "content": "x"})).await.unwrap_err();
+    it.call("delete_file", json!({"path": "none"})).await.unwrap_err();
+    it.call("replace_in_file", json!({"path": "a.txt", "old": "none", "new": ""})).await.unwrap_err();
+    assert!(it.world.bus.all::<ResourceModified>().is_empty());
+    assert_eq!(it.world.bus.only::<ResourceAccessed>().bytes, 14, "it was read to be looked through");
+}
+
+#[tokio::test]
+async fn without_a_service_of_resources_tools_do_the_same_and_tell_nothing_of_files() {
+    let mut it = in_sandbox().await;
+    it.context = ToolContext::in_sandbox(it.context.sandbox().unwrap().clone());
+    it.call("write_file", json!({"path": "b.txt", "content": "one"})).await.unwrap();
+    assert_eq!(it.call("read_file", json!({"path": "b.txt"})).await.unwrap(), "one");
+    assert!(it.world.bus.all::<ResourceModified>().is_empty());
+}
+
+#[tokio::test]
+async fn a_write_keeps_the_mode_of_a_file_and_reaches_no_other_name_of_it_outside() {
+    let it = in_sandbox().await;
+    let outside = it.world.root.path().join("outside");
+    fs::write(&outside, "old").unwrap();
+    fs::set_permissions(&outside, fs::Permissions::from_mode(0o750)).unwrap();
+    fs::hard_link(&outside, it.path("run")).unwrap();
+    it.call("write_file", json!({"path": "run", "content": "new"})).await.unwrap();
+    assert_eq!(
+        (fs::read_to_string(&outside).unwrap(), fs::read_to_string(it.path("run")).unwrap()),
+        ("old".into(), "new".into())
+    );
+    assert_eq!(fs::metadata(it.path("run")).unwrap().permissions().mode() & 0o777, 0o750);
 }
