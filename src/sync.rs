@@ -15,6 +15,7 @@ pub(crate) use std::{
         Condvar, Mutex, MutexGuard,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
+    thread::{ThreadId, current as current_thread},
     thread_local,
 };
 
@@ -24,6 +25,7 @@ pub(crate) use shuttle::{
         Condvar, Mutex, MutexGuard,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
+    thread::{ThreadId, current as current_thread},
     thread_local,
 };
 

@@ -14,7 +14,7 @@ use crate::stream::EventStream;
 /// Emits to the first bus, and a clone of the event to each of the others.
 ///
 /// Streams, subscriptions and receipts are those of the first; flushing waits for all. Each bus gives the event a
-/// place in its own order.
+/// place in its own order. The others get theirs before the first: what a handler of the first emits comes behind.
 #[derive(Clone, Debug)]
 pub struct FanoutEventBus {
     first: Arc<dyn EventBus>,
@@ -32,12 +32,10 @@ impl FanoutEventBus {
 impl EventBus for FanoutEventBus {
     fn emit(&self, event: DomainEvent) -> Receipt {
         let observers = self.others.iter().filter(|bus| bus.is_observed(event.event_type()));
-        let copies: Vec<_> = observers.map(|bus| (bus, event.clone())).collect();
-        let receipt = self.first.emit(event);
-        for (bus, copy) in copies {
-            bus.emit(copy);
+        for bus in observers {
+            bus.emit(event.clone());
         }
-        receipt
+        self.first.emit(event)
     }
 
     fn subscribe(&self, filter: Filter, handler: Arc<dyn EventHandler>) -> Subscription {

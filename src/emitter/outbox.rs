@@ -5,14 +5,15 @@ use std::fmt;
 
 use super::{Emitter, send};
 use crate::event::{Details, DomainEvent, Scope, Timestamp};
-use crate::sync::{Mutex, lock};
+use crate::sync::{Mutex, ThreadId, current_thread, lock};
 
 /// State whose changes are told.
 ///
 /// A change puts its events into the outbox while the state is locked, so that they stand there in the order of the
 /// changes. When the lock is released, whoever gets the baton emits what waits, its own and others'; whoever does
 /// not get it leaves its events to the holder. So events of one state are emitted one at a time, in order, with no
-/// lock held, and a handler that changes the same state again does not deadlock.
+/// lock held. A handler that changes the same state again runs on the thread that has the baton, and emits at once what
+/// waits: before what it tells of elsewhere, and as what it is to the bus, an event from within a handler.
 pub struct Outbox<S> {
     /// Guards the state. `waiting` is taken inside it, never the other way round.
     state: Mutex<S>,
@@ -24,7 +25,8 @@ pub struct Outbox<S> {
 #[derive(Default)]
 struct Waiting {
     events: VecDeque<DomainEvent>,
-    baton_is_held: bool,
+    /// The thread that has the baton.
+    holder: Option<ThreadId>,
 }
 
 impl<S> Outbox<S> {
@@ -76,37 +78,41 @@ impl<S> Outbox<S> {
     }
 }
 
-/// The right to emit what waits; one at a time has it.
+/// The right to emit what waits; one thread at a time has it.
 struct Baton<'a> {
     waiting: &'a Mutex<Waiting>,
-    is_back: bool,
+    /// Whether it goes back when this one is done: not where the thread had it before.
+    goes_back: bool,
 }
 
 impl Drop for Baton<'_> {
     /// A panic on the way must not keep the baton: nobody would ever emit again.
     fn drop(&mut self) {
-        if !self.is_back {
-            lock(self.waiting).baton_is_held = false;
+        if self.goes_back {
+            lock(self.waiting).holder = None;
         }
     }
 }
 
 impl<'a> Baton<'a> {
     fn take(waiting: &'a Mutex<Waiting>) -> Option<Self> {
+        let this = current_thread().id();
         let mut state = lock(waiting);
-        if state.baton_is_held || state.events.is_empty() {
+        if state.events.is_empty() || state.holder.is_some_and(|holder| holder != this) {
             return None;
         }
-        state.baton_is_held = true;
-        Some(Self { waiting, is_back: false })
+        let goes_back = state.holder.replace(this).is_none();
+        Some(Self { waiting, goes_back })
     }
 
     /// The next event; or none, and the baton is back in the same step: nothing can be put in between and stay.
     fn next_or_put_back(&mut self) -> Option<DomainEvent> {
         let mut state = lock(self.waiting);
         let next = state.events.pop_front();
-        state.baton_is_held = next.is_some();
-        self.is_back = next.is_none();
+        if next.is_none() && self.goes_back {
+            state.holder = None;
+            self.goes_back = false;
+        }
         next
     }
 }

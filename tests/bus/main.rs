@@ -12,6 +12,7 @@ mod handlers;
 mod ledger;
 mod logging;
 mod order;
+mod outbox;
 mod shutdown;
 mod streams;
 
