@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::fs;
+use std::io::{self, Read as _};
 use std::num::{NonZeroU32, NonZeroU64};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -43,6 +44,9 @@ const MAX_FIXES: u32 = MAX_RUNS.get() - 1;
 
 /// The largest task file that is read, in bytes.
 const MAX_TASK_BYTES: u64 = 1 << 20;
+
+/// The largest recording of a model that is read, in bytes.
+const MAX_TRANSCRIPT_BYTES: u64 = 64 << 20;
 
 /// A task, checked.
 #[derive(Debug)]
@@ -150,7 +154,7 @@ pub(crate) enum Mode {
 pub(crate) enum TaskError {
     /// It is no folder with a task file, or a file of it cannot be read.
     #[error("cannot read {}; a task is a folder with a task file and what that names", Shown(path))]
-    Read { path: PathBuf, source: std::io::Error },
+    Read { path: PathBuf, source: io::Error },
     /// The file says something that a task file does not say.
     #[error("{}:{line}:{column}: {message}", Shown(path))]
     Fault { path: PathBuf, line: usize, column: usize, message: String },
@@ -188,20 +192,26 @@ pub(crate) enum OwnProject {
 /// [`TaskError`], with the place of the fault.
 pub(crate) fn read(folder: &Path, own_project: OwnProject, keys: &[KeyGrant]) -> Result<Task, TaskError> {
     let path = folder.join(TASK_FILE);
-    let text = read_bounded(&path).map_err(|source| TaskError::Read { path: path.clone(), source })?;
+    let unread = |source| TaskError::Read { path: path.clone(), source };
+    let text = read_bounded(&path, MAX_TASK_BYTES).map_err(unread)?;
+    let text = String::from_utf8(text).map_err(|error| unread(io::Error::other(error.utf8_error())))?;
     let source = Source { path: &path, text: &text };
     let file: file::TaskFile = toml::from_str(&text)
         .map_err(|error| source.fault(error.span().unwrap_or_default(), error.message()))?;
     file.check(folder, own_project, keys, &source)
 }
 
-fn read_bounded(path: &Path) -> std::io::Result<String> {
-    let bytes = fs::metadata(path)?.len();
-    if bytes > MAX_TASK_BYTES {
-        let reason = format!("it has {bytes} bytes; at most {MAX_TASK_BYTES} are read");
-        return Err(std::io::Error::other(reason));
+/// What is in a regular file of at most `most` bytes.
+fn read_bounded(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
     }
-    fs::read_to_string(path)
+    let mut content = Vec::new();
+    fs::File::open(path)?.take(most + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > most {
+        return Err(io::Error::other(format!("it is larger than {most} bytes, the most that are read")));
+    }
+    Ok(content)
 }
 
 /// The text of a task file, to say where in it a fault is.

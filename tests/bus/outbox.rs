@@ -56,7 +56,7 @@ fn a_service_that_is_made_to_answer_itself_comes_to_an_end() {
     });
     open(&sessions);
     assert_eq!(bus.stats().cut, 1);
-    assert_eq!(recorder.events().len() as u32, sessions.read(|count| *count));
+    assert_eq!(u32::try_from(recorder.events().len()).unwrap(), sessions.read(|count| *count));
     assert!(bus.ledger().is_balanced());
 }
 

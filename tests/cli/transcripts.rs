@@ -214,3 +214,19 @@ fn what_breaks_an_invariant_is_given_back_and_never_applied() {
     assert_eq!(run.kinds().iter().filter(|kind| *kind == "invariant.violated").count(), 4);
     assert_eq!(run.kinds().iter().filter(|kind| *kind == "decision.corrected").count(), 3);
 }
+
+#[test]
+fn what_was_kept_is_not_superseded_by_a_later_attempt() {
+    let write = |content: &str| calls(&[("write_file", json!({ "path": "notes.txt", "content": content }))]);
+    let stray = calls(&[("write_file", json!({ "path": "stray.txt", "content": "x" }))]);
+    let back = calls(&[("delete_file", json!({ "path": "stray.txt" }))]);
+    // It passes and breaks the rule; then it keeps to the rule and does not pass; then both.
+    let task =
+        Task::small(&[stray, mend(), says("1"), back, write("broken\n"), says("2"), mend(), says("3")]);
+    task.edit("task.toml", "[[validation]]", &RULE.replace("**", "stray.txt"));
+    let run = task.run(&["--json"]);
+    run.assert_code(0);
+    let kinds = run.kinds();
+    assert_eq!(kinds.iter().filter(|kind| *kind == "decision.corrected").count(), 1);
+    assert!(!kinds.contains(&"decision.superseded".to_owned()), "{kinds:?}");
+}

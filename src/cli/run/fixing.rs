@@ -4,6 +4,7 @@
 //! before the next, and the decision for it superseded. What the validations said goes to the actor as a message of
 //! the session.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,8 +21,8 @@ use super::ending::Ending;
 use crate::cli::report::with_causes;
 use crate::cli::task::{Check, Mode};
 
-/// How much of a check's output the actor is told, in bytes: its end, where tools say what is wrong.
-const TOLD_OUTPUT: usize = 8 << 10;
+/// How much of a check's output the actor is told, in bytes: its beginning and its end.
+const TOLD_OUTPUT: usize = 16 << 10;
 
 /// The work on one sandbox until the validations pass.
 #[derive(Debug)]
@@ -46,13 +47,15 @@ impl Fixing {
 
     /// The decision that the work follows: the one for its last attempt, if there was one.
     pub(super) fn decision(&self) -> DecisionId {
-        self.fixer.progress().last.clone().unwrap_or_else(|| self.fixer.strategy.id.clone())
+        let Progress { last, kept, .. } = &*self.fixer.progress();
+        last.as_ref().or(kept.as_ref()).unwrap_or(&self.fixer.strategy.id).clone()
     }
 
     /// Keeps what was done so far, and has the actor told that at the beginning of the next run.
     pub(super) fn guide(&self, guidance: &str) {
         let mut progress = self.fixer.progress();
         progress.start = None;
+        progress.kept = progress.last.take().or(progress.kept.take());
         progress.guidance =
             Some(format!("Your work passes the validations, but cannot be applied:\n{guidance}"));
     }
@@ -119,6 +122,8 @@ struct Progress {
     start: Option<CheckpointId>,
     /// The decision for the last attempt.
     last: Option<DecisionId>,
+    /// The decision for the attempt before those, whose work was kept.
+    kept: Option<DecisionId>,
     /// What the actor is to be told before the next run.
     guidance: Option<String>,
     /// Why there is no further attempt.
@@ -188,9 +193,31 @@ fn told(report: &Report, is_first: bool) -> String {
             CheckOutcome::Errored => "could not say",
             CheckOutcome::Passed | CheckOutcome::Failed => "failed",
         };
-        let end = check.output.len().saturating_sub(TOLD_OUTPUT);
-        let output = check.output.get(check.output.ceil_char_boundary(end)..).unwrap_or_default();
-        write!(words, "\n{} {how}:\n{output}\n", check.name).expect("a String takes any text");
+        write!(words, "\n{} {how}:\n{}\n", check.name, both_ends(&check.output, TOLD_OUTPUT))
+            .expect("a String takes any text");
     }
     words
+}
+
+/// As much of a text as fits: half of it its beginning, half its end.
+fn both_ends(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
+        return Cow::Borrowed(text);
+    }
+    let head = text.floor_char_boundary(most / 2);
+    let tail = text.ceil_char_boundary(text.len() - most / 2);
+    let (head, tail) = (text.get(..head).unwrap_or_default(), text.get(tail..).unwrap_or_default());
+    Cow::Owned(format!("{head}\n[...]\n{tail}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_text_both_ends_are_told() {
+        assert_eq!(both_ends("abc", 3), "abc");
+        assert_eq!(both_ends("abcdef", 4), "ab\n[...]\nef");
+        assert_eq!(both_ends("äbcdeü", 6), "äb\n[...]\neü");
+    }
 }

@@ -34,7 +34,12 @@ impl Agent {
                     .with_actor(scout.actor.clone()),
             )?;
             let scope = self.plans.scope(&child.id).unwrap_or_default();
-            if let Some(found) = scope.run(self.lead_scout(scout, &child)).await? {
+            let led = scope.run(self.lead_scout(scout, &child)).await;
+            self.tools.forget(&child.id);
+            if let Err(ending) = &led {
+                done_or_told("give a scout up", self.plans.cancel(&child.id, ending.to_string()));
+            }
+            if let Some(found) = led? {
                 self.say(Message::User(format!("{} reports:\n{found}", scout.actor))).await?;
             }
         }
@@ -53,9 +58,7 @@ impl Agent {
         self.plans.complete(plan)?;
         self.plans.advance(plan).await?;
         self.plans.start(plan)?;
-        let outcome = self.explore(scout, child).await?;
-        self.tools.forget(plan);
-        match outcome {
+        match self.explore(scout, child).await? {
             ActorOutcome::Completed { answer, .. } => {
                 self.report(plan, started.elapsed()).await?;
                 return Ok(Some(answer));

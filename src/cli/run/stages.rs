@@ -45,7 +45,6 @@ impl Agent {
         )?;
         self.sessions.link_plan(session, &plan.id)?;
         self.budgets.set_limit(&plan.id.clone().into(), self.task.budget.plan)?;
-        self.rules.add(&self.task.rules, &plan.id, project)?;
         let scope = self.plans.scope(&plan.id).unwrap_or_default();
         scope.run(self.lead(&plan.id)).await
     }
@@ -76,6 +75,7 @@ impl Agent {
     }
 
     async fn strategize(&self, plan: &PlanId) -> Result<Decision, Ending> {
+        self.rules.add(&self.task.rules, plan, &self.task.project_name)?;
         self.plans.advance(plan).await?;
         self.plans.start(plan)?;
         let goal = NewDecision::root(plan, "what is to be done?", self.task.goal.as_str());

@@ -1,6 +1,5 @@
 //! Who works on a task: the actor, the scouts it sends ahead, and the models that they ask.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,7 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::endpoint::{self, EndpointTable};
-use super::{Source, TaskError, paths};
+use super::{MAX_TRANSCRIPT_BYTES, Source, TaskError, paths, read_bounded};
 use crate::cli::args::KeyGrant;
 use crate::cli::escape::Escaped;
 
@@ -127,7 +126,8 @@ impl Place<'_> {
 
 /// The recording in the file `located`, which errors call `shown`.
 fn recorded(located: &Path, shown: PathBuf, name: Option<Text>) -> Result<TranscriptModel, TaskError> {
-    let json = fs::read(located).map_err(|source| TaskError::Read { path: shown.clone(), source })?;
+    let json = read_bounded(located, MAX_TRANSCRIPT_BYTES);
+    let json = json.map_err(|source| TaskError::Read { path: shown.clone(), source })?;
     let model = TranscriptModel::parse(shown, &json)?;
     Ok(match name {
         Some(name) => model.with_name(name.as_str()),

@@ -4,13 +4,14 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use agentbus::event::{Brief, InvariantId, PlanId, Text};
-use agentbus::service::invariant::{NewInvariant, Reach};
+use agentbus::service::invariant::{InvariantService, NewInvariant, Reach};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::{Check, Mode, Source, TaskError};
 use crate::cli::escape::Escaped;
+use crate::cli::report::with_causes;
 
 /// An invariant of a task.
 #[derive(Clone, Debug)]
@@ -151,15 +152,16 @@ fn compile(globs: &Spanned<Vec<String>>, source: &Source<'_>) -> Result<GlobSet,
     set.build().map_err(fault)
 }
 
+/// The rules of a task, which can hold beside each other.
 pub(super) fn check_rules(tables: Vec<RuleTable>, source: &Source<'_>) -> Result<Vec<Rule>, TaskError> {
+    let (trial, plan, project) = (InvariantService::new(None), PlanId::generate(), Text::from("project"));
     let mut rules: Vec<Rule> = Vec::new();
     for table in tables {
         let span = table.id.span();
         let rule = table.check(source)?;
-        if rules.iter().any(|other| other.id == rule.id) {
-            let message = format!("two invariants are called \"{}\"", Escaped(&rule.id.to_string()));
-            return Err(source.fault(span, message));
-        }
+        trial
+            .add(rule.invariant(&plan, &project))
+            .map_err(|error| source.fault(span, with_causes(&error)))?;
         rules.push(rule);
     }
     Ok(rules)

@@ -202,4 +202,13 @@ fn a_huge_task_file_is_not_read() {
     assert!(matches!(read(folder.path(), OwnProject::Needed, &[]).unwrap_err(), TaskError::Read { .. }));
 }
 
+#[test]
+fn what_is_no_file_is_not_read() {
+    let folder = folder(GOOD);
+    fs::remove_file(folder.path().join(TASK_FILE)).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", folder.path().join(TASK_FILE)).unwrap();
+    let error = read(folder.path(), OwnProject::Needed, &[]).unwrap_err();
+    assert!(matches!(&error, TaskError::Read { source, .. } if source.to_string().contains("regular file")));
+}
+
 mod tables;

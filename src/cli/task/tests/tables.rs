@@ -51,7 +51,13 @@ fn a_rule_says_how_far_it_reaches() {
     assert_refused(&rule("non_overridable = true"), (4, 19), "only a rule of the scope `global`");
     assert_refused(&rule("unchanged = [\"a[\"]"), (4, 13), "a[");
     assert_refused(&rule("").replace("\"t\"", "\"\""), (3, 8), "expected what must hold");
-    assert_refused(&format!("{}{}", rule(""), rule("")), (6, 6), "two invariants are called \"i\"");
+    assert_refused(&format!("{}{}", rule(""), rule("")), (6, 6), "there is one already");
+    let absolute = |id: &str| {
+        format!(
+            "[[invariant]]\nid = \"{id}\"\ntext = \"t\"\nscope = \"global\"\nkey = \"k\"\nnon_overridable = true\n"
+        )
+    };
+    assert_refused(&format!("{}{}", absolute("a"), absolute("b")), (8, 6), "cannot add");
 }
 
 #[test]
