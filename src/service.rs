@@ -21,6 +21,7 @@ mod process;
 pub mod resource;
 pub mod restore;
 pub mod sandbox;
+mod scope;
 pub mod session;
 mod snapshot;
 mod time;

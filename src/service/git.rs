@@ -36,7 +36,7 @@ use self::running::{Running, Stopped};
 mod error;
 mod running;
 
-pub(super) use error::GitError;
+pub use error::GitError;
 
 /// The oldest git that understands all of this.
 const OLDEST: (u32, u32) = (2, 31);

@@ -1,21 +1,67 @@
-//! Sandboxes: where a plan may write without touching the project until it is committed.
+//! Sandboxes: where a plan may write without the project being changed until it is committed.
 //!
-//! A sandbox is a copy of the project in a folder of its own, `<root>/<sandbox id>`: `tree` has the files, `store` the
-//! contents that checkpoints and rollback need, each once, by its BLAKE3 hash; `target` is for what builds make. The
-//! copy has the modes of files and folders and symbolic links as links. It leaves out `.git`, folders with a
+//! A sandbox lives in a folder of its own, `<root>/<sandbox id>`: `tree` has the files, `store` the contents that
+//! checkpoints and rollback need, each once, by its BLAKE3 hash; `target` is for what builds make; the rest says what
+//! the sandbox is, so that a later process goes on with it ([`SandboxService::open`]).
+//!
+//! | strategy | the files | what a commit does |
+//! |---|---|---|
+//! | `copy` | a copy of the project, sharing blocks where the file system can | writes the changes to the project |
+//! | `git_worktree` | a worktree at the project's `HEAD`, on the branch `agentbus/<sandbox id>` | records them on the branch, and writes them to the project's working tree |
+//! | `in_place` | the project itself; what it was is in the store | nothing: the changes stay |
+//!
+//! A sandbox has the modes of files and folders, and symbolic links as links. It leaves out `.git`, folders with a
 //! [`CACHEDIR.TAG`](https://bford.info/cachedir/) such as cargo's `target`, and what is neither file, folder nor link.
 //!
 //! # Promises
 //! - A sandbox goes `created -> active -> committed | rolled back -> closed`; it becomes active by the first write
 //!   that asks for [`Sandbox::write_access`], also after a rollback. Other moves are refused with the way out.
-//! - A commit is all or nothing. What changed in the project meanwhile is found first and refused with the whole list.
+//! - A commit is all or nothing, also when the process is killed or the machine loses power in the middle. So are a
+//!   rollback and going back to a checkpoint.
+//! - What changed in the project meanwhile is found first and refused with the whole list.
 //! - No link is followed: not in the sandbox, not in the project. A commit never writes through one.
 //! - One operation runs at a time; a second one is refused as busy, and so is every one while somebody writes.
+//! - A project is locked (`flock` on its folder) shared while it is copied, alone while it is changed: two services,
+//!   also of two processes, that commit to it at once do so one after the other. Who works in it in place holds the
+//!   lock until the sandbox is closed; others are refused meanwhile.
+//!
+//! # Limits
+//! - A worktree begins at the commit: what the project has not committed is not in it, and if both touch it, that is a
+//!   conflict. Files stand in it as git keeps them, unconverted; see [`GitError`] for what git may refuse. What the
+//!   project's rules ignore is brought to the project, and is not recorded on the branch. Files of inner projects
+//!   (submodules) are never recorded. The branch stays if something was committed on it.
+//! - In place, what somebody else changes in the project meanwhile cannot be told from the plan's own writes: it is in
+//!   the diff and in checkpoints, and a rollback undoes it too. The lock keeps out sandboxes, not people. There is no
+//!   conflict that a commit could find. If the process is killed, the lock is gone until the sandbox is opened again.
+//! - The project outlives a crash of the machine whole. Of a sandbox itself only what says what it is, and the contents
+//!   of checkpoints and of a base in place, are synced: what was written in it last may be lost. A content that was
+//!   damaged is noticed by its hash and used for nothing.
+//! - It is assumed that a file system keeps renames in their order over a crash, as ext4, XFS and Btrfs do.
 //!
 //! # When it goes wrong
-//! An operation that fails in the middle puts back what it changed. If that fails too, the error says where the
-//! originals are. A crash of the process in the middle of a commit leaves them in a folder of the project whose name
-//! begins with `.agentbus-staging-`. A sandbox whose future is dropped before it was made leaves nothing.
+//! An operation that fails in the middle puts back what it changed. What a process leaves that is killed in the middle
+//! of a commit, and what comes of it:
+//!
+//! | killed after | on disk | what the next who comes does |
+//! |---|---|---|
+//! | the changes were stored | the project as before | nothing: the sandbox is active |
+//! | a commit of git was made | the project as before, a commit under `refs/agentbus/<sandbox id>` | the same, and forgets the commit |
+//! | `commit` was written in the sandbox's folder | the project as before | the same, and removes it |
+//! | `.agentbus-staging-<sandbox id>` was made in the project | the project as before, and the folder | removes the folder too |
+//! | the commit log was written and synced there | the project as before, everything new in the folder | finishes the commit |
+//! | some paths were changed | some paths as after, their originals in the folder | finishes the commit; or undoes it, if somebody changed meanwhile what is still to be changed, or it cannot be finished |
+//! | the last path was changed and synced | the project as after, the folder | finishes the commit |
+//! | the branch was moved, the sandbox was kept as committed | the same | removes the folder, tells it |
+//! | the commit log was removed | the project as after | tells it once more |
+//!
+//! Who comes next is [`SandboxService::open`] on the same root, by which the sandbox learns of it and it is told; or,
+//! as all that it takes is in the project, any service that makes a sandbox of the project or commits to it. While it
+//! can be neither finished nor undone, both are refused with [`SandboxError::Unfinished`], which names the folder. What
+//! somebody else made of a path that is to be put back stays theirs; the original is kept in a folder
+//! `.agentbus-originals-<sandbox id>` that [`SandboxError::NotUndone`] names. A folder that is not this user's alone is
+//! not taken for one of these.
+//!
+//! A sandbox that is killed while it is made, or whose future is dropped before, leaves nothing, or what `open` removes.
 //!
 //! ```
 //! use agentbus::event::{PlanId, SandboxStrategy};
@@ -26,7 +72,8 @@
 //! # let (project, root) = (tempfile::tempdir()?, tempfile::tempdir()?);
 //! std::fs::write(project.path().join("greeting.txt"), "hello\n")?;
 //!
-//! let sandboxes = SandboxService::new(root.path(), None);
+//! let (sandboxes, recovered) = SandboxService::open(root.path(), None).await?;
+//! assert!(recovered.finished.is_empty() && recovered.unreadable.is_empty());
 //! let sandbox = sandboxes.create(&PlanId::generate(), project.path(), SandboxStrategy::Copy).await?;
 //! {
 //!     let access = sandbox.write_access()?;
@@ -43,35 +90,44 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
+use self::create::Order;
 use self::diff::changes;
-use self::handle::{Claim, Shared, Status};
-use self::place::{open_file, open_root, parent_of};
-use self::store::Store;
-use self::tree::{CACHE_TAG, Entry, Manifest, scan};
+use self::disk::Disk;
+use self::handle::Claim;
+use self::place::{open_file, parent_of};
 use super::blocking::blocking;
-use super::time::millis;
 use crate::bus::EventBus;
-use crate::emitter::{Emitter, Outbox};
-use crate::event::{PlanId, SandboxCreated, SandboxId, SandboxStrategy, Scope};
+use crate::emitter::Emitter;
+use crate::event::{PlanId, SandboxId, SandboxStrategy, Scope};
 
 mod apply;
 mod checkpoint;
 mod commit;
+mod conflict;
+mod create;
 mod diff;
+mod disk;
 mod error;
+mod fill;
 mod handle;
+mod lock;
 pub(super) mod place;
+mod record;
+mod recover;
+mod saved;
 mod store;
 pub(super) mod tree;
+mod worktree;
 
+pub use super::git::GitError;
 pub use checkpoint::SandboxCheckpoint;
 pub use diff::{ChangeKind, FileChange, SandboxDiff};
 pub use error::{Conflict, ConflictKind, SandboxError};
 pub use handle::{Sandbox, SandboxOperation, SandboxState, WriteAccess};
+pub use recover::Recovered;
 
 const TREE: &str = "tree";
 const STORE: &str = "store";
@@ -87,22 +143,61 @@ pub struct SandboxService {
 struct Inner {
     root: PathBuf,
     emitter: Emitter,
+    disk: Disk,
     /// Guards the list of open sandboxes; held for single moves.
     open: Mutex<HashMap<SandboxId, Sandbox>>,
 }
 
 impl SandboxService {
-    /// A service that keeps its sandboxes in `root`, which is made when it is needed.
+    /// A service that keeps its sandboxes in `root`, which is made when it is needed. What earlier processes left there
+    /// stays as it is: [`SandboxService::open`] sees to that.
     pub fn new(root: impl Into<PathBuf>, bus: Option<Arc<dyn EventBus>>) -> Self {
-        let (root, emitter) = (root.into(), Emitter::new(bus));
-        Self { inner: Arc::new(Inner { root, emitter, open: Mutex::default() }) }
+        Self::on(root.into(), bus, Disk::default())
     }
 
-    /// Makes a sandbox of `project` for `plan`.
+    /// A service that keeps its sandboxes in `root`, with what earlier processes left there: each commit that was
+    /// killed in the middle is finished or undone, each sandbox that no live process uses is open again, in the state in
+    /// which it was. A sandbox that cannot be read keeps nobody from the others: [`Recovered`] names it.
+    ///
+    /// A commit that is finished here is told by its event, also if it had been told before it was killed.
     ///
     /// # Errors
-    /// [`SandboxError::Unsupported`] for a strategy other than copy; [`SandboxError::Io`] if something could not be
-    /// read or copied, and nothing of the sandbox is left then.
+    /// [`SandboxError::Io`] if the root cannot be read.
+    ///
+    /// # Cancel safety
+    /// Dropped, it goes on to its end; what it opened is free again then.
+    pub async fn open(
+        root: impl Into<PathBuf>,
+        bus: Option<Arc<dyn EventBus>>,
+    ) -> Result<(Self, Recovered), SandboxError> {
+        Self::open_on(root.into(), bus, Disk::default()).await
+    }
+
+    async fn open_on(
+        root: PathBuf,
+        bus: Option<Arc<dyn EventBus>>,
+        disk: Disk,
+    ) -> Result<(Self, Recovered), SandboxError> {
+        let service = Self::on(root, bus, disk);
+        let opened = service.clone();
+        // Whoever does not wait for it any more must not leave half of it open.
+        let recovered = blocking(move |_stop| opened.reopen_all(&CancellationToken::new())).await?;
+        Ok((service, recovered))
+    }
+
+    fn on(root: PathBuf, bus: Option<Arc<dyn EventBus>>, disk: Disk) -> Self {
+        let emitter = Emitter::new(bus);
+        Self { inner: Arc::new(Inner { root, emitter, disk, open: Mutex::default() }) }
+    }
+
+    /// Makes a sandbox of `project` for `plan`. If a commit to the project was killed in the middle, by whatever
+    /// process, that is finished or undone first.
+    ///
+    /// # Errors
+    /// [`SandboxError::Unsupported`] if the project is not one for the strategy; [`SandboxError::ProjectInUse`] while
+    /// somebody works in it in place, or has been changing it for longer than 10 s; [`SandboxError::Git`];
+    /// [`SandboxError::Unfinished`], [`SandboxError::NotUndone`] and [`SandboxError::Damaged`] if a killed commit cannot
+    /// be seen to; [`SandboxError::Io`] if something could not be read or copied. Nothing of the sandbox is left then.
     ///
     /// # Cancel safety
     /// Dropped, it stops before the next file and leaves nothing.
@@ -112,12 +207,9 @@ impl SandboxService {
         project: impl AsRef<Path>,
         strategy: SandboxStrategy,
     ) -> Result<Sandbox, SandboxError> {
-        if strategy != SandboxStrategy::Copy {
-            return Err(SandboxError::Unsupported { strategy });
-        }
-        let (service, plan, project) = (self.clone(), plan.clone(), project.as_ref().to_owned());
-        let scope = Scope::current();
-        blocking(move |stop| service.make(plan, &project, scope, stop)).await
+        let (service, project) = (self.clone(), project.as_ref().to_owned());
+        let order = Order { plan: plan.clone(), project, strategy, scope: Scope::current() };
+        blocking(move |stop| service.make(order, stop)).await
     }
 
     /// The open sandbox with that id.
@@ -125,13 +217,13 @@ impl SandboxService {
     /// # Errors
     /// [`SandboxError::Unknown`] if there is none, or it was closed.
     pub fn get(&self, sandbox: &SandboxId) -> Result<Sandbox, SandboxError> {
-        let found = self.open().get(sandbox).cloned();
+        let found = self.sandboxes().get(sandbox).cloned();
         found.ok_or_else(|| SandboxError::Unknown { sandbox_id: sandbox.clone() })
     }
 
     /// The open sandboxes, in the order of their ids.
     pub fn list(&self) -> Vec<Sandbox> {
-        let mut all: Vec<_> = self.open().values().cloned().collect();
+        let mut all: Vec<_> = self.sandboxes().values().cloned().collect();
         all.sort_unstable_by(|a, b| a.id().cmp(b.id()));
         all
     }
@@ -147,17 +239,17 @@ impl SandboxService {
         self.run(sandbox, SandboxOperation::Diff, |claim, stop| compare(&claim, stop)).await
     }
 
-    /// Ends the sandbox and removes everything of it.
+    /// Ends the sandbox and removes everything of it; of a worktree the branch too, unless something was committed on it.
     ///
     /// # Errors
-    /// [`SandboxError`]: `Unknown`, `State` while it is active, `Busy`, `Io` if something could not be removed: then
-    /// it stays open, to be closed again.
+    /// [`SandboxError`]: `Unknown`, `State` while it is active, `Busy`, `Io` or `Git` if something could not be
+    /// removed: then it stays open, to be closed again.
     ///
     /// # Cancel safety
     /// Dropped, it goes on to its end.
     pub async fn close(&self, sandbox: &SandboxId) -> Result<(), SandboxError> {
         let service = self.clone();
-        self.run(sandbox, SandboxOperation::Close, move |claim, _stop| service.remove(claim)).await
+        self.run(sandbox, SandboxOperation::Close, move |claim, stop| service.remove(claim, stop)).await
     }
 
     /// Runs an operation that nothing else may run beside, where it may block.
@@ -171,107 +263,16 @@ impl SandboxService {
         blocking(move |stop| work(claim, stop)).await
     }
 
-    fn open(&self) -> std::sync::MutexGuard<'_, HashMap<SandboxId, Sandbox>> {
+    fn sandboxes(&self) -> std::sync::MutexGuard<'_, HashMap<SandboxId, Sandbox>> {
         // What is guarded is changed in single steps, so a poisoned lock guards something whole.
         self.inner.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn make(
-        &self,
-        plan: PlanId,
-        project: &Path,
-        scope: Scope,
-        stop: &CancellationToken,
-    ) -> Result<Sandbox, SandboxError> {
-        let started = Instant::now();
-        let id = SandboxId::generate();
-        let folder = make_folder(&self.inner.root, &id)?;
-        let emitter = self.inner.emitter.clone();
-        let made = copy(&id, plan, project, &folder, (emitter, stop)).and_then(|made| {
-            if stop.is_cancelled() {
-                return Err(SandboxError::Cancelled { sandbox_id: id, operation: SandboxOperation::Create });
-            }
-            Ok(made)
-        });
-        let made = made.inspect_err(|_failed| {
-            // The error that counts is the one of the copy.
-            drop(std::fs::remove_dir_all(&folder));
-        });
-        let sandbox = Sandbox { shared: Arc::new(made?) };
-        self.open().insert(sandbox.id().clone(), sandbox.clone());
-        tell_created(&sandbox, scope, started);
-        Ok(sandbox)
-    }
-
-    fn remove(&self, claim: Claim) -> Result<(), SandboxError> {
-        let sandbox = claim.sandbox.clone();
-        let folder = &sandbox.shared.folder;
-        std::fs::remove_dir_all(folder).map_err(SandboxError::io("remove", folder))?;
-        self.open().remove(sandbox.id());
-        claim.finish(|status, _silent| status.state = SandboxState::Closed);
-        Ok(())
-    }
-}
-
-/// Tells that a sandbox was made, and keeps the scope of what happens in it.
-fn tell_created(sandbox: &Sandbox, scope: Scope, started: Instant) {
-    let shared = &sandbox.shared;
-    let mut scope = scope.with_plan_id(&shared.plan);
-    if let (None, Some(name)) = (scope.project_name(), shared.project.file_name()) {
-        scope = scope.with_project_name(name.to_string_lossy().as_ref());
-    }
-    shared.status.change(|status, changes| {
-        status.scope = changes.open(&scope, || {
-            let (files, bytes) = size_of(&shared.base);
-            let duration = millis(started.elapsed());
-            SandboxCreated::new(sandbox.id(), SandboxStrategy::Copy, files, bytes, duration)
-        });
-    });
 }
 
 impl Sandbox {
     fn store_path(&self) -> PathBuf {
-        self.shared.folder.join(STORE)
+        self.shared.home.path.join(STORE)
     }
-}
-
-/// Makes the folder of a sandbox. The root is marked as a cache, so that a project that holds it is not copied into
-/// itself.
-fn make_folder(root: &Path, id: &SandboxId) -> Result<PathBuf, SandboxError> {
-    let make = |path: &Path| std::fs::create_dir_all(path).map_err(SandboxError::io("make", path));
-    make(root)?;
-    let root = root.canonicalize().map_err(SandboxError::io("find", root))?;
-    let tag = root.join("CACHEDIR.TAG");
-    if !tag.exists() {
-        std::fs::write(&tag, format!("{CACHE_TAG}\n")).map_err(SandboxError::io("write", &tag))?;
-    }
-    let folder = root.join(id.to_string());
-    make(&folder.join(TREE))?;
-    make(&folder.join(TARGET))?;
-    Ok(folder)
-}
-
-/// Copies the project by way of the store, so that the tree and what it is compared with are the same.
-fn copy(
-    id: &SandboxId,
-    plan: PlanId,
-    project: &Path,
-    folder: &Path,
-    (emitter, stop): (Emitter, &CancellationToken),
-) -> Result<Shared, SandboxError> {
-    let project = project.canonicalize().map_err(SandboxError::io("find", project))?;
-    let project_dir = open_root(&project).map_err(SandboxError::io("open", &project))?;
-    let store = Store::open_at(&folder.join(STORE)).map_err(SandboxError::io("make", folder))?;
-    let tree = open_root(&folder.join(TREE)).map_err(SandboxError::io("open", folder))?;
-    let taken_in = |file: &mut _| store.put(file).map(|put| (put.hash, put.bytes));
-    let base = scan(&project_dir, &Manifest::new(), stop, taken_in)
-        .map_err(SandboxError::walk(id, SandboxOperation::Create))?;
-    let nothing = Manifest::new();
-    apply::apply(&tree, &store, &changes(&nothing, &base))
-        .map_err(|error| checkpoint::not_applied(error, &folder.join(TREE)))?;
-    let status = Outbox::new(Status::new(), emitter);
-    let (id, folder) = (id.clone(), folder.to_owned());
-    Ok(Shared { id, plan, project, project_dir, folder, tree, store, base, status })
 }
 
 fn compare(claim: &Claim, stop: &CancellationToken) -> Result<SandboxDiff, SandboxError> {
@@ -290,11 +291,5 @@ fn compare(claim: &Claim, stop: &CancellationToken) -> Result<SandboxDiff, Sandb
     })
 }
 
-/// How many files and links a manifest has, and how many bytes.
-fn size_of(manifest: &Manifest) -> (u64, u64) {
-    manifest.values().fold((0, 0), |(files, bytes), entry| match entry {
-        Entry::File { bytes: more, .. } => (files + 1, bytes + more),
-        Entry::Link { .. } => (files + 1, bytes),
-        Entry::Directory { .. } => (files, bytes),
-    })
-}
+#[cfg(test)]
+mod tests;

@@ -51,7 +51,6 @@ use crate::event::{
 
 mod error;
 mod export;
-mod scope;
 mod snapshot;
 mod state;
 

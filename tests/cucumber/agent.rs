@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use agentbus::DomainEvent;
-use agentbus::event::{CheckpointId, PlanId, SandboxStrategy};
+use agentbus::event::{PlanId, SandboxStrategy};
 use agentbus::service::actor::TranscriptModel;
 use agentbus::service::sandbox::{Sandbox, SandboxService};
 use agentbus::service::tool::{ToolContext, ToolRuntime, built_in};
@@ -25,7 +25,6 @@ pub(crate) struct Agent {
     _root: TempDir,
     pub(crate) sandboxes: SandboxService,
     pub(crate) sandbox: Option<Sandbox>,
-    pub(crate) checkpoint: Option<CheckpointId>,
     pub(crate) tools: ToolRuntime,
     pub(crate) model: Option<Arc<TranscriptModel>>,
     pub(crate) refusal: Option<String>,
@@ -46,7 +45,6 @@ impl Agent {
             _root: root,
             sandboxes,
             sandbox: None,
-            checkpoint: None,
             tools,
             model: None,
             refusal: None,

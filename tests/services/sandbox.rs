@@ -1,5 +1,9 @@
 //! Sandboxes on a real file system.
 
+mod model;
+mod reopen;
+mod worktree;
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -100,17 +104,16 @@ async fn the_making_of_a_sandbox_is_told_in_the_callers_correlation() {
 }
 
 #[tokio::test]
-async fn a_strategy_that_is_not_there_and_a_project_that_is_not_there_are_refused_and_leave_nothing() {
+async fn a_project_that_is_not_one_for_the_strategy_is_refused_and_leaves_nothing() {
     let world = World::new();
     let plan = PlanId::from("p");
-    for strategy in [SandboxStrategy::GitWorktree, SandboxStrategy::InPlace] {
-        let refused = world.sandboxes.create(&plan, world.project.path(), strategy).await.unwrap_err();
-        assert!(matches!(refused, SandboxError::Unsupported { strategy: s } if s == strategy));
-    }
     let missing = world.project.path().join("missing");
     let refused = world.sandboxes.create(&plan, &missing, SandboxStrategy::Copy).await.unwrap_err();
     assert!(refused.to_string().contains("missing"), "{refused}");
-    assert_eq!(names(world.root.path()), ["CACHEDIR.TAG"]);
+    let made = world.sandboxes.create(&plan, world.project.path(), SandboxStrategy::GitWorktree).await;
+    let refused = made.unwrap_err();
+    assert!(refused.to_string().contains("not in a git repository"), "{refused}");
+    assert!(!world.root.path().join("CACHEDIR.TAG").exists());
     world.bus.assert_nothing();
 }
 
@@ -356,7 +359,7 @@ async fn a_move_that_the_state_does_not_allow_is_refused() {
     world.sandboxes.close(id).await.unwrap();
     assert!(matches!(world.sandboxes.close(id).await, Err(SandboxError::Unknown { .. })));
     assert_eq!(sandbox.state(), SandboxState::Closed);
-    assert_eq!(names(world.root.path()), ["CACHEDIR.TAG"]);
+    assert_eq!(names(world.root.path()), ["CACHEDIR.TAG", "lock"]);
     world.bus.assert_types([EventType::SandboxCreated, EventType::SandboxCommitted]);
 }
 

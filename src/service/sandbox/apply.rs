@@ -1,255 +1,230 @@
-//! Changing a tree, all or nothing: new contents are made first, what is replaced is kept until the end, and the
-//! first failure puts everything back.
+//! Changing a tree so that it is entirely as before or entirely as after, whatever dies when.
 //!
-//! New and kept files stand in a staging folder at the root of the tree, so that each takes its place by a rename.
-//! No link is followed: each folder on the way is opened as a folder, and what is replaced is moved as it is. A file
-//! that is not what it should be when it is moved ends the change as a failure does.
+//! All that is new is made first, in a staging folder at the root of the tree, and synced; then a commit log there says
+//! what is to be done. From then on the change is finished or undone by whoever looks next: each replaced file is kept
+//! in the staging folder, and each new one leaves it by a rename, so that what stands there tells how far it came. When
+//! the log is gone, the staging folder is only litter.
+//!
+//! | killed after | on disk | what [`recover`] does |
+//! |---|---|---|
+//! | the staging folder was made | the tree as before, some `new-N` | removes the folder |
+//! | the log was written | the tree as before, every `new-N`, `log` | finishes the change |
+//! | some paths were changed | `linked-N` or `moved-N` of those begun, `new-N` of those not ended, `log` | finishes the change; undoes it if somebody else changed a path that is still to be changed |
+//! | undoing began | the same, and `undo` | undoes the rest |
+//! | the log was removed | the tree as after (or, undone, as before), some `linked-N`, `moved-N` | removes the folder |
+//!
+//! No link is followed: each folder on the way is opened as a folder, and what is replaced is moved as it is. A path
+//! that is not what it should be when its turn comes ends the change as a failure does. What somebody else made of a
+//! path that is to be put back stays theirs, and the original is kept in a folder that the error names.
 
-use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+use cap_std::fs::{Dir, MetadataExt};
+use serde::{Deserialize, Serialize};
 
+use self::staging::{NotBack, Staging};
 use super::diff::Change;
-use super::place::{open_dir, parent_of, set_dir_mode};
+use super::disk::Disk;
+use super::error::SandboxError;
+use super::place::open_dir;
+use super::record::{self, path_text};
 use super::store::Store;
-use super::tree::{Entry, STAGING_PREFIX, entry_in};
+use super::tree::{Entry, KEPT_PREFIX, STAGING_PREFIX};
 
-/// Why a tree was not changed.
-#[derive(Debug)]
-pub(super) struct ApplyError {
-    /// At which path.
-    pub(super) path: PathBuf,
-    pub(super) source: io::Error,
-    /// What could not be put back, and the folder where its originals are; empty as a rule.
-    pub(super) not_undone: Vec<PathBuf>,
-    pub(super) kept_in: PathBuf,
-}
+mod backward;
+mod forward;
+mod staging;
 
-/// Changes the tree under `root` by `changes`, whose new contents the store has. When it fails, what it did is undone.
-pub(super) fn apply(root: &Dir, store: &Store, changes: &[Change<'_>]) -> Result<(), ApplyError> {
-    let failed = |path: &Path, source| ApplyError {
-        path: path.to_owned(),
-        source,
-        not_undone: Vec::new(),
-        kept_in: PathBuf::new(),
-    };
-    if changes.is_empty() {
-        return Ok(());
-    }
-    let (name, staging) = make_staging(root).map_err(|error| failed(Path::new(""), error))?;
-    let mut apply = Apply { root, store, staging, done: Vec::new(), made: HashSet::new() };
-    let outcome = apply.all(changes);
-    let not_undone = if outcome.is_err() { apply.undo() } else { Vec::new() };
-    if not_undone.is_empty() {
-        // Everything is where it belongs; what is left over is skipped by every walk.
-        drop(root.remove_dir_all(&name));
-    }
-    outcome.map_err(|(path, source)| ApplyError { not_undone, kept_in: name.into(), ..failed(&path, source) })
-}
+/// What a record of that kind is.
+const COMMIT_LOG: &str = "commit log";
 
-fn make_staging(root: &Dir) -> io::Result<(String, Dir)> {
-    static MADE: AtomicU64 = AtomicU64::new(0);
-    let nth = MADE.fetch_add(1, Ordering::Relaxed);
-    let moment = crate::event::Timestamp::now().unix_nanos();
-    let name = format!("{STAGING_PREFIX}{}-{moment}-{nth}", std::process::id());
-    root.create_dir(&name)?;
-    let staging = open_dir(root, name.as_ref())?;
-    Ok((name, staging))
-}
+/// Its name in the staging folder.
+const LOG: &str = "log";
 
-struct Apply<'a> {
-    root: &'a Dir,
-    store: &'a Store,
-    staging: Dir,
-    done: Vec<Done>,
-    /// The folders it made: their modes come last.
-    made: HashSet<PathBuf>,
-}
-
-/// A step that was done, with what undoing it takes.
-enum Done {
-    /// A file stands where nothing was.
-    Put(PathBuf),
-    /// The file that stood there is in the staging folder.
-    Kept(PathBuf, String),
-    MadeDirectory(PathBuf),
-    RemovedDirectory(PathBuf, u32),
-    SetMode(PathBuf, u32),
-}
-
-type Step = Result<(), (PathBuf, io::Error)>;
-
-impl Apply<'_> {
-    fn all(&mut self, changes: &[Change<'_>]) -> Step {
-        let numbered = || changes.iter().enumerate();
-        for (nth, change) in numbered() {
-            self.step(change, |apply| apply.stage(nth, change))?;
-        }
-        // What is inside goes before its folder; a folder comes before what is inside.
-        for (nth, change) in numbered().rev() {
-            self.step(change, |apply| apply.clear(nth, change))?;
-        }
-        for (nth, change) in numbered() {
-            self.step(change, |apply| apply.put(nth, change))?;
-        }
-        for change in changes.iter().rev() {
-            self.step(change, |apply| apply.set_mode(change))?;
-        }
-        Ok(())
-    }
-
-    fn step(&mut self, change: &Change<'_>, act: impl FnOnce(&mut Self) -> io::Result<()>) -> Step {
-        act(self).map_err(|error| (change.path.to_owned(), error))
-    }
-
-    /// Makes the new file or link in the staging folder.
-    fn stage(&mut self, nth: usize, change: &Change<'_>) -> io::Result<()> {
-        match change.leaf_after() {
-            Some(Entry::File { hash, mode, .. }) => {
-                let mut options = OpenOptions::new();
-                options.write(true).create_new(true).mode(0o600);
-                let mut file = self.staging.open_with(new_name(nth), &options)?.into_std();
-                io::copy(&mut self.store.open(hash)?, &mut file)?;
-                file.set_permissions(std::fs::Permissions::from_mode(*mode))
-            }
-            Some(Entry::Link { target }) => self.staging.symlink_contents(target, new_name(nth)),
-            _ => Ok(()),
-        }
-    }
-
-    /// Takes away what is not there afterwards, or is of another kind.
-    fn clear(&mut self, nth: usize, change: &Change<'_>) -> io::Result<()> {
-        if let Some(before) = change.leaf_before() {
-            if change.leaf_after().is_none() {
-                self.keep(nth, change.path, before, Keep::Moved)?;
-            }
-            return Ok(());
-        }
-        let Some(Entry::Directory { mode }) = change.from.filter(|_| !change.is_directory_after()) else {
-            return Ok(());
-        };
-        let (dir, name) = parent_of(self.root, change.path)?;
-        match dir.remove_dir(&name) {
-            Ok(()) => self.done.push(Done::RemovedDirectory(change.path.to_owned(), *mode)),
-            // Somebody put something else there; it is theirs and stays.
-            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty && change.to.is_none() => {}
-            Err(error) => return Err(error),
-        }
-        Ok(())
-    }
-
-    /// Puts what is new in its place.
-    fn put(&mut self, nth: usize, change: &Change<'_>) -> io::Result<()> {
-        let (dir, name) = match change.to {
-            Some(_) => parent_of(self.root, change.path)?,
-            None => return Ok(()),
-        };
-        if change.is_directory_after() {
-            return match dir.create_dir(&name) {
-                Ok(()) => {
-                    self.done.push(Done::MadeDirectory(change.path.to_owned()));
-                    self.made.insert(change.path.to_owned());
-                    Ok(())
-                }
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => open_dir(&dir, &name).map(drop),
-                Err(error) => Err(error),
-            };
-        }
-        match change.leaf_before() {
-            Some(before) => self.keep(nth, change.path, before, Keep::Linked)?,
-            None if entry_in(&dir, &name)?.is_some() => return Err(io::ErrorKind::AlreadyExists.into()),
-            None => self.done.push(Done::Put(change.path.to_owned())),
-        }
-        self.staging.rename(new_name(nth), &dir, &name)
-    }
-
-    /// Keeps what stands at `path` in the staging folder, and makes sure that it is `expected`.
-    fn keep(&mut self, nth: usize, path: &Path, expected: &Entry, keep: Keep) -> io::Result<()> {
-        let kept = format!("old-{nth}");
-        let (dir, name) = parent_of(self.root, path)?;
-        // A second name leaves the first in place, so that a reader never finds nothing there. Where the file
-        // system has no second names, it is moved.
-        let is_linked = matches!(keep, Keep::Linked) && dir.hard_link(&name, &self.staging, &kept).is_ok();
-        if !is_linked {
-            dir.rename(&name, &self.staging, &kept)?;
-        }
-        self.done.push(Done::Kept(path.to_owned(), kept.clone()));
-        match entry_in(&self.staging, kept.as_ref())? {
-            Some(found) if found == *expected => Ok(()),
-            _ => Err(io::Error::other("it was changed by somebody else in the middle")),
-        }
-    }
-
-    fn set_mode(&mut self, change: &Change<'_>) -> io::Result<()> {
-        let Some(Entry::Directory { mode }) = change.to else {
-            return Ok(());
-        };
-        let (dir, name) = parent_of(self.root, change.path)?;
-        if let Some(Entry::Directory { mode: before }) = change.from {
-            self.done.push(Done::SetMode(change.path.to_owned(), *before));
-        } else if !self.made.contains(change.path) {
-            // It is the project's own and stays as it is.
-            return Ok(());
-        }
-        set_dir_mode(&dir, &name, *mode)
-    }
-
-    /// Undoes every step, the last one first, and returns the paths where that failed.
-    fn undo(&mut self) -> Vec<PathBuf> {
-        let done = std::mem::take(&mut self.done);
-        let failed = done
-            .into_iter()
-            .rev()
-            .filter_map(|step| self.undo_step(&step).err().map(|_told_by_its_path| step.path().to_owned()));
-        failed.collect()
-    }
-
-    fn undo_step(&self, step: &Done) -> io::Result<()> {
-        let (dir, name) = parent_of(self.root, step.path())?;
-        match step {
-            // Told before the rename, so the file may not have come there.
-            Done::Put(_) => match dir.remove_file(&name) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-                _ => Ok(()),
-            },
-            Done::Kept(_, kept) => self.staging.rename(kept, &dir, &name),
-            Done::MadeDirectory(_) => dir.remove_dir(&name),
-            Done::RemovedDirectory(_, mode) => {
-                dir.create_dir(&name)?;
-                set_dir_mode(&dir, &name, *mode)
-            }
-            Done::SetMode(_, mode) => set_dir_mode(&dir, &name, *mode),
-        }
-    }
-}
-
-impl Done {
-    fn path(&self) -> &Path {
-        match self {
-            Self::Put(path)
-            | Self::Kept(path, _)
-            | Self::MadeDirectory(path)
-            | Self::RemovedDirectory(path, _)
-            | Self::SetMode(path, _) => path,
-        }
-    }
-}
-
-/// How a file is kept.
+/// A tree that is changed, and how.
 #[derive(Clone, Copy)]
-enum Keep {
-    /// It leaves its place.
-    Moved,
-    /// It has a second name, as long as the file system can.
-    Linked,
+pub(super) struct Target<'a> {
+    pub(super) root: &'a Dir,
+    /// Where it is, for errors.
+    pub(super) path: &'a Path,
+    pub(super) disk: &'a Disk,
 }
 
-fn new_name(nth: usize) -> String {
-    format!("new-{nth}")
+impl Target<'_> {
+    /// What a failure at a path of the tree means to the caller.
+    fn failed(&self, (path, source): (PathBuf, io::Error)) -> SandboxError {
+        SandboxError::Io { doing: "change", path: self.path.join(path), source }
+    }
+
+    fn unfinished(&self, staging: &OsStr, source: io::Error) -> SandboxError {
+        SandboxError::Unfinished { project: self.path.to_owned(), staging: self.path.join(staging), source }
+    }
+}
+
+/// One path of a change, as the log has it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Planned {
+    #[serde(with = "path_text")]
+    path: PathBuf,
+    from: Option<Entry>,
+    to: Option<Entry>,
+}
+
+impl Planned {
+    pub(super) fn of(change: &Change<'_>) -> Self {
+        Self { path: change.path.to_owned(), from: change.from.cloned(), to: change.to.cloned() }
+    }
+
+    pub(super) fn change(&self) -> Change<'_> {
+        Change { path: &self.path, from: self.from.as_ref(), to: self.to.as_ref() }
+    }
+}
+
+/// How a change ended: the tree is whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// It is entirely as after.
+    Finished,
+    /// It is entirely as before.
+    Undone,
+}
+
+/// Changes the tree by `changes`, whose new contents the store has: all of it or nothing. `settle` is told how it
+/// ended, while whoever dies is still made up for; what it refuses to finish is undone. `name` is that of whoever
+/// changes the tree; nobody changes it by the same name at the same time.
+pub(super) fn apply(
+    target: Target<'_>,
+    store: &Store,
+    name: &str,
+    changes: &[Change<'_>],
+    settle: &dyn Fn(Ending) -> Result<(), SandboxError>,
+) -> Result<(), SandboxError> {
+    if changes.is_empty() {
+        return settle(Ending::Finished).inspect_err(|_counts| drop(settle(Ending::Undone)));
+    }
+    let name = OsString::from(format!("{STAGING_PREFIX}{name}"));
+    let staging = Staging::prepare(target, &name, store, changes)?;
+    match staging.forward().map_err(|failed| target.failed(failed)).and_then(|()| settle(Ending::Finished)) {
+        Ok(()) => {
+            // What is left over is looked after by the next who comes.
+            let _log_is_gone = staging.end();
+            Ok(())
+        }
+        Err(because) => Err(match back(&staging, settle) {
+            Ok(None) => because,
+            Ok(Some(left)) => left.error(io::Error::other(because)),
+            Err(unfinished) => unfinished,
+        }),
+    }
+}
+
+/// What somebody else changed, so that it was not put back.
+pub(super) struct Left {
+    paths: Vec<PathBuf>,
+    kept_in: PathBuf,
+}
+
+impl Left {
+    pub(super) fn error(self, source: io::Error) -> SandboxError {
+        SandboxError::NotUndone { paths: self.paths, kept_in: self.kept_in, source }
+    }
+}
+
+/// Undoes a change. An error says that it is not over, and has to be tried again.
+fn back(
+    staging: &Staging<'_>,
+    settle: &dyn Fn(Ending) -> Result<(), SandboxError>,
+) -> Result<Option<Left>, SandboxError> {
+    let target = staging.target;
+    let unfinished = |source| target.unfinished(&staging.name, source);
+    let mut paths = Vec::new();
+    for not_back in staging.backward().map_err(unfinished)? {
+        match not_back {
+            NotBack::Theirs(path) => paths.push(path),
+            NotBack::Failed(error) => return Err(unfinished(error)),
+        }
+    }
+    settle(Ending::Undone).map_err(|error| unfinished(io::Error::other(error)))?;
+    if paths.is_empty() {
+        return end_of(staging);
+    }
+    let kept = staging.keep_originals().map_err(unfinished)?;
+    Ok(Some(Left { paths, kept_in: target.path.join(kept) }))
+}
+
+/// Finishes or undoes every change of the tree that was killed in the middle; nobody else changes it meanwhile. `settle`
+/// is told by whose name each was, and how it ended. Returns what could not be put back.
+pub(super) fn recover(
+    target: Target<'_>,
+    settle: &dyn Fn(&str, Ending) -> Result<(), SandboxError>,
+) -> Result<Vec<Left>, SandboxError> {
+    let mut left = Vec::new();
+    for name in leftovers(target.root).map_err(SandboxError::io("read", target.path))? {
+        let path = target.path.join(&name);
+        let dir = open_dir(target.root, &name).map_err(SandboxError::io("open", &path))?;
+        let Some(planned) = record::load::<Vec<Planned>>(&dir, &path, LOG, COMMIT_LOG)? else {
+            // Before its log, or after it, the tree is whole.
+            target.disk.remove_all((target.root, &name)).map_err(SandboxError::io("remove", &path))?;
+            continue;
+        };
+        let staging = Staging { target, dir, name: name.clone(), planned };
+        let text = name.to_string_lossy();
+        let settle = |ending| settle(text.trim_start_matches(STAGING_PREFIX), ending);
+        if !staging.is_undoing() && staging.forward().is_ok() {
+            settle(Ending::Finished)?;
+            end_of(&staging)?;
+        } else {
+            left.extend(back(&staging, &settle)?);
+        }
+    }
+    Ok(left)
+}
+
+/// Ends a change that is over.
+fn end_of(staging: &Staging<'_>) -> Result<Option<Left>, SandboxError> {
+    let error = || staging.target.unfinished(&staging.name, io::Error::other("its log cannot be removed"));
+    staging.end().then_some(None).ok_or_else(error)
+}
+
+/// Whether a change of the tree was killed in the middle, or litter of one is there.
+pub(super) fn has_leftovers(root: &Dir) -> io::Result<bool> {
+    leftovers(root).map(|names| !names.is_empty())
+}
+
+/// The staging folders in a tree: those that only this user can look into, as this program makes them. A project that
+/// comes from somewhere else brings none.
+fn leftovers(root: &Dir) -> io::Result<Vec<OsString>> {
+    let mut names = Vec::new();
+    for entry in root.entries()? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name.as_encoded_bytes().starts_with(STAGING_PREFIX.as_bytes()) {
+            let metadata = root.symlink_metadata(&name)?;
+            let is_ours = metadata.uid() == rustix::process::geteuid().as_raw();
+            let is_private = metadata.mode() & 0o777 == 0o700;
+            if metadata.is_dir() && is_ours && is_private {
+                names.push(name);
+            }
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// The name of a folder for originals that is not there yet.
+fn name_for_originals(root: &Dir, staging: &OsStr) -> io::Result<OsString> {
+    let name = staging.to_string_lossy().replacen(STAGING_PREFIX, KEPT_PREFIX, 1);
+    for nth in 0..u32::MAX {
+        let candidate = if nth == 0 { name.clone() } else { format!("{name}-{nth}") };
+        match root.symlink_metadata(&candidate) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(candidate.into()),
+            Err(error) => return Err(error),
+            Ok(_) => {}
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
 }
 
 #[cfg(test)]

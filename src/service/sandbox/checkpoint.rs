@@ -4,21 +4,23 @@ use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::SandboxService;
-use super::apply::{ApplyError, apply};
+use super::apply::{Ending, Target, apply, recover};
 use super::diff::{Change, changes};
 use super::error::SandboxError;
-use super::handle::{Claim, Sandbox, SandboxOperation, SandboxState};
+use super::handle::{Claim, Sandbox, SandboxOperation, SandboxState, Shared};
 use super::place::{open_file, parent_of};
+use super::saved::Stage;
 use super::tree::{Entry, Manifest, hash_file, scan};
 use crate::event::{
     Brief, CheckpointCreated, CheckpointId, CheckpointRestored, Hash, SandboxId, SandboxRolledBack, Timestamp,
 };
 
 /// A state of a sandbox to go back to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SandboxCheckpoint {
     /// Its id.
@@ -36,8 +38,8 @@ pub struct SandboxCheckpoint {
 /// A checkpoint with everything that stood in the tree.
 #[derive(Clone, Debug)]
 pub(super) struct Checkpoint {
-    facts: SandboxCheckpoint,
-    manifest: Manifest,
+    pub(super) facts: SandboxCheckpoint,
+    pub(super) manifest: Manifest,
 }
 
 impl SandboxService {
@@ -107,7 +109,7 @@ impl SandboxService {
     /// [`SandboxError::Unknown`].
     pub fn list_checkpoints(&self, sandbox: &SandboxId) -> Result<Vec<SandboxCheckpoint>, SandboxError> {
         let sandbox = self.get(sandbox)?;
-        Ok(sandbox.shared.status.read(|status| status.checkpoints.iter().map(|c| c.facts.clone()).collect()))
+        Ok(sandbox.shared.status.read(|status| facts_of(&status.checkpoints)))
     }
 
     /// Forgets all but the newest `keep` checkpoints and removes the contents that only they had. Returns how many
@@ -131,6 +133,7 @@ fn make(claim: Claim, reason: Brief, stop: &CancellationToken) -> Result<Sandbox
     let new_bytes = store_contents(&sandbox, &different)?;
     let id = CheckpointId::generate();
     let facts = SandboxCheckpoint { id, reason, created: Timestamp::now(), files, new_bytes };
+    keep(&sandbox, &facts, &manifest)?;
     claim.finish(|status, changes| {
         status.checkpoints.push(Checkpoint { facts: facts.clone(), manifest });
         changes.emit_in(&status.scope, || {
@@ -146,12 +149,31 @@ fn make(claim: Claim, reason: Brief, stop: &CancellationToken) -> Result<Sandbox
     Ok(facts)
 }
 
+/// Keeps a checkpoint on disk: what it lists, then that there is one.
+fn keep(sandbox: &Sandbox, facts: &SandboxCheckpoint, manifest: &Manifest) -> Result<(), SandboxError> {
+    let shared = &sandbox.shared;
+    shared.home.save_checkpoint(&facts.id, manifest)?;
+    let (state, mut all) = shared.status.read(|status| (status.state, facts_of(&status.checkpoints)));
+    all.push(facts.clone());
+    shared.save(state.into(), all).inspect_err(|_failed| {
+        // It is listed nowhere, so it is litter.
+        drop(shared.home.remove_checkpoint(&facts.id));
+    })
+}
+
+pub(super) fn facts_of(checkpoints: &[Checkpoint]) -> Vec<SandboxCheckpoint> {
+    checkpoints.iter().map(|checkpoint| checkpoint.facts.clone()).collect()
+}
+
 fn restore(claim: Claim, checkpoint: CheckpointId, stop: &CancellationToken) -> Result<(), SandboxError> {
     let sandbox = claim.sandbox.clone();
     let target = manifest_of(&sandbox, &checkpoint)?;
     let now = scan_tree(&claim, stop)?;
     let back = changes(&now, &target);
-    apply_to_tree(&sandbox, &back)?;
+    apply_to_tree(&sandbox, &back, &|ending| match ending {
+        Ending::Finished => sandbox.shared.home.mark_active(),
+        Ending::Undone => Ok(()),
+    })?;
     let restored = back.iter().filter(|change| change.leaf_after().is_some()).map(|_| 1).sum();
     let removed = back.iter().filter(|c| c.leaf_before().is_some() && c.leaf_after().is_none());
     let removed = removed.map(|_| 1).sum();
@@ -174,7 +196,12 @@ fn roll_back(
     let now = scan_tree(&claim, stop)?;
     let back = changes(&now, checkpoint.as_ref().unwrap_or(&sandbox.shared.base));
     claim.require_change(!back.is_empty())?;
-    apply_to_tree(&sandbox, &back)?;
+    apply_to_tree(&sandbox, &back, &|ending| match ending {
+        Ending::Finished => sandbox.shared.save_stage(Stage::RolledBack),
+        Ending::Undone => sandbox.shared.save_stage(sandbox.state().into()),
+    })?;
+    // Left over, it makes a later process take the sandbox for one that was written in again, which harms nothing.
+    drop(sandbox.shared.home.unmark_active());
     let reverted = back.iter().filter(|c| c.leaf_before().or(c.leaf_after()).is_some()).map(|_| 1).sum();
     claim.finish(|status, changes| {
         status.state = SandboxState::RolledBack;
@@ -189,17 +216,23 @@ fn roll_back(
 
 fn prune(claim: Claim, keep: usize) -> Result<usize, SandboxError> {
     let sandbox = claim.sandbox.clone();
-    let (forgotten, needed) = claim.sandbox.shared.status.change(|status, _silent| {
-        let forgotten = status.checkpoints.len().saturating_sub(keep);
-        status.checkpoints.drain(..forgotten);
+    let shared = &sandbox.shared;
+    let (state, mut gone) = shared.status.read(|status| (status.state, facts_of(&status.checkpoints)));
+    let kept = gone.split_off(gone.len().saturating_sub(keep));
+    if !gone.is_empty() {
+        shared.save(state.into(), kept)?;
+    }
+    let needed = claim.tell(|status, _silent| {
+        status.checkpoints.drain(..gone.len());
         let manifests = status.checkpoints.iter().map(|checkpoint| &checkpoint.manifest);
-        let needed: HashSet<Hash> = manifests.flat_map(Manifest::values).filter_map(hash_of).collect();
-        (forgotten, needed)
+        manifests.chain([&shared.base]).flat_map(Manifest::values).filter_map(hash_of).collect::<HashSet<_>>()
     });
-    let needed = needed.into_iter().chain(sandbox.shared.base.values().filter_map(hash_of)).collect();
-    sandbox.shared.store.retain(&needed).map_err(SandboxError::io("prune", &sandbox.store_path()))?;
+    for checkpoint in &gone {
+        shared.home.remove_checkpoint(&checkpoint.id)?;
+    }
+    shared.store.retain(&needed).map_err(SandboxError::io("prune", &sandbox.store_path()))?;
     claim.finish(|_status, _silent| ());
-    Ok(forgotten)
+    Ok(gone.len())
 }
 
 fn hash_of(entry: &Entry) -> Option<Hash> {
@@ -226,8 +259,8 @@ pub(super) fn scan_tree(claim: &Claim, stop: &CancellationToken) -> Result<Manif
     scan(&shared.tree, &shared.base, stop, hash_file).map_err(claim.walk_error())
 }
 
-/// Stores what these changes bring, from the tree, and returns how many bytes that took. A file that is not any more
-/// what the scan found is an error.
+/// Stores what these changes bring, from the tree, and returns how many bytes that took; it outlives a crash of the
+/// machine. A file that is not any more what the scan found is an error.
 pub(super) fn store_contents(sandbox: &Sandbox, changes: &[Change<'_>]) -> Result<u64, SandboxError> {
     let shared = &sandbox.shared;
     let mut new_bytes = 0;
@@ -236,31 +269,33 @@ pub(super) fn store_contents(sandbox: &Sandbox, changes: &[Change<'_>]) -> Resul
             continue;
         };
         if !shared.store.contains(hash) {
-            let put = parent_of(&shared.tree, change.path)
-                .and_then(|(dir, name)| open_file(&dir, &name))
-                .and_then(|mut file| shared.store.put(&mut file))
-                .and_then(|put| {
-                    if put.hash != *hash {
-                        return Err(io::Error::other("it was changed by somebody else in the middle"));
-                    }
-                    Ok(put.new_bytes)
-                });
-            new_bytes += put.map_err(SandboxError::io("store", change.path))?;
+            new_bytes +=
+                store_file(shared, change.path, hash).map_err(SandboxError::io("store", change.path))?;
         }
     }
+    shared.store.sync().map_err(SandboxError::io("store", &sandbox.store_path()))?;
     Ok(new_bytes)
 }
 
-fn apply_to_tree(sandbox: &Sandbox, changes: &[Change<'_>]) -> Result<(), SandboxError> {
-    let shared = &sandbox.shared;
-    apply(&shared.tree, &shared.store, changes).map_err(|error| not_applied(error, &sandbox.tree()))
+fn store_file(shared: &Shared, path: &Path, hash: &Hash) -> io::Result<u64> {
+    let (dir, name) = parent_of(&shared.tree, path)?;
+    let put = shared.store.put(&mut open_file(&dir, &name)?)?;
+    if put.hash != *hash {
+        return Err(io::Error::other("it was changed by somebody else in the middle"));
+    }
+    shared.store.sync_content(hash)?;
+    Ok(put.new_bytes)
 }
 
-/// What a failed change of the tree at `root` means to the caller.
-pub(super) fn not_applied(error: ApplyError, root: &Path) -> SandboxError {
-    let ApplyError { path, source, not_undone, kept_in } = error;
-    if not_undone.is_empty() {
-        return SandboxError::Io { doing: "change", path: root.join(path), source };
-    }
-    SandboxError::NotUndone { paths: not_undone, kept_in: root.join(kept_in), source }
+fn apply_to_tree(
+    sandbox: &Sandbox,
+    changes: &[Change<'_>],
+    settle: &dyn Fn(Ending) -> Result<(), SandboxError>,
+) -> Result<(), SandboxError> {
+    let shared = &sandbox.shared;
+    let path = sandbox.tree();
+    let target = Target { root: &shared.tree, path: &path, disk: &shared.home.disk };
+    // What an earlier change left there.
+    recover(target, &|_name, _ending| Ok(()))?;
+    apply(target, &shared.store, &sandbox.id().to_string(), changes, settle)
 }

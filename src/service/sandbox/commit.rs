@@ -1,171 +1,195 @@
 //! The commit of a sandbox to its project: all or nothing.
 
-use std::collections::HashSet;
 use std::io;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use cap_std::fs::Dir;
 use tokio_util::sync::CancellationToken;
 
-use super::SandboxService;
-use super::apply::apply;
-use super::checkpoint::{not_applied, scan_tree, store_contents};
+use super::apply::{Ending, Planned, Target, apply, recover};
+use super::checkpoint::{scan_tree, store_contents};
+use super::conflict::outstanding;
 use super::diff::{Change, SandboxDiff, changes, diff};
-use super::error::{Conflict, ConflictKind, SandboxError};
-use super::handle::{Claim, SandboxOperation, SandboxState};
-use super::place::{open_dir, parent_of};
-use super::tree::{entry_at, entry_in};
-use crate::event::{SandboxCommitted, SandboxId};
+use super::error::SandboxError;
+use super::handle::{Claim, Sandbox, SandboxOperation, SandboxState, Shared, Status};
+use super::lock::{Lock, Use, lock_project};
+use super::saved::{Counts, Intent, Stage};
+use super::tree::Manifest;
+use super::{SandboxService, worktree::Recorded};
+use crate::emitter::Changes;
+use crate::event::{SandboxCommitted, SandboxId, SandboxStrategy};
 use crate::service::time::millis;
 
 impl SandboxService {
     /// Writes what is different in the sandbox to its project: everything, or nothing.
     ///
     /// First every path is looked for that changed in the project meanwhile; if there is one, nothing is written.
-    /// The same change on both sides is no conflict. A failure while writing puts back what was written.
+    /// The same change on both sides is no conflict. A failure while writing puts back what was written. From the
+    /// moment at which all of it is prepared, a crash does not undo it: it is finished by whoever looks next.
+    ///
+    /// In place there is nothing to write: the changes stay, and can no longer be rolled back.
     ///
     /// # Errors
-    /// [`SandboxError`]: `Unknown`, `State` once committed or if nothing was written, `Busy`, `Conflicts`, `Io`,
-    /// `NotUndone`.
+    /// [`SandboxError`]: `Unknown`, `State` once committed or if nothing was written, `Busy`, `Conflicts`,
+    /// `ProjectInUse`, `Io`, `Git`, `NotUndone`, `Unfinished`, `Damaged`.
     ///
     /// # Cancel safety
     /// Dropped, it has changed nothing, or goes on to its end.
     pub async fn commit(&self, sandbox: &SandboxId) -> Result<SandboxDiff, SandboxError> {
-        self.run(sandbox, SandboxOperation::Commit, commit).await
+        let service = self.clone();
+        self.run(sandbox, SandboxOperation::Commit, move |claim, stop| commit(&service, &claim, stop)).await
     }
 }
 
-fn commit(claim: Claim, stop: &CancellationToken) -> Result<SandboxDiff, SandboxError> {
+fn commit(
+    service: &SandboxService,
+    claim: &Claim,
+    stop: &CancellationToken,
+) -> Result<SandboxDiff, SandboxError> {
     let started = Instant::now();
-    let sandbox = claim.sandbox.clone();
-    let shared = &sandbox.shared;
-    let now = scan_tree(&claim, stop)?;
+    let sandbox = &claim.sandbox;
+    let shared = &*sandbox.shared;
+    let now = scan_tree(claim, stop)?;
     let wanted = changes(&shared.base, &now);
     claim.require_change(!wanted.is_empty())?;
-    let outstanding = outstanding(&shared.project_dir, &wanted)
+    let diff = if shared.strategy == SandboxStrategy::InPlace {
+        let diff = diff_of(sandbox, &wanted)?;
+        shared.save_stage(Stage::Committed)?;
+        claim.tell(|status, changes| {
+            tell_committed(shared, status, changes, (&diff).into(), started.elapsed());
+        });
+        diff
+    } else if service.works_in_place(&shared.project) {
+        return Err(SandboxError::ProjectInUse { project: shared.project.clone() });
+    } else {
+        write_to_project(claim, &now, &wanted, started, stop)?
+    };
+    Ok(diff)
+}
+
+fn write_to_project(
+    claim: &Claim,
+    now: &Manifest,
+    wanted: &[Change<'_>],
+    started: Instant,
+    stop: &CancellationToken,
+) -> Result<SandboxDiff, SandboxError> {
+    let sandbox = &claim.sandbox;
+    let shared = &*sandbox.shared;
+    let _lock = lock_for_change(shared, stop)?;
+    let target = Target { root: &shared.project_dir, path: &shared.project, disk: &shared.home.disk };
+    recover(target, &|_name, _ending| Ok(()))?;
+    let missing = outstanding(&shared.project_dir, wanted)
         .map_err(|(path, source)| SandboxError::Io {
             doing: "read",
             path: shared.project.join(path),
             source,
         })?
         .map_err(|conflicts| SandboxError::Conflicts { sandbox_id: sandbox.id().clone(), conflicts })?;
-    let _new_bytes = store_contents(&sandbox, &wanted)?;
-    let diff = diff(&wanted, &shared.store, |_path, hash| shared.store.read(hash))
-        .map_err(|(path, source)| SandboxError::Io { doing: "compare", path, source })?;
+    let diff = diff_of(sandbox, wanted)?;
+    let recorded = record(sandbox, now, stop)?;
     if stop.is_cancelled() {
         return Err(SandboxError::Cancelled { sandbox_id: sandbox.id().clone(), operation: claim.operation });
     }
-    apply(&shared.project_dir, &shared.store, &outstanding).map_err(|e| not_applied(e, &shared.project))?;
-    claim.finish(|status, changes| {
-        status.state = SandboxState::Committed;
-        changes.emit_in(&status.scope, || committed(sandbox.id(), &diff, started));
+    // From here on it goes on to its end, whoever waits for it.
+    let never = CancellationToken::new();
+    let changes = wanted.iter().map(Planned::of).collect();
+    let intent = Intent { changes, diff: (&diff).into(), recorded };
+    let applied = shared.home.save_intent(&intent).and_then(|()| {
+        let settle = |ending| settle(shared, &intent, ending, &never);
+        apply(target, &shared.store, &sandbox.id().to_string(), &missing, &settle)
     });
+    if let Err(error) = applied {
+        if !matches!(error, SandboxError::Unfinished { .. }) {
+            forget(shared, &never);
+        }
+        return Err(error);
+    }
+    claim.tell(|status, changes| tell_committed(shared, status, changes, intent.diff, started.elapsed()));
+    forget(shared, &never);
     Ok(diff)
 }
 
-fn committed(sandbox: &SandboxId, diff: &SandboxDiff, started: Instant) -> SandboxCommitted {
-    SandboxCommitted::new(
-        sandbox,
-        diff.files_added(),
-        diff.files_changed(),
-        diff.files_removed(),
-        diff.lines_added(),
-        diff.lines_removed(),
-        millis(started.elapsed()),
-    )
+fn lock_for_change(shared: &Shared, stop: &CancellationToken) -> Result<Lock, SandboxError> {
+    let lock = lock_project(&shared.project, Use::Alone, stop);
+    let lock = lock.map_err(SandboxError::io("lock", &shared.project))?;
+    lock.ok_or_else(|| SandboxError::ProjectInUse { project: shared.project.clone() })
 }
 
-type Outstanding<'a> = Result<Vec<Change<'a>>, Vec<Conflict>>;
-
-/// Those of the `wanted` changes that the project does not have yet, or every conflict.
-fn outstanding<'a>(
-    project: &Dir,
-    wanted: &[Change<'a>],
-) -> Result<Outstanding<'a>, (std::path::PathBuf, io::Error)> {
-    let made: HashSet<&Path> = wanted.iter().filter(|c| c.is_directory_after()).map(|c| c.path).collect();
-    let gone: HashSet<&Path> = wanted.iter().filter(|c| c.from.is_some()).map(|c| c.path).collect();
-    let (mut outstanding, mut conflicts) = (Vec::new(), Vec::new());
-    for change in wanted {
-        let found = look(project, change, &made, &gone).map_err(|error| (change.path.to_owned(), error))?;
-        match found {
-            Found::AsBefore => outstanding.push(*change),
-            Found::AsAfter => {}
-            Found::Conflict(kind) => conflicts.push(Conflict { path: change.path.to_owned(), kind }),
-        }
-    }
-    Ok(if conflicts.is_empty() { Ok(outstanding) } else { Err(conflicts) })
-}
-
-/// What the project has where a sandbox changed something.
-enum Found {
-    AsBefore,
-    AsAfter,
-    Conflict(ConflictKind),
-}
-
-fn look(
-    project: &Dir,
-    change: &Change<'_>,
-    made: &HashSet<&Path>,
-    gone: &HashSet<&Path>,
-) -> io::Result<Found> {
-    let now = match entry_at(project, change.path) {
-        Ok(now) => now,
-        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
-            // Where a file becomes a folder, what the folder holds cannot be there yet.
-            let is_expected = change.from.is_none() && has_parent_among(change.path, made);
-            return Ok(if is_expected {
-                Found::AsBefore
-            } else {
-                Found::Conflict(ConflictKind::Unreachable)
-            });
-        }
-        Err(error) => return Err(error),
-    };
-    let both_directories = |one: Option<&_>| {
-        let is_directory = super::tree::Entry::is_directory;
-        one.is_some_and(is_directory) && now.as_ref().is_some_and(is_directory)
-    };
-    Ok(match (&now, change.from) {
-        (now, _) if now.as_ref() == change.to => Found::AsAfter,
-        (None, None) if !is_reachable(project, change.path, made)? => {
-            Found::Conflict(ConflictKind::Unreachable)
-        }
-        (now, from) if now.as_ref() == from || both_directories(from) => {
-            let is_replaced = change.is_directory_before() && change.leaf_after().is_some();
-            if is_replaced && has_others(project, change.path, gone)? {
-                Found::Conflict(ConflictKind::NotEmpty)
-            } else {
-                Found::AsBefore
-            }
-        }
-        (Some(_), None) if both_directories(change.to) => Found::AsAfter,
-        (Some(_), None) => Found::Conflict(ConflictKind::Added),
-        (None, _) => Found::Conflict(ConflictKind::Removed),
-        (Some(_), Some(_)) => Found::Conflict(ConflictKind::Changed),
+/// Stores what these changes bring and says what they are.
+fn diff_of(sandbox: &Sandbox, wanted: &[Change<'_>]) -> Result<SandboxDiff, SandboxError> {
+    let store = &sandbox.shared.store;
+    let _new_bytes = store_contents(sandbox, wanted)?;
+    diff(wanted, store, |_path, hash| store.read(hash)).map_err(|(path, source)| SandboxError::Io {
+        doing: "compare",
+        path,
+        source,
     })
 }
 
-/// Whether the folder of `path` is there or will be made.
-fn is_reachable(project: &Dir, path: &Path, made: &HashSet<&Path>) -> io::Result<bool> {
-    let Some(parent) = path.parent().filter(|parent| *parent != Path::new("")) else {
-        return Ok(true);
+/// Makes a commit of git, if the sandbox is a worktree.
+fn record(
+    sandbox: &Sandbox,
+    now: &Manifest,
+    stop: &CancellationToken,
+) -> Result<Option<Recorded>, SandboxError> {
+    let shared = &sandbox.shared;
+    let Some(worktree) = &shared.worktree else {
+        return Ok(None);
     };
-    Ok(made.contains(parent) || entry_at(project, parent)?.is_some())
+    let tree: &Path = &sandbox.tree();
+    Ok(Some(worktree.record(sandbox.id(), (&shared.base, now), (&shared.store, tree), stop)?))
 }
 
-fn has_parent_among(path: &Path, made: &HashSet<&Path>) -> bool {
-    path.ancestors().skip(1).any(|parent| made.contains(parent))
-}
-
-/// Whether the folder at `path` holds something that does not go with it.
-fn has_others(project: &Dir, path: &Path, gone: &HashSet<&Path>) -> io::Result<bool> {
-    let (dir, name) = parent_of(project, path)?;
-    for entry in open_dir(&dir, &name)?.entries()? {
-        if !gone.contains(path.join(entry?.file_name()).as_path()) {
-            return Ok(true);
-        }
+/// What comes last of a commit, in the sandbox itself; done again, it does nothing.
+pub(super) fn settle(
+    shared: &Shared,
+    intent: &Intent,
+    ending: Ending,
+    stop: &CancellationToken,
+) -> Result<(), SandboxError> {
+    let git = shared.worktree.as_ref().zip(intent.recorded.as_ref());
+    shared.home.disk.step("settle", "").map_err(SandboxError::io("commit to", &shared.project))?;
+    match (ending, git) {
+        (Ending::Finished, Some((worktree, recorded))) => worktree.advance(recorded, stop)?,
+        (Ending::Undone, Some((worktree, recorded))) => worktree.go_back(recorded, stop)?,
+        (_, None) => {}
     }
-    Ok(entry_in(&dir, &name)?.is_none())
+    match (ending, shared.status.read(|status| status.state)) {
+        (Ending::Finished, _) => shared.save_stage(Stage::Committed),
+        // It was killed after that was kept; what is undone is the commit of an active one.
+        (Ending::Undone, SandboxState::Committed) => shared.save_stage(Stage::Active),
+        (Ending::Undone, state) => shared.save_stage(state.into()),
+    }
+}
+
+/// Forgets the intent of a commit that is over.
+pub(super) fn forget(shared: &Shared, stop: &CancellationToken) {
+    // Left over, they are forgotten at the next open.
+    if let Some(worktree) = &shared.worktree {
+        drop(worktree.forget(stop));
+    }
+    drop::<io::Result<()>>(shared.home.remove_intent());
+}
+
+/// Keeps and tells that a sandbox is committed.
+pub(super) fn tell_committed(
+    shared: &Shared,
+    status: &mut Status,
+    changes: &mut Changes<'_>,
+    diff: Counts,
+    took: Duration,
+) {
+    status.state = SandboxState::Committed;
+    changes.emit_in(&status.scope, || {
+        SandboxCommitted::new(
+            &shared.id,
+            diff.added,
+            diff.changed,
+            diff.removed,
+            diff.lines_added,
+            diff.lines_removed,
+            millis(took),
+        )
+    });
 }

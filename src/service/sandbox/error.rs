@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::handle::{SandboxOperation, SandboxState};
 use super::tree::WalkError;
 use crate::event::{CheckpointId, SandboxId, SandboxStrategy};
+use crate::service::git::GitError;
 
 /// How many conflicts the text of an error names.
 const NAMED_CONFLICTS: usize = 5;
@@ -15,12 +16,53 @@ const NAMED_CONFLICTS: usize = 5;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SandboxError {
-    /// The strategy is not one that this build has.
-    #[error("sandboxes of strategy {strategy} are not supported by this build: use copy")]
+    /// The project is not one that the strategy can work with.
+    #[error("cannot make a sandbox of strategy {strategy} of {}: {reason}", project.display())]
     Unsupported {
         /// The strategy asked for.
         strategy: SandboxStrategy,
+        /// The project.
+        project: PathBuf,
+        /// Why, and what can be done instead.
+        reason: &'static str,
     },
+    /// Somebody else works in the project in place, or has been copying or changing it for too long.
+    #[error(
+        "cannot use the project {}: another sandbox works in it or changes it: wait for its end or close it",
+        project.display()
+    )]
+    ProjectInUse {
+        /// The project.
+        project: PathBuf,
+    },
+    /// A change of the project was killed or failed in the middle, and could not be finished or undone. It is tried
+    /// again by whoever next makes a sandbox of the project, commits to it, or opens the sandboxes.
+    #[error(
+        "cannot finish or undo a change of {}: what it takes is in {}: see to the cause and open it again",
+        project.display(), staging.display()
+    )]
+    Unfinished {
+        /// The project, or the tree of a sandbox.
+        project: PathBuf,
+        /// The folder with the log of the change, what it brings and what it replaced.
+        staging: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// A file that says what a sandbox is, or how far a change came, cannot be read. Nothing was changed because of it.
+    #[error(
+        "cannot read {}: {reason}; if what is beside it is not needed any more, remove its folder",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Git could not do its part.
+    #[error(transparent)]
+    Git(#[from] GitError),
     /// There is no such sandbox, or it was closed.
     #[error("there is no open sandbox {sandbox_id}")]
     Unknown {

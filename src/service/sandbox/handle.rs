@@ -8,10 +8,13 @@ use cap_std::fs::Dir;
 
 use super::checkpoint::Checkpoint;
 use super::error::SandboxError;
+use super::lock::Lock;
+use super::saved::Home;
 use super::store::Store;
 use super::tree::Manifest;
+use super::worktree::Worktree;
 use crate::emitter::{Changes, Outbox};
-use crate::event::{PlanId, SandboxId, Scope};
+use crate::event::{PlanId, SandboxId, SandboxStrategy, Scope};
 
 /// Where a sandbox is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,8 +110,12 @@ pub(super) struct Shared {
     /// The project that it was made from and that it is committed to.
     pub(super) project: PathBuf,
     pub(super) project_dir: Dir,
+    pub(super) strategy: SandboxStrategy,
+    pub(super) worktree: Option<Worktree>,
     /// The folder with everything of this sandbox.
-    pub(super) folder: PathBuf,
+    pub(super) home: Home,
+    /// While it is held, no other process takes the sandbox for one that nobody uses.
+    pub(super) _lock: Lock,
     pub(super) tree: Dir,
     pub(super) store: Store,
     /// What the project was when the sandbox was made; the store has every content of it.
@@ -124,16 +131,13 @@ pub(super) struct Status {
     pub(super) checkpoints: Vec<Checkpoint>,
     /// What its events are told in.
     pub(super) scope: Scope,
+    /// The project is nobody else's while somebody works in it in place.
+    pub(super) project_lock: Option<Lock>,
 }
 
 impl Status {
-    pub(super) fn new() -> Self {
-        Self {
-            state: SandboxState::Created,
-            activity: Activity::Idle,
-            checkpoints: Vec::new(),
-            scope: Scope::new(),
-        }
+    pub(super) fn new(state: SandboxState, scope: Scope, project_lock: Option<Lock>) -> Self {
+        Self { state, activity: Activity::Idle, checkpoints: Vec::new(), scope, project_lock }
     }
 }
 
@@ -163,14 +167,22 @@ impl Sandbox {
         &self.shared.project
     }
 
-    /// The folder that holds the files.
+    /// How it keeps what is written from the project.
+    pub fn strategy(&self) -> SandboxStrategy {
+        self.shared.strategy
+    }
+
+    /// The folder that holds the files: in place, the project itself.
     pub fn tree(&self) -> PathBuf {
-        self.shared.folder.join(super::TREE)
+        match self.shared.strategy {
+            SandboxStrategy::InPlace => self.shared.project.clone(),
+            SandboxStrategy::Copy | SandboxStrategy::GitWorktree => self.shared.home.path.join(super::TREE),
+        }
     }
 
     /// The folder beside the tree for what builds make; it is neither compared nor committed.
     pub fn target(&self) -> PathBuf {
-        self.shared.folder.join(super::TARGET)
+        self.shared.home.path.join(super::TARGET)
     }
 
     /// The handle of the folder that holds the files; what is opened relative to it cannot lie outside.
@@ -191,16 +203,22 @@ impl Sandbox {
     /// Asks to write in it. From then on it is active; while any access is held, nothing else can be done to it.
     ///
     /// # Errors
-    /// [`SandboxError::State`] if it is committed or closed, [`SandboxError::Busy`] while another operation runs.
+    /// [`SandboxError::State`] if it is committed or closed, [`SandboxError::Busy`] while another operation runs,
+    /// [`SandboxError::Io`] if it cannot be kept on disk that it is active.
     pub fn write_access(&self) -> Result<WriteAccess, SandboxError> {
         self.shared.status.change(|status, _silent| {
             self.check(status, SandboxOperation::Write)?;
-            status.activity = match status.activity {
-                Activity::Idle => Activity::Writing(1),
-                Activity::Writing(writers) => Activity::Writing(writers + 1),
+            let writers = match status.activity {
+                Activity::Idle => 1,
+                Activity::Writing(writers) => writers + 1,
                 Activity::Exclusive(running) => return Err(self.busy(SandboxOperation::Write, running)),
             };
-            status.state = SandboxState::Active;
+            if status.state != SandboxState::Active {
+                // Under the lock, since nobody may write before it: an empty file, once.
+                self.shared.home.mark_active()?;
+                status.state = SandboxState::Active;
+            }
+            status.activity = Activity::Writing(writers);
             Ok(WriteAccess { sandbox: self.clone() })
         })
     }
@@ -273,6 +291,11 @@ pub(super) struct Claim {
 }
 
 impl Claim {
+    /// Keeps and tells the change that the operation made; it goes on.
+    pub(super) fn tell<R>(&self, change: impl FnOnce(&mut Status, &mut Changes<'_>) -> R) -> R {
+        self.sandbox.shared.status.change(change)
+    }
+
     /// Ends the operation with the change that it made.
     pub(super) fn finish<R>(mut self, change: impl FnOnce(&mut Status, &mut Changes<'_>) -> R) -> R {
         self.is_over = true;

@@ -1,6 +1,7 @@
 //! [`Store`]: the contents of a sandbox's files by their hash, each once.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::Path;
@@ -8,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use cap_std::fs::{Dir, OpenOptions};
 
-use super::place::open_root;
+use super::place::{open_dir, open_root};
 use super::tree::hash_file;
 use crate::event::Hash;
 
@@ -42,11 +43,20 @@ impl Store {
         Ok(Self { objects, incoming, arrivals: AtomicU64::new(0) })
     }
 
-    /// Stores what `source` holds from here on. The hash is that of the copy, so it is right even if somebody
-    /// writes to `source` meanwhile.
+    /// Stores what `source` holds. The hash is that of the copy, so it is right even if somebody writes to `source`
+    /// meanwhile. Where the file system can, the copy shares its blocks.
     pub(super) fn put(&self, source: &mut File) -> io::Result<Put> {
+        self.take_in(|copy| copy_contents(source, copy))
+    }
+
+    /// Stores what is read from `source`, to its end.
+    pub(super) fn put_read(&self, source: &mut dyn Read) -> io::Result<Put> {
+        self.take_in(|copy| io::copy(source, copy).map(drop))
+    }
+
+    fn take_in(&self, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<Put> {
         let name = self.arrivals.fetch_add(1, Ordering::Relaxed).to_string();
-        let put = self.take_in(source, &name);
+        let put = self.arrive(&name, fill);
         if put.as_ref().map_or(true, |put| put.new_bytes == 0) {
             // What is left over is in nobody's way, and the store goes with its sandbox.
             drop(self.incoming.remove_file(&name));
@@ -54,11 +64,12 @@ impl Store {
         put
     }
 
-    fn take_in(&self, source: &mut File, name: &str) -> io::Result<Put> {
+    fn arrive(&self, name: &str, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<Put> {
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create_new(true);
+        // What a dead process left there is litter.
+        options.read(true).write(true).create(true).truncate(true);
         let mut copy = self.incoming.open_with(name, &options)?.into_std();
-        io::copy(source, &mut copy)?;
+        fill(&mut copy)?;
         copy.rewind()?;
         let (hash, bytes) = hash_file(&mut copy)?;
         if self.contains(&hash) {
@@ -66,6 +77,23 @@ impl Store {
         }
         self.incoming.rename(name, &self.objects, hash.to_string())?;
         Ok(Put { hash, bytes, new_bytes: bytes })
+    }
+
+    /// Makes a content outlive a crash of the machine; its name too, after [`Store::sync`].
+    pub(super) fn sync_content(&self, hash: &Hash) -> io::Result<()> {
+        self.open(hash)?.sync_all()
+    }
+
+    /// Makes everything outlive a crash of the machine, by one call for the whole file system.
+    pub(super) fn sync_all(&self) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        rustix::fs::syncfs(open_dir(&self.objects, OsStr::new("."))?)?;
+        self.sync()
+    }
+
+    /// Makes the names of the contents outlive a crash of the machine.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        Ok(rustix::fs::fsync(open_dir(&self.objects, OsStr::new("."))?)?)
     }
 
     pub(super) fn contains(&self, hash: &Hash) -> bool {
@@ -94,4 +122,13 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Copies what `from` holds, both from their beginnings: by sharing blocks where the file system can.
+pub(super) fn copy_contents(from: &mut File, to: &mut File) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    if rustix::fs::ioctl_ficlone(&*to, &*from).is_ok() {
+        return Ok(());
+    }
+    io::copy(from, to).map(drop)
 }

@@ -9,13 +9,19 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use cap_std::fs::{Dir, MetadataExt as _};
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::place::{open_dir, open_file, parent_of};
+use super::record::path_text;
 use crate::event::Hash;
 
 /// What the name of a folder begins with in which a commit keeps what it is about to move.
 pub(in crate::service) const STAGING_PREFIX: &str = ".agentbus-staging-";
+
+/// What the name of a folder begins with that holds originals which were not put back, since somebody else had
+/// changed what was to make room for them.
+pub(super) const KEPT_PREFIX: &str = ".agentbus-originals-";
 
 /// What a file named `CACHEDIR.TAG` begins with, if it marks a cache (<https://bford.info/cachedir/>).
 pub(in crate::service) const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55";
@@ -27,11 +33,21 @@ const MAX_DEPTH: usize = 200;
 const MODE_BITS: u32 = 0o7777;
 
 /// One thing in a tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Entry {
-    File { hash: Hash, bytes: u64, mode: u32 },
-    Link { target: PathBuf },
-    Directory { mode: u32 },
+    File {
+        hash: Hash,
+        bytes: u64,
+        mode: u32,
+    },
+    Link {
+        #[serde(with = "path_text")]
+        target: PathBuf,
+    },
+    Directory {
+        mode: u32,
+    },
 }
 
 impl Entry {
@@ -129,7 +145,8 @@ impl Walk<'_> {
 }
 
 fn is_skipped(name: &OsStr) -> bool {
-    name == ".git" || name.as_encoded_bytes().starts_with(STAGING_PREFIX.as_bytes())
+    let begins = |prefix: &str| name.as_encoded_bytes().starts_with(prefix.as_bytes());
+    name == ".git" || begins(STAGING_PREFIX) || begins(KEPT_PREFIX)
 }
 
 fn is_cache(dir: &Dir) -> bool {

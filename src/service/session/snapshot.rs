@@ -9,12 +9,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::SessionService;
 use super::error::MessageFault;
 use super::export::{self, BadMessage, Exported};
-use super::scope::KeptScope;
 use super::state::{Conversation, Sessions};
 use crate::bus::EventBus;
 use crate::emitter::{Emitter, Outbox};
 use crate::event::SessionId;
 use crate::journal::Position;
+use crate::service::scope::KeptScope;
 use crate::service::snapshot::{self, Version};
 
 /// All sessions of a service with all that was said, at one moment.

@@ -1,4 +1,4 @@
-//! [`KeptScope`]: a scope as a snapshot has it.
+//! [`KeptScope`]: a scope as it is kept outside of the process.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::event::text::check_name;
 use crate::event::{CorrelationId, EventId, PlanId, Scope, SessionId, Text, TraceContext};
 
 /// What a scope says, as far as it can be read back.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[derive(Default)]
 pub(super) struct KeptScope {

@@ -1,0 +1,274 @@
+//! Making a sandbox, by each strategy, and removing it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use tokio_util::sync::CancellationToken;
+
+use super::apply::{Target, has_leftovers, recover};
+use super::disk::Disk;
+use super::error::SandboxError;
+use super::fill::fill;
+use super::handle::{Claim, Sandbox, SandboxOperation, SandboxState, Shared, Status};
+use super::lock::{Lock, Use, lock, lock_project, try_lock};
+use super::place::open_root;
+use super::saved::{CHECKPOINTS, Home, LOCK, Saved, Stage};
+use super::store::Store;
+use super::tree::{CACHE_TAG, Entry, Manifest, scan};
+use super::worktree::Worktree;
+use super::{STORE, SandboxService, TARGET, TREE};
+use crate::emitter::Outbox;
+use crate::event::{PlanId, SandboxCreated, SandboxId, SandboxStrategy, Scope};
+use crate::service::scope::KeptScope;
+use crate::service::time::millis;
+
+/// What a sandbox is made of.
+pub(super) struct Order {
+    pub(super) plan: PlanId,
+    pub(super) project: PathBuf,
+    pub(super) strategy: SandboxStrategy,
+    pub(super) scope: Scope,
+}
+
+impl SandboxService {
+    pub(super) fn make(&self, mut order: Order, stop: &CancellationToken) -> Result<Sandbox, SandboxError> {
+        let started = Instant::now();
+        let id = SandboxId::generate();
+        let project = order.project.canonicalize().map_err(SandboxError::io("find", &order.project))?;
+        order.project = project;
+        let in_use = || SandboxError::ProjectInUse { project: order.project.clone() };
+        let project_lock = self.use_project(&order, stop)?.ok_or_else(in_use)?;
+        let worktree = match order.strategy {
+            SandboxStrategy::GitWorktree => Some(Worktree::plan(&order.project, &id, stop)?),
+            SandboxStrategy::Copy | SandboxStrategy::InPlace => None,
+        };
+        let (home, lock) = self.make_home(&id)?;
+        let path = home.path.clone();
+        let making = Making { id: &id, order: &order, home, worktree, stop };
+        let made = making.run(lock, project_lock, self.inner.emitter.clone());
+        let made = made.inspect_err(|_failed| {
+            // The error that counts is the one of the making; what is left is removed at the next open.
+            drop(dismantle(&path, &CancellationToken::new()));
+        })?;
+        let sandbox = Sandbox { shared: made.into() };
+        self.sandboxes().insert(sandbox.id().clone(), sandbox.clone());
+        tell_created(&sandbox, started);
+        // With the event that it was told by. If that fails, a later process only does not know what caused its events.
+        drop(sandbox.shared.save_stage(Stage::Created));
+        Ok(sandbox)
+    }
+
+    /// Locks the project for the copy, or for as long as somebody works in it, and sees to what a dead process left.
+    fn use_project(&self, order: &Order, stop: &CancellationToken) -> Result<Option<Lock>, SandboxError> {
+        let path = &order.project;
+        if self.works_in_place(path) {
+            return Ok(None);
+        }
+        let take = |how| lock_project(path, how, stop).map_err(SandboxError::io("lock", path));
+        let root = open_root(path).map_err(SandboxError::io("open", path))?;
+        let has_leftovers = || has_leftovers(&root).map_err(SandboxError::io("read", path));
+        let how = if order.strategy == SandboxStrategy::InPlace { Use::Alone } else { Use::Shared };
+        let mut held = take(how)?;
+        if held.is_some() && has_leftovers()? {
+            drop(held);
+            held = take(Use::Alone)?;
+            if held.is_some() {
+                let target = Target { root: &root, path, disk: &self.inner.disk };
+                recover(target, &|_name, _ending| Ok(()))?;
+            }
+        }
+        Ok(held)
+    }
+
+    /// Whether a sandbox of this service works in the project in place.
+    pub(super) fn works_in_place(&self, project: &Path) -> bool {
+        let is_in_place = |sandbox: &Sandbox| {
+            sandbox.strategy() == SandboxStrategy::InPlace && sandbox.project() == project
+        };
+        self.sandboxes().values().any(is_in_place)
+    }
+
+    /// Makes the folder of a sandbox and locks it. The root is marked as a cache, so that a project that holds it is
+    /// not copied into itself.
+    fn make_home(&self, id: &SandboxId) -> Result<(Home, Lock), SandboxError> {
+        let root = &self.inner.root;
+        std::fs::create_dir_all(root).map_err(SandboxError::io("make", root))?;
+        let root = root.canonicalize().map_err(SandboxError::io("find", root))?;
+        let tag = root.join("CACHEDIR.TAG");
+        if !tag.exists() {
+            std::fs::write(&tag, format!("{CACHE_TAG}\n")).map_err(SandboxError::io("write", &tag))?;
+        }
+        let path = root.join(id.to_string());
+        let _nobody_looks = lock_root(&root)?;
+        let make = |path: &Path| std::fs::create_dir_all(path).map_err(SandboxError::io("make", path));
+        make(&path.join(TARGET))?;
+        make(&path.join(CHECKPOINTS))?;
+        let locked = try_lock(&path.join(LOCK)).map_err(SandboxError::io("lock", &path))?;
+        let lock = locked.ok_or_else(|| SandboxError::Io {
+            doing: "lock",
+            path: path.clone(),
+            source: io::ErrorKind::ResourceBusy.into(),
+        })?;
+        Ok((Home::open(&path, self.inner.disk.clone())?, lock))
+    }
+
+    pub(super) fn remove(&self, claim: Claim, stop: &CancellationToken) -> Result<(), SandboxError> {
+        let sandbox = claim.sandbox.clone();
+        let shared = &sandbox.shared;
+        shared.save_stage(Stage::Closing)?;
+        dismantle(&shared.home.path, stop)?;
+        self.sandboxes().remove(sandbox.id());
+        claim.finish(|status, _silent| {
+            status.state = SandboxState::Closed;
+            status.project_lock = None;
+        });
+        Ok(())
+    }
+}
+
+/// A sandbox in the making.
+struct Making<'a> {
+    id: &'a SandboxId,
+    order: &'a Order,
+    home: Home,
+    worktree: Option<Worktree>,
+    stop: &'a CancellationToken,
+}
+
+impl Making<'_> {
+    fn run(
+        mut self,
+        lock: Lock,
+        project_lock: Lock,
+        emitter: crate::emitter::Emitter,
+    ) -> Result<Shared, SandboxError> {
+        self.home.save(&self.saved(Stage::Making))?;
+        let (project, path) = (&self.order.project, &self.home.path);
+        let project_dir = open_root(project).map_err(SandboxError::io("open", project))?;
+        let store = Store::open_at(&path.join(STORE)).map_err(SandboxError::io("make", path))?;
+        let tree_path = path.join(TREE);
+        let walk = SandboxError::walk(self.id, SandboxOperation::Create);
+        let taken_in = |file: &mut _| store.put(file).map(|put| (put.hash, put.bytes));
+        let base = match &mut self.worktree {
+            None => scan(&project_dir, &Manifest::new(), self.stop, taken_in).map_err(walk)?,
+            Some(worktree) => {
+                worktree.add(&tree_path, self.stop)?;
+                self.home.save(&self.saved(Stage::Making))?;
+                let worktree = self.worktree.as_ref();
+                worktree
+                    .map(|worktree| worktree.take_in(&store, &project_dir, self.stop))
+                    .transpose()?
+                    .unwrap_or_default()
+            }
+        };
+        let tree = if self.order.strategy == SandboxStrategy::InPlace {
+            store.sync_all().map_err(SandboxError::io("store", path))?;
+            project_dir.try_clone().map_err(SandboxError::io("open", project))?
+        } else {
+            std::fs::create_dir_all(&tree_path).map_err(SandboxError::io("make", &tree_path))?;
+            let tree = open_root(&tree_path).map_err(SandboxError::io("open", &tree_path))?;
+            fill(&tree, &store, &base, self.stop)
+                .map_err(SandboxError::walk(self.id, SandboxOperation::Create))?;
+            tree
+        };
+        self.home.save_base(&base)?;
+        self.home.save(&self.saved(Stage::Created))?;
+        if self.stop.is_cancelled() {
+            return Err(SandboxError::Cancelled {
+                sandbox_id: self.id.clone(),
+                operation: SandboxOperation::Create,
+            });
+        }
+        let project_lock = (self.order.strategy == SandboxStrategy::InPlace).then_some(project_lock);
+        let status = Status::new(SandboxState::Created, self.scope(), project_lock);
+        Ok(Shared {
+            id: self.id.clone(),
+            plan: self.order.plan.clone(),
+            project: project.clone(),
+            project_dir,
+            strategy: self.order.strategy,
+            worktree: self.worktree,
+            home: self.home,
+            _lock: lock,
+            tree,
+            store,
+            base,
+            status: Outbox::new(status, emitter),
+        })
+    }
+
+    fn scope(&self) -> Scope {
+        let scope = self.order.scope.clone().with_plan_id(&self.order.plan);
+        match (scope.project_name(), self.order.project.file_name()) {
+            (None, Some(name)) => scope.with_project_name(name.to_string_lossy().as_ref()),
+            _ => scope,
+        }
+    }
+
+    fn saved(&self, stage: Stage) -> Saved {
+        Saved {
+            sandbox_id: self.id.clone(),
+            plan_id: self.order.plan.clone(),
+            project: self.order.project.clone(),
+            strategy: self.order.strategy,
+            stage,
+            scope: KeptScope::of(&self.scope()),
+            worktree: self.worktree.clone(),
+            checkpoints: Vec::new(),
+        }
+    }
+}
+
+/// Tells that a sandbox was made, and keeps the scope of what happens in it.
+fn tell_created(sandbox: &Sandbox, started: Instant) {
+    let shared = &sandbox.shared;
+    shared.status.change(|status, changes| {
+        status.scope = changes.open(&status.scope.clone(), || {
+            let (files, bytes) = size_of(&shared.base);
+            SandboxCreated::new(sandbox.id(), shared.strategy, files, bytes, millis(started.elapsed()))
+        });
+    });
+}
+
+/// How many files and links a manifest has, and how many bytes.
+fn size_of(manifest: &Manifest) -> (u64, u64) {
+    manifest.values().fold((0, 0), |(files, bytes), entry| match entry {
+        Entry::File { bytes: more, .. } => (files + 1, bytes + more),
+        Entry::Link { .. } => (files + 1, bytes),
+        Entry::Directory { .. } => (files, bytes),
+    })
+}
+
+/// While it is held, no other process looks at what is in the root.
+pub(super) fn lock_root(root: &Path) -> Result<Lock, SandboxError> {
+    let path = root.join(LOCK);
+    lock(&path).map_err(SandboxError::io("lock", &path))
+}
+
+/// Removes everything of a sandbox that is not used any more; what git knows of it first, as that is outside.
+pub(super) fn dismantle(path: &Path, stop: &CancellationToken) -> Result<(), SandboxError> {
+    let saved = Home::open(path, Disk::default())?.load()?;
+    if let Some(worktree) = saved.and_then(|saved| saved.worktree) {
+        worktree.remove(&path.join(TREE), stop)?;
+    }
+    let removed = std::fs::remove_dir_all(path).or_else(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            // A folder that its owner may not write keeps what is in it.
+            make_writable(path);
+            std::fs::remove_dir_all(path)
+        }
+        _ => Err(error),
+    });
+    removed.map_err(SandboxError::io("remove", path))
+}
+
+fn make_writable(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    for entry in walkdir::WalkDir::new(path).into_iter().flatten() {
+        if entry.file_type().is_dir() {
+            // What it leaves as it is the removal tells.
+            drop(std::fs::set_permissions(entry.path(), PermissionsExt::from_mode(0o700)));
+        }
+    }
+}
