@@ -40,3 +40,90 @@ Feature: Tools
     When "flaky" is called with {}
     Then "tool.retried" is emitted 2 times
     And "tool.errored" has "attempts" being 3
+
+  Scenario: A tool that fails for good is not tried again
+    Given a tool "broken" that fails for good
+    When "broken" is called with {}
+    Then "tool.errored" is emitted for plan "plan-7" with "error_kind" being "failed"
+    And "tool.errored" has "attempts" being 1
+    And "tool.errored" is caused by "tool.invoked"
+    And "tool.retried" is emitted 0 times
+    And "tool.completed" is emitted 0 times
+
+  Scenario: A tool that takes too long is ended
+    Given a tool "slow" that hangs
+    When "slow" is called with {}
+    Then "tool.errored" is emitted for plan "plan-7" with "error_kind" being "timeout"
+    And "tool.errored" is caused by "tool.invoked"
+    And "tool.completed" is emitted 0 times
+
+  Scenario: A call is cancelled while it runs
+    Given a tool "unwanted" whose call is cancelled while it runs
+    When "unwanted" is called with {}
+    Then "tool.errored" is emitted for plan "plan-7" with "error_kind" being "cancelled"
+    And "tool.errored" has "attempts" being 1
+    And "tool.errored" is caused by "tool.invoked"
+
+  Scenario: A call is cancelled before it begins
+    When somebody who has given up calls "read_file" with {"path": "a.txt"}
+    Then "tool.errored" is emitted for plan "plan-7" with "error_kind" being "cancelled"
+    And "tool.errored" has "attempts" being 0
+    And "tool.invoked" is emitted 0 times
+
+  Scenario: A tool that panics harms nobody
+    Given a tool "wild" that panics
+    When "wild" is called with {}
+    Then "tool.errored" is emitted for plan "plan-7" with "error_kind" being "panicked"
+    And "tool.errored" is caused by "tool.invoked"
+    When "read_file" is called with {"path": "a.txt"}
+    Then "tool.completed" has "output_bytes" being 3
+
+  Scenario: A long output is cut
+    Given a tool "wordy" that says 100000 bytes
+    When "wordy" is called with {}
+    Then "tool.completed" has "truncated" being true
+    And "tool.completed" has "output_bytes" being 100000
+
+  Scenario: A read-only plan may only look
+    Given plan "plan-7" is read-only
+    When "read_file" is called with {"path": "a.txt"}
+    Then "tool.completed" is emitted 1 times
+    And "tool.invoked" has "read_only" being true
+    When "delete_file" is called with {"path": "a.txt"}
+    Then "tool.errored" is emitted for plan "plan-7" with "error_kind" being "refused"
+    And it is refused because "plan plan-7 is read-only"
+    And "tool.invoked" is emitted 1 times
+
+  Scenario: A tool on the list of those denied is refused
+    Given a safety profile that denies "run_*"
+    When "run_command" is called with {"command": ["true"]}
+    Then "tool.errored" is emitted for plan "plan-7" with "error_kind" being "refused"
+    And it is refused because "denied by the safety profile"
+    And "tool.invoked" is emitted 0 times
+
+  Scenario: A tool that is not on the list of those allowed is refused
+    Given a safety profile that allows "read_*"
+    When "delete_file" is called with {"path": "a.txt"}
+    Then "tool.errored" is emitted for plan "plan-7" with "error_kind" being "refused"
+    And it is refused because "not among those that the safety profile allows"
+    And "tool.invoked" is emitted 0 times
+
+  Scenario: A call that nobody approves is refused
+    Given a safety profile that asks somebody who says "not today"
+    When "read_file" is called with {"path": "a.txt"}
+    Then "tool.errored" is emitted for plan "plan-7" with "error_kind" being "refused"
+    And it is refused because "not today"
+    And "tool.invoked" is emitted 0 times
+
+  Scenario: A plan that has used up its calls is refused
+    Given a safety profile that allows 1 calls for each plan
+    When "read_file" is called with {"path": "a.txt"}
+    And "read_file" is called with {"path": "a.txt"}
+    Then "tool.completed" is emitted 1 times
+    And "tool.errored" is emitted for plan "plan-7" with "error_kind" being "refused"
+    And it is refused because "used up its 1 calls"
+
+  Scenario: A tool whose schema leads elsewhere is not registered, and nothing is told
+    When a tool "remote" is registered whose schema refers to "https://example.com/schema"
+    Then it is refused because "it refers to something outside of the schema"
+    And "tool.errored" is emitted 0 times

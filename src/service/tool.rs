@@ -318,33 +318,26 @@ impl ToolRuntime {
         })
     }
 
+    /// Whether the plan may have such a call now.
     fn check_plan(&self, plan: Option<&PlanId>, spec: &ToolSpec) -> Result<(), String> {
         let Some(plan) = plan else {
             return Ok(());
         };
-        let plans = lock(&self.inner.plans);
-        if !spec.read_only && plans.read_only.contains(plan) {
-            return Err(format!("plan {plan} is read-only, and {} may change something", spec.name));
-        }
-        match self.inner.options.profile.max_calls_per_plan {
-            Some(max) if plans.calls.get(plan).is_some_and(|calls| *calls >= max.get()) => {
-                Err(format!("plan {plan} has used up its {max} calls of tools"))
-            }
-            _ => Ok(()),
-        }
+        self.inner.options.profile.check_plan(&lock(&self.inner.plans), plan, spec)
     }
 
-    /// Counts a call of the plan, unless it has used them up. Calls without a plan have no limit.
-    fn count_call(&self, plan: Option<&PlanId>) -> Result<(), String> {
-        let (Some(plan), Some(max)) = (plan, self.inner.options.profile.max_calls_per_plan) else {
+    /// Counts a call of the plan, unless it may not have it any more: much can happen while an approval is waited for.
+    /// Calls without a plan have no limit.
+    fn count_call(&self, plan: Option<&PlanId>, spec: &ToolSpec) -> Result<(), String> {
+        let Some(plan) = plan else {
             return Ok(());
         };
+        let profile = &self.inner.options.profile;
         let mut plans = lock(&self.inner.plans);
-        let calls = plans.calls.entry(plan.clone()).or_default();
-        if *calls >= max.get() {
-            return Err(format!("plan {plan} has used up its {max} calls of tools"));
+        profile.check_plan(&plans, plan, spec)?;
+        if profile.max_calls_per_plan.is_some() {
+            *plans.calls.entry(plan.clone()).or_default() += 1;
         }
-        *calls += 1;
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use agentbus::DomainEvent;
 use agentbus::event::{PlanId, SandboxStrategy};
-use agentbus::service::actor::TranscriptModel;
+use agentbus::service::actor::LanguageModel;
 use agentbus::service::sandbox::{Sandbox, SandboxService};
 use agentbus::service::tool::{ToolContext, ToolRuntime, built_in};
 use agentbus::testing::RecordingEventBus;
@@ -14,6 +14,7 @@ use cucumber::writer::Stats as _;
 use cucumber::{World, given, then};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
 /// A project, a sandbox of it, and a bus that records what is told.
 #[derive(Debug, World)]
@@ -26,8 +27,10 @@ pub(crate) struct Agent {
     pub(crate) sandboxes: SandboxService,
     pub(crate) sandbox: Option<Sandbox>,
     pub(crate) tools: ToolRuntime,
-    pub(crate) model: Option<Arc<TranscriptModel>>,
+    pub(crate) model: Option<Arc<dyn LanguageModel>>,
     pub(crate) refusal: Option<String>,
+    /// Cancels what is under way.
+    pub(crate) token: CancellationToken,
 }
 
 impl Agent {
@@ -48,6 +51,7 @@ impl Agent {
             tools,
             model: None,
             refusal: None,
+            token: CancellationToken::new(),
         }
     }
 
@@ -56,7 +60,7 @@ impl Agent {
     }
 
     pub(crate) fn context(&self) -> ToolContext {
-        ToolContext::in_sandbox(self.sandbox().clone())
+        ToolContext::in_sandbox(self.sandbox().clone()).with_cancellation(self.token.clone())
     }
 
     /// Keeps why something was refused.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -291,6 +292,8 @@ struct Meets {
     name: &'static str,
     read_only: bool,
     barrier: Arc<Barrier>,
+    /// How many calls are under way.
+    inside: Arc<AtomicUsize>,
     order: Arc<Mutex<Vec<&'static str>>>,
 }
 
@@ -302,9 +305,17 @@ impl Tool for Meets {
     }
 
     async fn call(&self, _: &ToolContext, _: Value) -> Result<ToolOutput, ToolError> {
+        let others = self.inside.fetch_add(1, Ordering::SeqCst);
         if self.read_only {
             self.barrier.wait().await;
+        } else {
+            // Whoever else were let in would come now.
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!((others, self.inside.load(Ordering::SeqCst)), (0, 1), "it is not alone");
         }
+        self.inside.fetch_sub(1, Ordering::SeqCst);
         self.order.lock().expect("nothing panics while it is held").push(self.name);
         Ok(ToolOutput::new(self.name))
     }
@@ -315,17 +326,18 @@ async fn neighbours_that_change_nothing_run_together_and_results_keep_their_orde
     let world = World::new();
     let tools = ToolRuntime::new(None);
     let (barrier, order) = (Arc::new(Barrier::new(2)), Arc::new(Mutex::new(Vec::new())));
+    let inside = Arc::new(AtomicUsize::new(0));
     for (name, read_only) in [("looks", true), ("peeks", true), ("writes", false)] {
-        let (barrier, order) = (barrier.clone(), order.clone());
-        tools.register(Arc::new(Meets { name, read_only, barrier, order })).unwrap();
+        let (barrier, inside, order) = (barrier.clone(), inside.clone(), order.clone());
+        tools.register(Arc::new(Meets { name, read_only, barrier, inside, order })).unwrap();
     }
-    let calls = ["looks", "peeks", "writes", "peeks", "looks"].map(|name| (name, name, json!({})));
+    let calls = ["looks", "peeks", "writes", "writes", "peeks", "looks"].map(|name| (name, name, json!({})));
     let model = transcript(&[asks(&calls), answers("met")]);
     let outcome =
         ActorRuntime::new(tools, world.bus()).run(&Actor::new("a", model), ActorTask::new("x")).await;
     assert!(matches!(outcome, ActorOutcome::Completed { .. }), "{outcome:?}");
-    assert_eq!(contents(&outcome), ["looks", "peeks", "writes", "peeks", "looks"]);
-    assert_eq!(order.lock().unwrap()[2], "writes");
+    assert_eq!(contents(&outcome), ["looks", "peeks", "writes", "writes", "peeks", "looks"]);
+    assert_eq!(order.lock().unwrap()[2..4], ["writes", "writes"]);
 }
 
 #[tokio::test]

@@ -19,7 +19,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::{bus_of, until};
 
+mod confined;
 mod in_sandbox;
+mod model;
+mod profile;
 mod program;
 
 const INVOKED: EventType = EventType::ToolInvoked;
@@ -158,6 +161,9 @@ async fn what_fails_for_now_is_tried_again_with_growing_waits() {
     let fixture = scripted([Act::FailForNow, Act::FailForNow, Act::Say("at last".to_owned())]);
     let result = fixture.tools.call(call(), &ToolContext::new()).await.unwrap();
     assert_eq!(result.attempts, 3);
+    let told: u64 = fixture.bus.all::<ToolRetried>().iter().map(|retried| retried.delay_ms).sum();
+    let waited = u64::try_from(result.duration.as_millis()).unwrap();
+    assert!((told..=told + 4).contains(&waited), "{told} ms were told, {waited} ms waited");
     fixture.bus.assert_types([INVOKED, RETRIED, RETRIED, COMPLETED]);
     let retried = fixture.bus.all::<ToolRetried>();
     assert_eq!((retried[0].attempt, retried[1].attempt, retried[0].max_attempts), (2, 3, 3));

@@ -198,7 +198,7 @@ impl ToolRuntime {
                 Err(_panicked) => return Err(Fault::refused("the approval of the call panicked")),
             }
         }
-        self.count_call(context.plan()).map_err(Fault::refused)
+        self.count_call(context.plan(), &registered.spec).map_err(Fault::refused)
     }
 
     async fn attempt(

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
+use super::Plans;
 use super::spec::{ToolCall, ToolSpec};
 use crate::event::PlanId;
 
@@ -111,6 +112,19 @@ impl SafetyProfile {
             return Err(format!("the tool {name} is not among those that the safety profile allows"));
         }
         Ok(())
+    }
+
+    /// Whether a plan may have a call of that tool; if not, why.
+    pub(super) fn check_plan(&self, plans: &Plans, plan: &PlanId, spec: &ToolSpec) -> Result<(), String> {
+        if !spec.read_only && plans.read_only.contains(plan) {
+            return Err(format!("plan {plan} is read-only, and {} may change something", spec.name));
+        }
+        match self.max_calls_per_plan {
+            Some(max) if plans.calls.get(plan).is_some_and(|calls| *calls >= max.get()) => {
+                Err(format!("plan {plan} has used up its {max} calls of tools"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
