@@ -249,7 +249,7 @@ impl SandboxService {
     /// Dropped, it goes on to its end.
     pub async fn close(&self, sandbox: &SandboxId) -> Result<(), SandboxError> {
         let service = self.clone();
-        self.run(sandbox, SandboxOperation::Close, move |claim, stop| service.remove(claim, stop)).await
+        self.run(sandbox, SandboxOperation::Close, move |claim, _stop| service.remove(claim)).await
     }
 
     /// Runs an operation that nothing else may run beside, where it may block.

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use cap_std::fs::Dir;
 use tokio_util::sync::CancellationToken;
 
 use super::apply::{Target, has_leftovers, recover};
@@ -113,11 +114,12 @@ impl SandboxService {
         Ok((Home::open(&path, self.inner.disk.clone())?, lock))
     }
 
-    pub(super) fn remove(&self, claim: Claim, stop: &CancellationToken) -> Result<(), SandboxError> {
+    pub(super) fn remove(&self, claim: Claim) -> Result<(), SandboxError> {
         let sandbox = claim.sandbox.clone();
         let shared = &sandbox.shared;
         shared.save_stage(Stage::Closing)?;
-        dismantle(&shared.home.path, stop)?;
+        // Whoever waits for it, it goes on to its end.
+        dismantle(&shared.home.path, &CancellationToken::new())?;
         self.sandboxes().remove(sandbox.id());
         claim.finish(|status, _silent| {
             status.state = SandboxState::Closed;
@@ -144,34 +146,12 @@ impl Making<'_> {
         emitter: crate::emitter::Emitter,
     ) -> Result<Shared, SandboxError> {
         self.home.save(&self.saved(Stage::Making))?;
-        let (project, path) = (&self.order.project, &self.home.path);
+        let project = &self.order.project;
+        let path = &self.home.path;
         let project_dir = open_root(project).map_err(SandboxError::io("open", project))?;
         let store = Store::open_at(&path.join(STORE)).map_err(SandboxError::io("make", path))?;
-        let tree_path = path.join(TREE);
-        let walk = SandboxError::walk(self.id, SandboxOperation::Create);
-        let taken_in = |file: &mut _| store.put(file).map(|put| (put.hash, put.bytes));
-        let base = match &mut self.worktree {
-            None => scan(&project_dir, &Manifest::new(), self.stop, taken_in).map_err(walk)?,
-            Some(worktree) => {
-                worktree.add(&tree_path, self.stop)?;
-                self.home.save(&self.saved(Stage::Making))?;
-                let worktree = self.worktree.as_ref();
-                worktree
-                    .map(|worktree| worktree.take_in(&store, &project_dir, self.stop))
-                    .transpose()?
-                    .unwrap_or_default()
-            }
-        };
-        let tree = if self.order.strategy == SandboxStrategy::InPlace {
-            store.sync_all().map_err(SandboxError::io("store", path))?;
-            project_dir.try_clone().map_err(SandboxError::io("open", project))?
-        } else {
-            std::fs::create_dir_all(&tree_path).map_err(SandboxError::io("make", &tree_path))?;
-            let tree = open_root(&tree_path).map_err(SandboxError::io("open", &tree_path))?;
-            fill(&tree, &store, &base, self.stop)
-                .map_err(SandboxError::walk(self.id, SandboxOperation::Create))?;
-            tree
-        };
+        let base = self.take_in(&store, &project_dir)?;
+        let tree = self.put_out(&store, &project_dir, &base)?;
         self.home.save_base(&base)?;
         self.home.save(&self.saved(Stage::Created))?;
         if self.stop.is_cancelled() {
@@ -196,6 +176,34 @@ impl Making<'_> {
             base,
             status: Outbox::new(status, emitter),
         })
+    }
+
+    /// Takes into the store what the sandbox begins with.
+    fn take_in(&mut self, store: &Store, project_dir: &Dir) -> Result<Manifest, SandboxError> {
+        if let Some(worktree) = &mut self.worktree {
+            worktree.add(&self.home.path.join(TREE), self.stop)?;
+        }
+        let Some(worktree) = &self.worktree else {
+            let put = |file: &mut _| store.put(file).map(|put| (put.hash, put.bytes));
+            return scan(project_dir, &Manifest::new(), self.stop, put)
+                .map_err(SandboxError::walk(self.id, SandboxOperation::Create));
+        };
+        // With what git calls it.
+        self.home.save(&self.saved(Stage::Making))?;
+        Ok(worktree.take_in(store, project_dir, self.stop)?)
+    }
+
+    /// The folder with the files of the sandbox.
+    fn put_out(&self, store: &Store, project_dir: &Dir, base: &Manifest) -> Result<Dir, SandboxError> {
+        if self.order.strategy == SandboxStrategy::InPlace {
+            store.sync_all().map_err(SandboxError::io("store", &self.home.path))?;
+            return project_dir.try_clone().map_err(SandboxError::io("open", &self.order.project));
+        }
+        let path = self.home.path.join(TREE);
+        std::fs::create_dir_all(&path).map_err(SandboxError::io("make", &path))?;
+        let tree = open_root(&path).map_err(SandboxError::io("open", &path))?;
+        fill(&tree, store, base, self.stop).map_err(SandboxError::walk(self.id, SandboxOperation::Create))?;
+        Ok(tree)
     }
 
     fn scope(&self) -> Scope {

@@ -140,19 +140,20 @@ impl Worktree {
         if !self.common.exists() {
             return Ok(());
         }
-        if self.own.exists() && self.own != Path::new("") {
-            if tree.exists() {
-                // Whoever worked there may have changed what says whose it is.
-                let text = [b"gitdir: ", self.own.as_os_str().as_bytes(), b"\n"].concat();
-                let link = tree.join(".git");
-                let removed = std::fs::remove_file(&link);
-                drop(removed.or_else(|_no_file| std::fs::remove_dir_all(&link)));
-                std::fs::write(&link, text).map_err(GitError::io(PURPOSE))?;
-                let git = self.git(PURPOSE).args(["worktree", "remove", "--force", "--force", "--"]);
-                git.arg(tree).within(WITHIN).run(stop)?;
-            } else {
-                std::fs::remove_dir_all(&self.own).map_err(GitError::io(PURPOSE))?;
-            }
+        let is_known = !self.own.as_os_str().is_empty() && self.own.exists();
+        if is_known && tree.exists() {
+            // Whoever worked there may have changed what says whose it is.
+            let text = [b"gitdir: ", self.own.as_os_str().as_bytes(), b"\n"].concat();
+            let link = tree.join(".git");
+            let removed = std::fs::remove_file(&link);
+            drop(removed.or_else(|_no_file| std::fs::remove_dir_all(&link)));
+            std::fs::write(&link, text).map_err(GitError::io(PURPOSE))?;
+        }
+        if tree.join(".git").exists() {
+            let git = self.git(PURPOSE).args(["worktree", "remove", "--force", "--force", "--"]);
+            git.arg(tree).within(WITHIN).run(stop)?;
+        } else if is_known {
+            std::fs::remove_dir_all(&self.own).map_err(GitError::io(PURPOSE))?;
         }
         if self.tip(stop)?.is_some_and(|tip| tip == self.base) {
             self.git(PURPOSE).args(["update-ref", "-d"]).arg(self.branch_ref()).arg(&self.base).run(stop)?;

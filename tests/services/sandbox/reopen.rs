@@ -215,3 +215,24 @@ async fn who_works_in_place_and_dies_can_be_undone_and_one_who_lives_is_left_alo
     world.sandboxes.close(second.id()).await.unwrap();
     assert_eq!(names(&project), ["a.txt", "src"]);
 }
+
+#[tokio::test]
+async fn two_services_that_commit_to_one_project_at_once_do_so_one_after_the_other() {
+    let (world, elsewhere) = (World::new(), tempfile::tempdir().unwrap());
+    let (plan, project) = (PlanId::from("p"), world.project.path());
+    let others = SandboxService::new(elsewhere.path(), None);
+    for is_same_file in [false, true] {
+        let ours = world.sandbox().await;
+        let theirs = others.create(&plan, project, SandboxStrategy::Copy).await.unwrap();
+        let name = if is_same_file { "a.txt" } else { "b.txt" };
+        write(&ours, "a.txt", format!("ours {is_same_file}"));
+        write(&theirs, name, format!("theirs {is_same_file}"));
+        let (one, other) = tokio::join!(world.sandboxes.commit(ours.id()), others.commit(theirs.id()));
+        let done = usize::from(one.is_ok()) + usize::from(other.is_ok());
+        assert_eq!(done, if is_same_file { 1 } else { 2 }, "{one:?} {other:?}");
+        let refused = one.err().or(other.err()).map(conflicts);
+        let expected = is_same_file.then(|| vec![("a.txt".to_owned(), ConflictKind::Changed)]);
+        assert_eq!(refused, expected);
+    }
+    assert_eq!(world.read("b.txt"), "theirs false");
+}

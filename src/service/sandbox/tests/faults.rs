@@ -120,6 +120,12 @@ async fn undisturbed(strategy: SandboxStrategy, act: Act) -> (Look, Look, u64) {
     stand.act(act).await.unwrap();
     let after = look(&stand.place(act));
     assert_ne!(before, after);
+    if strategy == SandboxStrategy::Copy && act == Act::Commit {
+        assert_eq!(after, look(&stand.sandbox.tree()), "the project is as the sandbox");
+    }
+    if act != Act::Commit {
+        assert_eq!(after, look(project(strategy).path()), "it is as it was at first");
+    }
     assert!(!after.keys().any(|path| path.to_string_lossy().contains("agentbus")), "{after:?}");
     (before, after, fault.steps.load(Ordering::Relaxed))
 }
