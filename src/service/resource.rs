@@ -8,6 +8,7 @@
 //! | [`read`](Resource::read), [`list`](Resource::list), [`stat`](Resource::stat) | `resource.accessed` |
 //! | [`write`](Resource::write), [`replace`](Resource::replace), [`delete`](Resource::delete), [`rename`](Resource::rename) | `resource.modified` |
 //! | [`index`](Resource::index) | `resource.indexed` |
+//! | [`watch`](Resource::watch) | `resource.modified`, for what others change |
 //!
 //! # Promises
 //! - Nothing outside of a folder is reached by a path in it, whatever links lie there or are put there meanwhile.
@@ -23,8 +24,8 @@
 //! # When it goes wrong
 //! Every operation has a typed error that names the resource, what was asked and the path. One that takes longer than
 //! [`ResourceOptions::timeout`] is a [`ResourceError::TimedOut`] for who waits; a handler that never ends keeps the
-//! later changes of its resource waiting, and nothing else. What programs change beside this service is not noticed by
-//! it: neither what a tool's command writes in a sandbox.
+//! later changes of its resource waiting, and nothing else. What programs change beside this service, the commands of
+//! tools in a sandbox among them, is noticed by a [`Watch`] alone.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -65,9 +66,11 @@ mod git;
 mod handle;
 mod handler;
 mod index;
+mod keep;
 mod path;
 mod told;
 mod uri;
+mod watch;
 
 pub use dir::DirHandler;
 pub use error::{HandlerError, IndexError, PathFault, RegisterResourceError, ResourceError};
@@ -77,8 +80,11 @@ pub use handle::Resource;
 pub use handler::{
     EntryKind, ResourceEntry, ResourceHandler, ResourceMover, ResourceStat, ResourceWriter, Written,
 };
-pub use index::{HiddenFiles, Index, IndexOptions, IndexReport, IndexedFile, Unread, UnreadReason};
+pub use index::{
+    HiddenFiles, Index, IndexOptions, IndexReport, IndexedFile, LoadIndexError, Unread, UnreadReason,
+};
 pub use uri::{MAX_URI_BYTES, ResourceScheme, ResourceUri, UriError, UriFault};
+pub use watch::{Watch, WatchError, WatchOptions};
 
 /// What holds for every resource of a [`ResourceService`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,11 +96,18 @@ pub struct ResourceOptions {
     pub timeout: Duration,
     /// What holds for index runs.
     pub index: IndexOptions,
+    /// What holds for watches.
+    pub watch: WatchOptions,
 }
 
 impl Default for ResourceOptions {
     fn default() -> Self {
-        Self { max_read_bytes: 8 << 20, timeout: Duration::from_secs(30), index: IndexOptions::default() }
+        Self {
+            max_read_bytes: 8 << 20,
+            timeout: Duration::from_secs(30),
+            index: IndexOptions::default(),
+            watch: WatchOptions::default(),
+        }
     }
 }
 
@@ -110,6 +123,13 @@ impl ResourceOptions {
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// The same with other options for watches.
+    #[must_use]
+    pub fn with_watch(mut self, watch: WatchOptions) -> Self {
+        self.watch = watch;
         self
     }
 

@@ -14,6 +14,7 @@ mod invariant;
 mod journal_consumer;
 mod live;
 mod plan;
+mod resource;
 mod restore;
 mod sandbox;
 mod session;
@@ -33,6 +34,7 @@ async fn main() -> ExitCode {
         live::run().await,
         plan::run().await,
         decision::run().await,
+        resource::run().await,
         restore::run().await,
         invariant::run().await,
         session::run().await,

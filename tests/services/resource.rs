@@ -9,8 +9,8 @@ use agentbus::event::{
     Hash, ResourceAccessed, ResourceChange, ResourceIndexed, ResourceModified, ResourceSource,
 };
 use agentbus::service::resource::{
-    DirHandler, EntryKind, FileHandler, HandlerError, PathFault, RegisterResourceError, Resource,
-    ResourceError, ResourceService,
+    DirHandler, EntryKind, FileHandler, HandlerError, LoadIndexError, PathFault, RegisterResourceError,
+    Resource, ResourceError, ResourceService,
 };
 use agentbus::testing::RecordingEventBus;
 use tempfile::TempDir;
@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use crate::support::bus_of;
 
 mod repository;
+mod watch;
 
 /// A folder as a resource named `notes`, on a bus that records.
 pub(crate) struct Notes {
@@ -188,4 +189,44 @@ fn a_name_is_taken_once_and_must_fit_into_an_event() {
     it.resources.unregister("notes").unwrap();
     assert!(it.resources.unregister("notes").is_err() && it.resources.names().is_empty());
     register("notes").unwrap();
+}
+
+#[tokio::test]
+async fn a_new_process_goes_on_from_a_stored_index_and_a_damaged_one_is_refused() {
+    let it = Notes::new();
+    it.put("a", "one");
+    it.put("b c\n/%", "two");
+    let place = tempfile::tempdir().unwrap();
+    let stored = place.path().join("index.json");
+    assert!(!it.resource.save_index(&stored).await.unwrap(), "there is none yet");
+    it.resource.index().await.unwrap();
+    assert!(it.resource.save_index(&stored).await.unwrap());
+
+    let next = Notes { folder: it.folder, ..Notes::new() };
+    let handler = DirHandler::open(next.folder.path()).unwrap();
+    next.resources.unregister("notes").unwrap();
+    let notes = next.resources.register("notes", Arc::new(handler)).unwrap();
+    let loaded = notes.load_index(&stored).await.unwrap();
+    assert_eq!(loaded.files().len(), 2);
+    let report = notes.index().await.unwrap();
+    assert!(report.incremental && report.added.is_empty() && report.changed.is_empty());
+
+    let other = next.resources.register("other", Arc::new(DirHandler::open("/").unwrap())).unwrap();
+    assert!(matches!(other.load_index(&stored).await, Err(LoadIndexError::Resource { .. })));
+    let text = fs::read_to_string(&stored).unwrap();
+    let is_refused = |text: &str| {
+        fs::write(&stored, text).unwrap();
+        let (notes, stored) = (notes.clone(), stored.clone());
+        async move { notes.load_index(&stored).await.unwrap_err() }
+    };
+    assert!(matches!(is_refused(&text[..text.len() / 2]).await, LoadIndexError::Malformed { .. }));
+    assert!(matches!(is_refused("").await, LoadIndexError::Malformed { .. }));
+    let version = text.replace("\"schema_version\":1", "\"schema_version\":2");
+    assert!(matches!(is_refused(&version).await, LoadIndexError::Version { actual: 2, .. }));
+    let changed = text.replace("\"path\":\"a\"", "\"path\":\"c\"");
+    assert!(matches!(is_refused(&changed).await, LoadIndexError::Checksum { .. }));
+    let hostile = text.replace("\"path\":\"a\"", "\"path\":\"../a\"");
+    assert!(matches!(is_refused(&hostile).await, LoadIndexError::Malformed { .. }));
+    fs::remove_file(&stored).unwrap();
+    assert!(matches!(notes.load_index(&stored).await, Err(LoadIndexError::Io { .. })));
 }

@@ -7,6 +7,7 @@ use super::ResourceService;
 use super::error::{IndexError, ResourceError};
 use super::handler::{ResourceEntry, ResourceStat};
 use super::index::{Index, IndexReport};
+use super::watch::{Watch, WatchError};
 
 impl ResourceService {
     /// The content of a file; see [`Resource::read`](super::Resource::read).
@@ -98,6 +99,17 @@ impl ResourceService {
     /// Dropped, it stops soon; the last index is what it was, and nothing is told.
     pub async fn index(&self, name: &str) -> Result<IndexReport, IndexError> {
         self.get(name)?.index().await
+    }
+
+    /// Tells from now on what others change in a folder; see [`Resource::watch`](super::Resource::watch).
+    ///
+    /// # Errors
+    /// [`WatchError`].
+    ///
+    /// # Cancel safety
+    /// Dropped, nothing is watched.
+    pub async fn watch(&self, name: &str) -> Result<Watch, WatchError> {
+        self.get(name)?.watch().await
     }
 
     /// The last index of a folder, if there was one.

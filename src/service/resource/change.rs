@@ -59,14 +59,20 @@ impl Resource {
     async fn run(self, act: Act, scope: &Scope) -> Result<(), ResourceError> {
         let shared = Arc::clone(&self.shared);
         let done = {
-            let _turn = shared.turn.lock().await;
-            self.perform(act).await.map(|modified| shared.told.keep(scope, Fact::Modified(modified)))
+            let mut turn = shared.turn.lock().await;
+            self.perform(act).await.map(|(modified, written)| {
+                if let Some(known) = &mut *turn {
+                    known.keep(&modified, written);
+                }
+                shared.told.keep(scope, Fact::Modified(modified));
+            })
         };
         shared.told.tell();
         done
     }
 
-    async fn perform(&self, act: Act) -> Result<Modified, ResourceError> {
+    /// Does it: what is to be told, and what became of what was written.
+    async fn perform(&self, act: Act) -> Result<(Modified, Option<Written>), ResourceError> {
         let doing = act.doing();
         match act {
             Act::Write { path, content, expected } => {
@@ -77,15 +83,13 @@ impl Resource {
                 }
                 let written = writer.write(&path, content).await;
                 let written = written.map_err(|source| self.failed(doing, &path, source))?;
-                let Written { change, bytes, seen: _ } = written;
-                Ok(Modified { path, change, source: self.source, from: None, bytes: Some(bytes) })
+                Ok((self.modified(path, written.change, Some(written.bytes)), Some(written)))
             }
             Act::Delete { path } => {
                 let writer =
                     self.shared.handler.writer().ok_or_else(|| self.unsupported(doing, READ_ONLY))?;
                 writer.delete(&path).await.map_err(|source| self.failed(doing, &path, source))?;
-                let change = ResourceChange::Deleted;
-                Ok(Modified { path, change, source: self.source, from: None, bytes: None })
+                Ok((self.modified(path, ResourceChange::Deleted, None), None))
             }
             Act::Rename { from, to } => {
                 let mover = self.shared.handler.mover();
@@ -93,10 +97,15 @@ impl Resource {
                     mover.ok_or_else(|| self.unsupported(doing, "keeps what it holds where it is"))?;
                 let renamed = mover.rename(&from, &to).await;
                 let renamed = renamed.map_err(|source| self.failed(doing, &from, source))?;
-                let (change, bytes) = (ResourceChange::Moved, Some(renamed.bytes));
-                Ok(Modified { path: to, change, source: self.source, from: Some(from), bytes })
+                let mut modified = self.modified(to, ResourceChange::Moved, Some(renamed.bytes));
+                modified.from = Some(from);
+                Ok((modified, Some(renamed)))
             }
         }
+    }
+
+    fn modified(&self, path: PathBuf, change: ResourceChange, bytes: Option<u64>) -> Modified {
+        Modified { path, change, source: self.source, from: None, bytes }
     }
 
     /// Whether the file has still the content that somebody has read.

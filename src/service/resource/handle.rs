@@ -13,6 +13,7 @@ use super::handler::{ResourceEntry, ResourceHandler, ResourceStat};
 use super::index::{Index, IndexReport, Run};
 use super::path::plain;
 use super::told::{Fact, Indexed, Told};
+use super::watch::Known;
 use crate::emitter::Emitter;
 use crate::event::{Hash, ResourceOperation, ResourceSource, Scope, Text};
 use crate::service::blocking::blocking;
@@ -39,7 +40,8 @@ pub(super) struct Shared {
     pub(super) told: Told,
     /// Where those who change it queue up: one at a time changes it, and keeps what is to be told of that before the
     /// next one may. It is held while the handler works, and never while an event is emitted.
-    pub(super) turn: tokio::sync::Mutex<()>,
+    /// What stands in it is what has been told, if the resource is watched.
+    pub(super) turn: Arc<tokio::sync::Mutex<Option<Known>>>,
     /// Where index runs queue up, so that each tells the difference from the one before.
     indexing: tokio::sync::Mutex<()>,
     /// Guards the last index; held for single moves.
@@ -57,7 +59,7 @@ impl Resource {
             handler,
             options,
             told: Told::new(name, emitter),
-            turn: tokio::sync::Mutex::default(),
+            turn: Arc::default(),
             indexing: tokio::sync::Mutex::default(),
             index: Mutex::default(),
         };
@@ -211,7 +213,7 @@ impl Resource {
             Run { resource: &resource, root, path, options: &options, previous, stop, started }.to_report()
         })
         .await?;
-        *lock(&self.shared.index) = Some(Arc::clone(&report.index));
+        self.go_on_from(Arc::clone(&report.index));
         self.shared.told.keep(&scope, Fact::Indexed(Indexed::of(&report)));
         self.shared.told.tell();
         Ok(report)
@@ -220,6 +222,11 @@ impl Resource {
     /// The last index, if there was one.
     pub fn indexed(&self) -> Option<Arc<Index>> {
         lock(&self.shared.index).clone()
+    }
+
+    /// Takes that as the last index.
+    pub(super) fn go_on_from(&self, index: Arc<Index>) {
+        *lock(&self.shared.index) = Some(index);
     }
 
     /// Looks over a folder on disk with its handle. It is told with the number of bytes that `look` says it has read.

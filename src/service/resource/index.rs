@@ -22,13 +22,17 @@ mod gather;
 mod quick;
 mod run;
 mod signature;
+pub(super) mod stored;
 mod walk;
 
 #[cfg(test)]
 mod tests;
 
+pub(super) use gather::{Outcome, Reader};
 pub(super) use run::Run;
 pub(super) use signature::{Seen, Signature};
+pub use stored::LoadIndexError;
+pub(super) use walk::{RULES, walker};
 
 /// What holds for every index run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,6 +215,11 @@ impl Index {
     /// What is there and could not be read, by path.
     pub fn unread(&self) -> &[Unread] {
         &self.unread
+    }
+
+    /// The folders that were walked over, by path.
+    pub(super) fn folders(&self) -> impl Iterator<Item = &Path> {
+        self.folders.iter().map(|folder| folder.path.as_path())
     }
 
     /// How many bytes the files have.

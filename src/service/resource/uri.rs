@@ -265,6 +265,12 @@ pub(super) fn escape(path: &Path) -> String {
     text
 }
 
+/// The path that [`escape`] wrote; none if it wrote no such text.
+pub(super) fn unescape_path(text: &str) -> Option<PathBuf> {
+    let names: Result<Vec<_>, _> = text.split('/').map(|name| unescape(name.as_bytes())).collect();
+    Some(PathBuf::from(OsString::from_vec(names.ok()?.join(&b'/'))))
+}
+
 /// Refuses what git could take for something else than one revision.
 fn check_revision(revision: &str) -> Result<(), UriFault> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._/@{}^~+-".contains(c);

@@ -58,7 +58,7 @@ impl Gathered {
 }
 
 /// What became of the attempt to read a file.
-pub(super) enum Outcome {
+pub(in crate::service::resource) enum Outcome {
     File(IndexedFile),
     TooLarge(Signature),
     Failed(io::ErrorKind),
@@ -67,7 +67,7 @@ pub(super) enum Outcome {
 }
 
 /// Reads files and hashes them.
-pub(super) struct Reader {
+pub(in crate::service::resource) struct Reader {
     buffer: Vec<u8>,
     max_bytes: u64,
     /// When the run began, in nanoseconds since 1970.
@@ -75,12 +75,12 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(options: &IndexOptions, started: i64) -> Self {
+    pub(in crate::service::resource) fn new(options: &IndexOptions, started: i64) -> Self {
         Self { buffer: vec![0; BUFFER], max_bytes: options.max_file_bytes, started }
     }
 
     /// Reads the file `name` in `dir`, which is at `path`. No link is followed, and no pipe is waited for.
-    pub(super) fn read(&mut self, dir: &Dir, name: &Path, path: &Path) -> Outcome {
+    pub(in crate::service::resource) fn read(&mut self, dir: &Dir, name: &Path, path: &Path) -> Outcome {
         let mut options = OpenOptions::new();
         options.read(true).custom_flags((OFlags::NONBLOCK | OFlags::NOFOLLOW).bits().cast_signed());
         let read = dir.open_with(name, &options).and_then(|file| self.take_in(file.into_std()));

@@ -52,7 +52,7 @@ impl Run<'_> {
     }
 
     /// Whether the handle is still that of the folder at the path.
-    fn check_place(&self) -> Result<(), IndexError> {
+    pub(in crate::service::resource) fn check_place(&self) -> Result<(), IndexError> {
         let there = std::fs::symlink_metadata(self.path).map(|found| (found.dev(), found.ino()));
         let opened = self.root.dir_metadata().map(|found| (found.dev(), found.ino()));
         match (there, opened) {

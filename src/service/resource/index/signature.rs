@@ -78,6 +78,16 @@ impl Signature {
         self.modified
     }
 
+    /// What is the same for the same file, whatever it holds and is called.
+    pub(in crate::service::resource) fn file(&self) -> (u64, u64) {
+        (self.device, self.inode)
+    }
+
+    /// Whether the same file has the same content, as far as can be told without reading it.
+    pub(in crate::service::resource) fn has_content_of(&self, other: &Self) -> bool {
+        self.file() == other.file() && (self.bytes, self.modified) == (other.bytes, other.modified)
+    }
+
     /// Whether any later change shows in it, if it was read when a run had begun at `started`.
     pub(super) fn is_settled(&self, started: i64) -> bool {
         let last = self.modified.max(self.changed);

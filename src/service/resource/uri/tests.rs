@@ -62,6 +62,7 @@ proptest! {
         let uri = ResourceUri::file(&path).unwrap();
         prop_assert_eq!(uri.path(), &path);
         prop_assert_eq!(uri.to_string().parse::<ResourceUri>().unwrap(), uri);
+        prop_assert_eq!(unescape_path(&escape(&path)), Some(path));
     }
 
     #[test]
