@@ -13,6 +13,7 @@ use agentbus::service::budget::{BudgetService, BudgetTier, BudgetTiers};
 use agentbus::service::decision::DecisionService;
 use agentbus::service::invariant::InvariantService;
 use agentbus::service::plan::PlanService;
+use agentbus::service::resource::ResourceService;
 use agentbus::service::sandbox::{Sandbox, SandboxService};
 use agentbus::service::session::SessionService;
 use agentbus::service::tool::{Tool, ToolContext, ToolOptions, ToolRuntime, built_in};
@@ -38,6 +39,7 @@ pub(super) struct Agent {
     pub(super) plans: PlanService,
     pub(super) decisions: DecisionService,
     pub(super) sandboxes: SandboxService,
+    pub(super) resources: ResourceService,
     pub(super) validations: ValidationPipeline,
     pub(super) budgets: BudgetService,
     pub(super) tools: ToolRuntime,
@@ -78,6 +80,7 @@ impl Agent {
             plans: PlanService::new(bus()).with_gate(Arc::<Rules>::clone(&rules)),
             decisions: DecisionService::new(bus()),
             sandboxes,
+            resources: ResourceService::new(bus()),
             validations: ValidationPipeline::new(bus()),
             budgets: BudgetService::with_threshold(task.budget.warn_at, bus()),
             actors: ActorRuntime::new(tools.clone(), bus()),
@@ -144,7 +147,9 @@ impl Agent {
 
     /// The context of calls of tools in `sandbox`.
     pub(super) fn tool_context(&self, sandbox: &Sandbox) -> ToolContext {
-        ToolContext::in_sandbox(sandbox.clone()).with_cancellation(self.cancelled.clone())
+        ToolContext::in_sandbox(sandbox.clone())
+            .with_resources(self.resources.clone())
+            .with_cancellation(self.cancelled.clone())
     }
 
     /// An actor of the task, within its limits, paid by those plans.
