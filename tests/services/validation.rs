@@ -17,6 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::{World, bus_of, until};
 
+mod hostile;
+
 #[derive(Clone, Copy, Debug)]
 enum Says {
     Yes,

@@ -6,7 +6,7 @@ use super::snapshot::Kept;
 use super::{BudgetError, BudgetTier, BudgetTiers};
 use crate::event::{Fraction, Usd};
 
-/// The money of one tier. `spent` and `reserved` are never negative and their sum always fits a [`Usd`].
+/// The money of one tier. `spent` and `reserved` are never negative; nothing is reserved that their sum has no room for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Account {
     pub(super) spent: Usd,
@@ -123,7 +123,7 @@ impl Accounts {
         amount: Usd,
         notices: &mut Vec<Notice>,
     ) -> Result<(), BudgetError> {
-        self.check_sums(tiers, Usd::ZERO, amount)?;
+        self.check_sums(tiers, Account::held, amount)?;
         let mut refused = None;
         for tier in tiers.iter() {
             let account = self.account(tier);
@@ -155,7 +155,8 @@ impl Accounts {
         cost: Usd,
         notices: &mut Vec<Notice>,
     ) -> Result<(), BudgetError> {
-        self.check_sums(tiers, reserved, cost)?;
+        // What others reserved is no reason not to record what was spent.
+        self.check_sums(tiers, |account| account.spent, cost)?;
         for tier in tiers.iter() {
             let mut over = None;
             self.update(tier, notices, |account| {
@@ -183,9 +184,14 @@ impl Accounts {
     }
 
     /// Refuses what no account could add up, before anything is changed.
-    fn check_sums(&self, tiers: &BudgetTiers, reserved: Usd, amount: Usd) -> Result<(), BudgetError> {
+    fn check_sums(
+        &self,
+        tiers: &BudgetTiers,
+        held: impl Fn(&Account) -> Usd,
+        amount: Usd,
+    ) -> Result<(), BudgetError> {
         for tier in tiers.iter() {
-            let held = less(self.account(tier).held(), reserved);
+            let held = held(&self.account(tier));
             if held.checked_add(amount).is_none() {
                 return Err(BudgetError::Overflow { tier: tier.clone(), held, amount });
             }

@@ -168,6 +168,18 @@ fn a_sum_that_does_not_fit_is_refused_and_changes_nothing() {
 }
 
 #[test]
+fn a_cost_is_recorded_whatever_is_reserved() {
+    let (budgets, _bus) = service();
+    let all = budgets.reserve(BudgetTier::Organisation, Usd::MAX).unwrap();
+    budgets.record(plan(), usd("1")).unwrap();
+    assert_eq!(budgets.status(&plan()).spent, usd("1"));
+    assert!(budgets.reserve(plan(), usd("1")).is_err());
+    drop(all);
+    assert_eq!(budgets.status(&BudgetTier::Organisation).reserved, Usd::ZERO);
+    assert_eq!(budgets.status(&BudgetTier::Organisation).spent, usd("1"));
+}
+
+#[test]
 fn events_are_told_in_the_current_scope_with_the_id_of_their_tier() {
     let (budgets, bus) = service();
     budgets.set_limit(&plan(), Usd::ZERO).unwrap();

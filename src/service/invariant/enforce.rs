@@ -86,7 +86,8 @@ enum Found {
 impl Enforcement<'_> {
     /// Checks what holds. Dropped, it stops the checks.
     pub(super) async fn run(&self, holding: Vec<Entry>) -> Vec<Enforced> {
-        let places = Arc::new(Semaphore::new(self.options.concurrency.get()));
+        let places = self.options.concurrency.get().min(Semaphore::MAX_PERMITS);
+        let places = Arc::new(Semaphore::new(places));
         let started: Vec<_> = holding.into_iter().map(|entry| self.start(entry, &places)).collect();
         let mut results = Vec::with_capacity(started.len());
         for (invariant, found) in started {

@@ -138,7 +138,8 @@ pub(super) struct BadMessage {
 pub(super) fn conversation(exported: Exported, max_content_bytes: usize) -> Result<Conversation, BadMessage> {
     let mut session = Session::new(exported.id, exported.actor, exported.title);
     session.imported = true;
-    session.plan_ids = exported.plan_ids;
+    let mut linked = HashSet::new();
+    session.plan_ids = exported.plan_ids.into_iter().filter(|plan| linked.insert(plan.clone())).collect();
     session.created_at = exported.created_at;
     session.closed_at = exported.closed_at;
     let mut conversation = Conversation::new(session);

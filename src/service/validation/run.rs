@@ -17,6 +17,9 @@ use crate::service::process::{DEFAULT_ENVIRONMENT, Invocation, run};
 use crate::service::time::millis;
 use crate::service::tool::panic_text;
 
+/// More than the text of a finished command has beside its outputs, in bytes.
+const HEADINGS: usize = 256;
+
 /// A run from its start on. Dropped before its end, it tells what it has, and that the others could not say.
 struct Running {
     emitter: Emitter,
@@ -86,7 +89,8 @@ impl ValidationPipeline {
             checks: set.iter().map(not_done).collect(),
             is_over: false,
         };
-        let places = Arc::new(Semaphore::new(self.inner.options.concurrency.get()));
+        let places = self.inner.options.concurrency.get().min(Semaphore::MAX_PERMITS);
+        let places = Arc::new(Semaphore::new(places));
         let tasks: Vec<_> = set
             .iter()
             .map(|validation| {
@@ -102,11 +106,8 @@ impl ValidationPipeline {
         for (task, check) in tasks.into_iter().zip(&mut running.checks) {
             match task.await {
                 Ok(result) => *check = result,
-                Err(failed) => {
-                    let text = failed.try_into_panic().map(|panic| panic_text(&*panic).to_owned());
-                    check.output =
-                        format!("it panicked: {}", text.as_deref().unwrap_or("the runtime shuts down"));
-                }
+                // It catches panics of the check, so only a runtime that shuts down ends it.
+                Err(_shutting_down) => "the runtime shuts down".clone_into(&mut check.output),
             }
         }
         running.end()
@@ -144,13 +145,21 @@ impl One {
         };
         let started = Instant::now();
         let limit = self.validation.timeout.unwrap_or(self.options.timeout);
-        let said = self.unless_cancelled(tokio::time::timeout(limit, self.ask())).await;
-        if let Some(in_time) = said {
-            let too_long = || {
-                let text = format!("it took longer than {} s", limit.as_secs_f64());
-                (CheckOutcome::Errored, text, false)
+        // In a task of its own, so that a panic ends it alone and one that blocks is still timed.
+        let (check, context, options) =
+            (self.validation.check.clone(), self.context.clone(), self.options.clone());
+        let task = Scope::current().spawn(async move { ask(&check, &context, &options).await });
+        let said = tokio::time::timeout(limit, AbortOnDropHandle::new(task));
+        if let Some(in_time) = self.unless_cancelled(said).await {
+            let errored = |text: String| (CheckOutcome::Errored, text, false);
+            let (outcome, mut output, truncated) = match in_time {
+                Ok(Ok(said)) => said,
+                Ok(Err(failed)) => {
+                    let text = failed.try_into_panic().map(|panic| panic_text(&*panic).to_owned());
+                    errored(format!("it panicked: {}", text.as_deref().unwrap_or("the runtime shuts down")))
+                }
+                Err(_elapsed) => errored(format!("it took longer than {} s", limit.as_secs_f64())),
             };
-            let (outcome, mut output, truncated) = in_time.unwrap_or_else(|_elapsed| too_long());
             result.truncated = truncated || output.len() > self.options.output_limit;
             output.truncate(output.floor_char_boundary(self.options.output_limit));
             (result.outcome, result.output) = (outcome, output);
@@ -159,57 +168,58 @@ impl One {
         result
     }
 
-    async fn ask(&self) -> Said {
-        match &self.validation.check {
-            Check::Command(words) => self.run(words).await,
-            Check::Validator(validator) => match validator.validate(&self.context).await {
-                Ok(Verdict::Passed) => (CheckOutcome::Passed, String::new(), false),
-                Ok(Verdict::Failed(why)) => (CheckOutcome::Failed, why, false),
-                Err(error) => (CheckOutcome::Errored, error.message, false),
-            },
-        }
-    }
-
-    async fn run(&self, words: &[String]) -> Said {
-        let cannot = |why: String| (CheckOutcome::Errored, why, false);
-        let Some((program, arguments)) = words.split_first() else {
-            return cannot("the command is empty".to_owned());
-        };
-        let Some(sandbox) = self.context.sandbox() else {
-            return cannot("there is no sandbox to run the command in".to_owned());
-        };
-        let access = match sandbox.write_access() {
-            Ok(access) => access,
-            Err(error) => return cannot(error.to_string()),
-        };
-        let invocation = Invocation {
-            program: program.clone(),
-            arguments: arguments.to_vec(),
-            directory: sandbox.tree(),
-            inherited: DEFAULT_ENVIRONMENT.map(str::to_owned).to_vec(),
-            target: sandbox.target(),
-            capture: self.options.output_limit,
-        };
-        let finished = run(&invocation).await;
-        drop(access);
-        match finished {
-            Ok(finished) if finished.status.success() => {
-                (CheckOutcome::Passed, finished.text(), finished.is_cut())
-            }
-            // A signal is nothing that the program said.
-            Ok(finished) if finished.status.code().is_none() => {
-                (CheckOutcome::Errored, finished.text(), finished.is_cut())
-            }
-            Ok(finished) => (CheckOutcome::Failed, finished.text(), finished.is_cut()),
-            Err(error) => cannot(format!("cannot run {program}: {error}")),
-        }
-    }
-
     async fn unless_cancelled<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
             () = self.context.cancellation().cancelled() => None,
             done = future => Some(done),
         }
+    }
+}
+
+async fn ask(check: &Check, context: &ValidationContext, options: &ValidationOptions) -> Said {
+    match check {
+        Check::Command(words) => run_command(words, context, options).await,
+        Check::Validator(validator) => match validator.validate(context).await {
+            Ok(Verdict::Passed) => (CheckOutcome::Passed, String::new(), false),
+            Ok(Verdict::Failed(why)) => (CheckOutcome::Failed, why, false),
+            Err(error) => (CheckOutcome::Errored, error.message, false),
+        },
+    }
+}
+
+async fn run_command(words: &[String], context: &ValidationContext, options: &ValidationOptions) -> Said {
+    let cannot = |why: String| (CheckOutcome::Errored, why, false);
+    let Some((program, arguments)) = words.split_first() else {
+        return cannot("the command is empty".to_owned());
+    };
+    let Some(sandbox) = context.sandbox() else {
+        return cannot("there is no sandbox to run the command in".to_owned());
+    };
+    let access = match sandbox.write_access() {
+        Ok(access) => access,
+        Err(error) => return cannot(error.to_string()),
+    };
+    let invocation = Invocation {
+        program: program.clone(),
+        arguments: arguments.to_vec(),
+        directory: sandbox.tree(),
+        inherited: DEFAULT_ENVIRONMENT.map(str::to_owned).to_vec(),
+        target: sandbox.target(),
+        // Of both outputs the ends are kept, where tools say what is wrong; and both fit.
+        capture: options.output_limit.saturating_sub(HEADINGS) / 2,
+    };
+    let finished = run(&invocation).await;
+    drop(access);
+    match finished {
+        Ok(finished) if finished.status.success() => {
+            (CheckOutcome::Passed, finished.text(), finished.is_cut())
+        }
+        // A signal is nothing that the program said.
+        Ok(finished) if finished.status.code().is_none() => {
+            (CheckOutcome::Errored, finished.text(), finished.is_cut())
+        }
+        Ok(finished) => (CheckOutcome::Failed, finished.text(), finished.is_cut()),
+        Err(error) => cannot(format!("cannot run {program}: {error}")),
     }
 }
