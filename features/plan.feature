@@ -170,6 +170,18 @@ Feature: Plans
       | plan.state_changed |
       | plan.cancelled     |
 
+  Scenario: A plan that changed is not advanced from where it stands now, for which the gate was not asked
+    Given plan "mend" complete in execute
+    And a gate that leads the plan back to strategize, and to its end, while it is asked about apply
+    When "mend" advances
+    Then it is refused: "it went from revision 7 to 10 while the gate was asked"
+    And exactly this is told
+      | event              | revision | to         |
+      | plan.phase_changed | 8        | strategize |
+      | plan.state_changed | 9        | processing |
+      | plan.state_changed | 10       | complete   |
+    And plan "mend" is complete in strategize
+
   Scenario: A queued plan starts and completes its phase
     Given plan "mend" queued in strategize
     When "mend" starts

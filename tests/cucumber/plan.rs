@@ -1,6 +1,6 @@
 //! Steps of `features/plan.feature`.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use agentbus::event::{PlanErrorKind, PlanId, PlanPhase, PlanState, Scope};
@@ -52,16 +52,25 @@ impl Gate for Refuses {
     }
 }
 
-/// Cancels the plan it is asked about, and allows what was asked.
-#[derive(Debug, Default)]
-struct Cancels(OnceLock<PlanService>);
+/// Does something to the plan that it is asked about, and allows what was asked.
+#[derive(Debug)]
+struct Meddles {
+    plans: PlanService,
+    meddle: fn(&PlanService, &PlanId) -> Result<Plan, PlanError>,
+}
 
 #[async_trait]
-impl Gate for Cancels {
+impl Gate for Meddles {
     async fn ask(&self, question: &GateQuestion) -> GateAnswer {
-        let plans = self.0.get().expect("the scenario sets it");
-        plans.cancel(&question.plan_id, "meanwhile").expect("the plan is not finished");
+        (self.meddle)(&self.plans, &question.plan_id).expect("the plan can do that");
         GateAnswer::Allowed
+    }
+}
+
+impl Plans {
+    fn meddle(&mut self, meddle: fn(&PlanService, &PlanId) -> Result<Plan, PlanError>) {
+        let gate = Meddles { plans: self.service.clone(), meddle };
+        self.service = self.service.clone().with_gate(Arc::new(gate));
     }
 }
 
@@ -76,11 +85,17 @@ fn a_gate_that_refuses_twice(world: &mut Plans, phase: PlanPhase, reason: String
 }
 
 #[given("a gate that cancels the plan while it is asked about strategize")]
-#[expect(clippy::unwrap_used, reason = "the lock was made here and is set once")]
 fn a_gate_that_cancels(world: &mut Plans) {
-    let gate = Arc::new(Cancels::default());
-    gate.0.set(world.service.clone()).unwrap();
-    world.service = world.service.clone().with_gate(gate);
+    world.meddle(|plans, plan| plans.cancel(plan, "meanwhile"));
+}
+
+#[given("a gate that leads the plan back to strategize, and to its end, while it is asked about apply")]
+fn a_gate_that_leads_back(world: &mut Plans) {
+    world.meddle(|plans, plan| {
+        plans.revert_to(plan, PlanPhase::Strategize, "think again")?;
+        plans.start(plan)?;
+        plans.complete(plan)
+    });
 }
 
 #[given(expr = "plan {string} {word} in {word}")]

@@ -4,11 +4,15 @@ use std::fmt::{Debug, Display};
 
 use super::Bus;
 
+mod actors;
 mod budgets;
 mod decisions;
 mod invariants;
 mod plans;
+mod resources;
+mod sandboxes;
 mod sessions;
+mod tools;
 mod validations;
 
 /// What came of the steps of a script.
@@ -31,6 +35,14 @@ impl Lines {
             Err(refused) => self.0.push(format!("refused: {refused}")),
         }
     }
+
+    /// Says `name` wherever `what` stands, which is another each time.
+    fn call(&mut self, what: impl Display, name: &str) {
+        let what = what.to_string();
+        for line in &mut self.0 {
+            *line = line.replace(&what, name);
+        }
+    }
 }
 
 /// All scripts, one after the other.
@@ -42,6 +54,10 @@ pub(super) async fn all(bus: &Bus) -> Vec<String> {
         sessions::script(bus.clone()),
         budgets::script(bus.clone()),
         validations::script(bus.clone()).await,
+        tools::script(bus.clone()).await,
+        actors::script(bus.clone()).await,
+        sandboxes::script(bus.clone()).await,
+        resources::script(bus.clone()).await,
     ];
     scripts.into_iter().flat_map(|lines| lines.0).collect()
 }

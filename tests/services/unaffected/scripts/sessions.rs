@@ -44,9 +44,6 @@ pub(super) fn script(bus: Bus) -> Lines {
         service.list().into_iter().for_each(|session| lines.say(tell(session)));
     }
     lines.came(sessions.append(&id, MessageRole::User, "late", None), tell_message);
-    // Errors name the session, whose id is another each time.
-    for line in &mut lines.0 {
-        *line = line.replace(&id.to_string(), "the session");
-    }
+    lines.call(id, "the session");
     lines
 }
