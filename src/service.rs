@@ -10,6 +10,7 @@ pub mod actor;
 mod backoff;
 mod blocking;
 pub mod budget;
+pub mod context;
 pub mod decision;
 #[allow(dead_code, reason = "each service that asks git uses the part that it needs")]
 mod git;
@@ -30,6 +31,7 @@ pub mod validation;
 
 pub use actor::ActorRuntime;
 pub use budget::BudgetService;
+pub use context::ContextService;
 pub use decision::DecisionService;
 pub use invariant::InvariantService;
 pub use plan::PlanService;

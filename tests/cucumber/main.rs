@@ -9,6 +9,7 @@
 mod actor;
 mod agent;
 mod budget;
+mod context;
 mod decision;
 mod invariant;
 mod journal_consumer;
@@ -39,6 +40,7 @@ async fn main() -> ExitCode {
         invariant::run().await,
         session::run().await,
         budget::run().await,
+        context::run().await,
         sandbox::run().await,
         tool::run().await,
         validation::run().await,

@@ -12,6 +12,7 @@ mod actor;
 mod budget;
 mod budget_at_once;
 mod children;
+mod context;
 mod decision;
 mod invariant;
 mod machines;
