@@ -28,6 +28,7 @@ use super::{EXIT_BAD_INPUT, EXIT_NOT_DONE, log};
 mod agent;
 mod ending;
 mod fixing;
+mod looking;
 mod rules;
 mod scouting;
 mod stages;

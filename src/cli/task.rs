@@ -60,6 +60,8 @@ pub(crate) struct Task {
     pub(crate) model: Arc<dyn LanguageModel>,
     pub(crate) limits: Limits,
     pub(crate) budget: Budget,
+    /// How much of the project the actor is shown at the beginning; none for nothing.
+    pub(crate) context_tokens: Option<NonZeroU64>,
     pub(crate) scouts: Vec<Scout>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) tools: Vec<Arc<ProgramTool>>,

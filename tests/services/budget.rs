@@ -83,8 +83,9 @@ pub(crate) struct World {
 }
 
 impl World {
-    fn fits(&self, bits: u8, freed: i64, amount: i64) -> bool {
-        let sum = |at: usize| self.accounts[at].held() - i128::from(freed) + i128::from(amount);
+    /// Whether that much beside what each account has of it can be added up.
+    fn fits(&self, bits: u8, of: impl Fn(&Account) -> i128, amount: i64) -> bool {
+        let sum = |at: usize| of(&self.accounts[at]) + i128::from(amount);
         amount >= 0 && tiers(bits).all(|at| i64::try_from(sum(at)).is_ok())
     }
 
@@ -100,7 +101,7 @@ impl World {
     }
 
     fn reserve(&mut self, bits: u8, amount: i64) -> bool {
-        if !self.fits(bits, 0, amount) {
+        if !self.fits(bits, Account::held, amount) {
             return false;
         }
         let wide = i128::from(amount);
@@ -119,7 +120,7 @@ impl World {
     }
 
     fn charge(&mut self, bits: u8, freed: i64, cost: i64) -> bool {
-        if !self.fits(bits, freed, cost) {
+        if !self.fits(bits, |account| account.spent, cost) {
             return false;
         }
         for at in tiers(bits) {

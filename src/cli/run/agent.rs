@@ -32,6 +32,7 @@ use crate::cli::task::Task;
 #[derive(Debug)]
 pub(super) struct Agent {
     pub(super) task: Task,
+    pub(super) bus: Option<Arc<dyn EventBus>>,
     /// The project that the sandbox is made from and committed to.
     pub(super) destination: PathBuf,
     pub(super) cancelled: CancellationToken,
@@ -74,6 +75,7 @@ impl Agent {
         let sandboxes = SandboxService::new(workshop, bus());
         let rules = Arc::new(Rules::new(InvariantService::new(bus()), sandboxes.clone()));
         Self {
+            bus: bus(),
             destination: destination.to_owned(),
             cancelled: cancelled.clone(),
             sessions: SessionService::new(bus()),

@@ -1,11 +1,15 @@
 //! [`Ending`]: how a run ended that was not applied.
 
+use std::io;
+
 use agentbus::event::{EscalationReason, PlanErrorKind};
 use agentbus::service::actor::SinkError;
 use agentbus::service::budget::BudgetError;
+use agentbus::service::context::{ConfigureError, ContextError};
 use agentbus::service::decision::DecisionError;
 use agentbus::service::invariant::InvariantError;
 use agentbus::service::plan::PlanError;
+use agentbus::service::resource::{IndexError, RegisterResourceError};
 use agentbus::service::sandbox::SandboxError;
 use agentbus::service::session::SessionError;
 
@@ -32,6 +36,16 @@ pub(super) enum Ending {
     Sandbox(#[from] SandboxError),
     #[error("the budget cannot be set")]
     Budget(#[from] BudgetError),
+    #[error("the project cannot be opened")]
+    Open(#[source] io::Error),
+    #[error("the project cannot be looked at")]
+    Register(#[from] RegisterResourceError),
+    #[error("the files of the project cannot be found out")]
+    Index(#[from] IndexError),
+    #[error("the actor cannot be shown the project")]
+    Configure(#[from] ConfigureError),
+    #[error("the actor cannot be shown the project")]
+    Context(#[from] ContextError),
     #[error("the invariants cannot be set")]
     Invariant(#[from] InvariantError),
 }

@@ -80,6 +80,9 @@ impl Agent {
         self.plans.start(plan)?;
         let goal = NewDecision::root(plan, "what is to be done?", self.task.goal.as_str());
         let root = self.decisions.record(goal)?;
+        if let Some(tokens) = self.task.context_tokens {
+            self.look_around(&root, tokens).await?;
+        }
         let strategy = NewDecision::under(
             &root,
             DecisionType::StrategyChoice,

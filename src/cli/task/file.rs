@@ -1,5 +1,6 @@
 //! The task file as it is written, and what must hold of it beyond its syntax.
 
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 use agentbus::event::{Fraction, Text, Usd};
@@ -22,6 +23,7 @@ pub(super) struct TaskFile {
     #[serde(default)]
     limits: Limits,
     budget: BudgetTable,
+    context: Option<ContextTable>,
     #[serde(default, rename = "scout")]
     scouts: Vec<Spanned<ScoutTable>>,
     #[serde(default, rename = "invariant")]
@@ -37,6 +39,13 @@ pub(super) struct TaskFile {
 struct ProjectTable {
     name: Text,
     path: Spanned<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ContextTable {
+    /// How much of the project the actor is shown at the beginning.
+    tokens: NonZeroU64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -77,6 +86,7 @@ impl TaskFile {
             model: ActorTable::model(self.actor, &place)?,
             limits: self.limits,
             budget: self.budget.check(source)?,
+            context_tokens: self.context.map(|context| context.tokens),
             scouts: check_scouts(self.scouts, &place)?,
             rules: check_rules(self.rules, source)?,
             tools: check_tools(self.tools, source)?,

@@ -25,7 +25,7 @@ const SCOUT: &str =
 fn a_task_has_none_of_them_unless_it_says_so() {
     let task = read_text(GOOD).unwrap();
     assert!(task.scouts.is_empty() && task.rules.is_empty() && task.tools.is_empty());
-    assert_eq!(task.limits.retries, 1);
+    assert_eq!((task.context_tokens, task.limits.retries), (None, 1));
 }
 
 #[test]
