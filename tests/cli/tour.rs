@@ -1,14 +1,15 @@
 //! The tour: one run out of which every kind of event comes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use agentbus::EventType;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::harness::{Ended, Task, ended};
+use crate::harness::{Ended, Task, ended, tree};
 
 /// How many characters the text of a ULID has.
 const ULID: usize = 26;
@@ -56,6 +57,28 @@ fn agentbus(args: &[&str]) -> Ended {
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
+}
+
+#[test]
+fn the_tour_tells_every_kind_of_event_and_ends_applied() {
+    let (task, output) = (Task::tour(), TempDir::new().unwrap());
+    let project = task.project();
+    let run = task.run(&["--json", "--output", text(output.path())]);
+    run.assert_code(0);
+    run.assert_stderr("applied ");
+
+    let kinds: BTreeSet<_> = run.kinds().into_iter().collect();
+    let all: BTreeSet<_> = EventType::ALL.iter().map(|kind| kind.as_str().to_owned()).collect();
+    assert_eq!(all.difference(&kinds).collect::<Vec<_>>(), Vec::<&String>::new(), "these did not come");
+
+    assert_eq!(task.project(), project, "the project was touched");
+    let result = tree(output.path());
+    assert_eq!(result[Path::new("index.txt")], b"01-january\n02-february\n03-march\n");
+    assert_eq!(result[Path::new("months/03-march.txt")], b"March has 31 days.\n");
+    let changed: Vec<_> =
+        result.iter().filter(|(path, content)| project.get(*path) != Some(content)).collect();
+    assert_eq!((changed.len(), result.len()), (2, project.len()), "{changed:?}");
+    task.assert_nothing_left();
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What the agent sees of the project before it begins.
+//! What the agent sees of the project before it begins, and what is noticed of its sandbox while it works.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -6,13 +6,15 @@ use std::sync::Arc;
 use agentbus::event::DecisionType;
 use agentbus::service::actor::Message;
 use agentbus::service::context::{
-    ContextRequest, ContextService, DecisionSource, FileSource, MAX_QUERY_BYTES, Query,
+    ContextRequest, ContextService, DecisionSource, FileSource, Fragment, MAX_QUERY_BYTES, Query,
 };
 use agentbus::service::decision::{Decision, NewDecision};
-use agentbus::service::resource::DirHandler;
+use agentbus::service::resource::{DirHandler, Watch};
+use agentbus::service::sandbox::Sandbox;
 
 use super::agent::Agent;
 use super::ending::Ending;
+use crate::cli::report::{complain, with_causes};
 
 /// By what name the project is a resource.
 const PROJECT: &str = "project";
@@ -33,7 +35,7 @@ impl Agent {
         let goal = self.task.goal.as_str();
         let asked = goal.get(..goal.floor_char_boundary(MAX_QUERY_BYTES)).unwrap_or(goal);
         let found = contexts.query(Query::new(asked)).await?;
-        let named: Vec<_> = found.iter().take(NAMED_FILES).map(|fragment| fragment.id()).collect();
+        let named: Vec<_> = found.iter().take(NAMED_FILES).map(Fragment::id).collect();
         let choice =
             if named.is_empty() { "all of them, for all that is known".to_owned() } else { named.join(", ") };
         let area = DecisionType::Other("area".into());
@@ -42,5 +44,27 @@ impl Agent {
         let context = contexts.build(request).await?;
         self.say(Message::User(format!("This is what there is:\n\n{context}"))).await?;
         Ok(())
+    }
+
+    /// Has it told what programs write in the sandbox, for as long as the watch is kept. A run goes on without.
+    pub(super) async fn watch(&self, sandbox: &Sandbox) -> Option<Watch> {
+        let watched = match self.resources.tree_of(sandbox) {
+            Ok(tree) => tree.watch().await.map_err(|error| with_causes(&error)),
+            Err(error) => Err(with_causes(&error)),
+        };
+        watched.inspect_err(|error| complain(&format!("nobody watches the sandbox: {error}"))).ok()
+    }
+}
+
+/// Ends the watch when everything is told that happened so far.
+pub(super) async fn end(watch: Option<Watch>) {
+    if let Some(watch) = watch {
+        if let Err(error) = watch.caught_up().await {
+            complain(&format!(
+                "not all is told that programs wrote in the sandbox: {}",
+                with_causes(&*error)
+            ));
+        }
+        watch.close().await;
     }
 }

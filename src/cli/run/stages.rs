@@ -11,6 +11,7 @@ use agentbus::service::sandbox::{Sandbox, SandboxDiff, SandboxError, SandboxStat
 use super::agent::Agent;
 use super::ending::{Ending, error_kind};
 use super::fixing::Fixing;
+use super::looking;
 use crate::cli::report::{complain, with_causes};
 
 /// Who approves what needs nobody to look at it.
@@ -114,7 +115,9 @@ impl Agent {
         let making = self.sandboxes.create(plan, self.destination.as_path(), SandboxStrategy::Copy);
         let sandbox = self.or_cancelled(making).await??;
         self.rules.look_at(&sandbox);
+        let watch = self.watch(&sandbox).await;
         let ended = self.until_allowed(&Fixing::new(self, strategy, &sandbox), started).await;
+        looking::end(watch).await;
         let reason = ended.as_ref().err().map_or_else(|| "nothing was changed".to_owned(), Ending::to_string);
         let disposed = self.dispose_of(&sandbox, &reason).await;
         done_or_told("remove the sandbox", disposed);
