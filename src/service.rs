@@ -12,7 +12,6 @@ mod blocking;
 pub mod budget;
 pub mod context;
 pub mod decision;
-#[allow(dead_code, reason = "each service that asks git uses the part that it needs")]
 mod git;
 #[cfg(any(feature = "mcp", feature = "openai"))]
 mod https;

@@ -127,12 +127,6 @@ impl<'a> Git<'a> {
         self
     }
 
-    /// The same with a variable of git set, such as `GIT_INDEX_FILE`.
-    pub(super) fn variable(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
-        self.command.env(name, value);
-        self
-    }
-
     /// The same with that as its input; without it, the input is empty. `input` must not wait for long.
     pub(super) fn input(mut self, input: impl Read + 'a) -> Self {
         self.input = Box::new(input);

@@ -16,6 +16,7 @@ mod context;
 mod decision;
 mod invariant;
 mod machines;
+mod other_plan;
 mod plan;
 mod resource;
 mod restore;

@@ -130,7 +130,7 @@ impl ActorRuntime {
         let context = context.with_cancellation(stop.clone());
         let mut scope = Scope::current().with_actor_name(actor.name.as_str());
         if let Some(plan) = context.plan() {
-            scope = scope.with_plan_id(plan);
+            scope = scope.within_plan(plan);
         }
         let scope = self.emitter.open(&scope, || {
             let names: Vec<&str> = tools.iter().map(|spec| spec.name.as_str()).collect();

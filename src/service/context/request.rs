@@ -113,7 +113,7 @@ impl ContextRequest {
     pub(super) fn scope(&self) -> Scope {
         let mut scope = Scope::current();
         if let Some(plan) = &self.plan_id {
-            scope = scope.with_plan_id(plan);
+            scope = scope.within_plan(plan);
         }
         if let Some(session) = &self.session_id {
             scope = scope.with_session_id(session);

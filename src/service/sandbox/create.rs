@@ -207,7 +207,7 @@ impl Making<'_> {
     }
 
     fn scope(&self) -> Scope {
-        let scope = self.order.scope.clone().with_plan_id(&self.order.plan);
+        let scope = self.order.scope.clone().within_plan(&self.order.plan);
         match (scope.project_name(), self.order.project.file_name()) {
             (None, Some(name)) => scope.with_project_name(name.to_string_lossy().as_ref()),
             _ => scope,

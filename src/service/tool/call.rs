@@ -118,7 +118,7 @@ impl ToolRuntime {
     pub async fn call(&self, call: ToolCall, context: &ToolContext) -> Result<ToolResult, ToolFailure> {
         let scope = Scope::current();
         let scope = match context.plan() {
-            Some(plan) => scope.with_plan_id(plan),
+            Some(plan) => scope.within_plan(plan),
             None => scope,
         };
         let mut running = Running {

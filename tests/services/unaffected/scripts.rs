@@ -6,6 +6,7 @@ use super::Bus;
 
 mod actors;
 mod budgets;
+mod contexts;
 mod decisions;
 mod invariants;
 mod plans;
@@ -58,6 +59,7 @@ pub(super) async fn all(bus: &Bus) -> Vec<String> {
         actors::script(bus.clone()).await,
         sandboxes::script(bus.clone()).await,
         resources::script(bus.clone()).await,
+        contexts::script(bus.clone()).await,
     ];
     scripts.into_iter().flat_map(|lines| lines.0).collect()
 }
