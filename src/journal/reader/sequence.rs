@@ -7,7 +7,8 @@ use crate::journal::position::Position;
 /// Judges lines by their positions, in the order in which they stand.
 ///
 /// A position that is not the next one, counting lines at fault as one each, is believed if the chain bears it out, or
-/// if the line behind it goes on from there: else one damaged digit would make all lines behind it look as if they went back.
+/// if the line behind it goes on from there: else damaged digits would make all lines behind them look as if they went
+/// back.
 #[derive(Clone, Debug)]
 pub(super) struct Sequence {
     /// The greatest position known: lines up to it were given before or are not asked for.
@@ -155,7 +156,10 @@ impl Sequence {
         if Some(position) <= self.previous {
             return Verdict::Fault(LineFault::Backward);
         }
-        if position.get() != self.next() && !self.goes_on_with(bytes) && self.is_doubtful(position, ahead) {
+        if position.get() != self.next()
+            && !self.goes_on_with(bytes)
+            && self.is_doubtful(position, bytes, ahead)
+        {
             return Verdict::Fault(LineFault::Unproven);
         }
         let Some(chain) = line::chain_of(bytes) else {
@@ -210,11 +214,18 @@ impl Sequence {
         [self.chain, self.chain_in_place].iter().flatten().any(|chain| line.follows(chain))
     }
 
-    /// Whether the line behind does not go on from that position. If there is none to ask, a gap is believed only
-    /// where nothing could bear it out.
-    fn is_doubtful(&self, position: Position, ahead: &[u8]) -> bool {
+    /// Whether the line behind does not go on from that position: by the next number, or by a greater one and the
+    /// chain, as far as it is known. If there is none to ask, a gap is believed only where nothing could bear it out.
+    fn is_doubtful(&self, position: Position, bytes: &[u8], ahead: &[u8]) -> bool {
         match line::position(ahead) {
-            Some(next) => next <= position,
+            Some(next) if position.next() == Some(next) => false,
+            Some(next) => {
+                let whole = memchr::memchr(b'\n', ahead).and_then(|end| ahead.get(..=end));
+                let split = whole.and_then(|whole| Line::split(whole).ok());
+                let follows =
+                    |ahead: Line<'_>| line::chain_of(bytes).is_some_and(|chain| ahead.follows(&chain));
+                next <= position || split.is_some_and(|ahead| !follows(ahead))
+            }
             None => !ahead.is_empty() || self.chain.is_some() || self.faults > 0,
         }
     }
