@@ -6,7 +6,7 @@ use super::model::{Reply, ToolRequest, Usage};
 
 /// Whether an endpoint that answers with that status of HTTP may answer the same question otherwise later.
 pub(super) fn may_pass(status: u16) -> bool {
-    matches!(status, 429 | 500 | 502 | 503 | 504)
+    matches!(status, 429 | 500..=599) && !matches!(status, 501 | 505)
 }
 
 /// A response object; keys that are not needed are passed over.

@@ -33,7 +33,7 @@ use retry_after::wait_asked_for;
 ///
 /// - an attempt is over within its timeout, reply and all, and no more of a reply is kept than allowed;
 /// - it asks again, at most as often as it was told, what may succeed then: where no connection comes about or it is
-///   cut, where an attempt takes too long, and on the statuses 429, 500, 502, 503 and 504. It waits as long as a
+///   cut, where an attempt takes too long, and on the statuses 429 and 5xx but 501 and 505. It waits as long as a
 ///   `Retry-After` asks for, else exponentially longer each time with a part at random, and never longer than the
 ///   longest wait it was given;
 /// - the key is in no log line, event, error or debug output, nor is what a reply holds. Only the message of an

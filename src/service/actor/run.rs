@@ -295,8 +295,8 @@ impl Running {
     }
 }
 
-/// How long what is under way may take to stop.
-const STOP_AT_MOST: Duration = Duration::from_secs(1);
+/// How long what is under way may take to stop: longer than a call of a tool waits for what it ended.
+const STOP_AT_MOST: Duration = Duration::from_secs(3);
 
 /// Runs `work` until it ends, is cancelled or is out of time. What is under way then is told so by `stop`, and waited
 /// for a moment, so that its own events come before the actor's last one.

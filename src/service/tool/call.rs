@@ -187,9 +187,9 @@ impl ToolRuntime {
             return Err(Fault::refused("it is not among the tools that may be called here"));
         }
         profile.check_name(&call.tool).map_err(Fault::refused)?;
-        self.check_plan(context.plan(), &registered.spec).map_err(Fault::refused)?;
+        self.check_plan(scope.plan_id(), &registered.spec).map_err(Fault::refused)?;
         if let Some(approval) = &profile.approval {
-            let (approval, plan) = (Arc::clone(approval), context.plan().cloned());
+            let (approval, plan) = (Arc::clone(approval), scope.plan_id().cloned());
             let question = ApprovalQuestion { call: call.clone(), spec: registered.spec.clone(), plan };
             let asked = scope.clone().spawn(async move { approval.decide(&question).await });
             match unless_cancelled(context, AbortOnDropHandle::new(asked)).await? {
@@ -198,7 +198,7 @@ impl ToolRuntime {
                 Err(_panicked) => return Err(Fault::refused("the approval of the call panicked")),
             }
         }
-        self.count_call(context.plan(), &registered.spec).map_err(Fault::refused)
+        self.count_call(scope.plan_id(), &registered.spec).map_err(Fault::refused)
     }
 
     async fn attempt(

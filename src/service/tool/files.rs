@@ -17,6 +17,9 @@ use crate::event::Hash;
 use crate::service::resource::{HandlerError, PathFault, Resource, ResourceError};
 use crate::service::sandbox::{SandboxError, WriteAccess};
 
+/// A text that grows beyond this by replacing is refused, in bytes: what [`ReadFile`] reads.
+const MAX_REPLACED_BYTES: u64 = 8 << 20;
+
 /// Reads a text file, or some of its lines.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ReadFile;
@@ -137,6 +140,11 @@ impl Tool for ReplaceInFile {
                 _ => "add lines around it until it is unique, or set `all`",
             };
             let message = format!("the old text occurs {found} times in {}: {way_out}", input.path);
+            return Err(ToolError::failed(message));
+        }
+        let grown = (text.len() as u64).saturating_add((found as u64).saturating_mul(input.new.len() as u64));
+        if grown > MAX_REPLACED_BYTES {
+            let message = format!("the new text is too long to be put {found} times into {}", input.path);
             return Err(ToolError::failed(message));
         }
         let replaced = text.replace(&input.old, &input.new);

@@ -27,7 +27,8 @@
 //! Of the protocol this is a client of tools: requests of the server (for sampling, elicitation, roots) are refused,
 //! over HTTP the stream of its own messages is not opened, and a notice that its list of tools has changed changes
 //! nothing: the tools are those of the start, and who wants others starts anew. The crate `rmcp`, which speaks the
-//! protocol, logs messages at the levels debug and trace; whoever must not have them in a log leaves its target out.
+//! protocol, logs what the server says of itself and its notifications at the level info, and messages at debug and
+//! trace; whoever must not have them in a log leaves its target out.
 //!
 //! ```no_run
 //! use agentbus::service::tool::ToolRuntime;

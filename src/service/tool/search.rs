@@ -34,6 +34,9 @@ const MAX_SEARCHED_BYTES: u64 = 4 << 20;
 /// How much of a matching line is shown, in bytes.
 const MAX_LINE_BYTES: usize = 240;
 
+/// A longer glob is refused: what it compiles to has no bound of its own.
+const MAX_GLOB_BYTES: usize = 1 << 10;
+
 /// A pattern may compile to that many bytes.
 const MAX_PATTERN_BYTES: usize = 1 << 20;
 
@@ -181,6 +184,10 @@ fn compile(input: &SearchInput) -> Result<Regex, ToolError> {
 }
 
 fn compile_glob(pattern: &str) -> Result<GlobMatcher, ToolError> {
+    if pattern.len() > MAX_GLOB_BYTES {
+        let message = format!("cannot read the glob: it has more than {MAX_GLOB_BYTES} bytes");
+        return Err(ToolError::failed(message));
+    }
     let glob =
         Glob::new(pattern).map_err(|error| ToolError::failed(format!("cannot read the glob: {error}")))?;
     Ok(glob.compile_matcher())

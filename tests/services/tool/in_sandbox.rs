@@ -371,3 +371,19 @@ async fn a_write_keeps_the_mode_of_a_file_and_reaches_no_other_name_of_it_outsid
     );
     assert_eq!(fs::metadata(it.path("run")).unwrap().permissions().mode() & 0o777, 0o750);
 }
+
+#[tokio::test]
+async fn what_would_grow_or_compile_without_bound_is_refused() {
+    let it = in_sandbox().await;
+    let long = "a".repeat(1 << 20);
+    let call = |tool: &str, input: Value| {
+        let (tools, context, call) = (it.tools.clone(), it.context.clone(), ToolCall::new(tool, input));
+        async move { tools.call(call, &context).await }
+    };
+    call("write_file", json!({"path": "long.txt", "content": long})).await.unwrap();
+    let replace = json!({"path": "long.txt", "old": "a", "new": long, "all": true});
+    let refused = call("replace_in_file", replace).await.unwrap_err();
+    assert!(refused.message.contains("too long to be put 1048576 times"), "{refused}");
+    let refused = call("list_files", json!({"glob": "?".repeat(1_000_000)})).await.unwrap_err();
+    assert!(refused.message.contains("cannot read the glob"), "{refused}");
+}
