@@ -109,5 +109,5 @@ fn the_journal_of_the_tour_tells_the_plans_and_decisions_that_it_ended_with() {
     let ended_with: Value = serde_json::from_slice(&fs::read(&state).unwrap()).unwrap();
     assert_eq!(restored, ended_with);
     let count = |key: &str| ended_with[key].as_array().unwrap().len();
-    assert_eq!((count("plans"), count("decisions")), (3, 9));
+    assert_eq!((count("plans"), count("decisions")), (3, 10));
 }
