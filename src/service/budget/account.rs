@@ -27,14 +27,15 @@ pub(super) enum Notice {
 }
 
 impl Account {
-    /// What is spent and reserved.
-    fn held(&self) -> Usd {
-        self.spent.saturating_add(self.reserved)
+    /// What is spent and reserved; none if no amount can say it.
+    fn held(&self) -> Option<Usd> {
+        self.spent.checked_add(self.reserved)
     }
 
     /// The limit, if `amount` on top of what is held would be over it.
     fn limit_below(&self, amount: Usd) -> Option<Usd> {
-        self.limit.filter(|limit| self.held().checked_add(amount).is_none_or(|sum| sum > *limit))
+        let sum = self.held().and_then(|held| held.checked_add(amount));
+        self.limit.filter(|limit| sum.is_none_or(|sum| sum > *limit))
     }
 
     /// The limit, if what is spent crossed the threshold just now; what is only reserved may be given back. Nothing
@@ -156,7 +157,7 @@ impl Accounts {
         notices: &mut Vec<Notice>,
     ) -> Result<(), BudgetError> {
         // What others reserved is no reason not to record what was spent.
-        self.check_sums(tiers, |account| account.spent, cost)?;
+        self.check_sums(tiers, |account| Some(account.spent), cost)?;
         for tier in tiers.iter() {
             let mut over = None;
             self.update(tier, notices, |account| {
@@ -187,12 +188,13 @@ impl Accounts {
     fn check_sums(
         &self,
         tiers: &BudgetTiers,
-        held: impl Fn(&Account) -> Usd,
+        held: impl Fn(&Account) -> Option<Usd>,
         amount: Usd,
     ) -> Result<(), BudgetError> {
         for tier in tiers.iter() {
             let held = held(&self.account(tier));
-            if held.checked_add(amount).is_none() {
+            if held.and_then(|held| held.checked_add(amount)).is_none() {
+                let held = held.unwrap_or(Usd::MAX);
                 return Err(BudgetError::Overflow { tier: tier.clone(), held, amount });
             }
         }
