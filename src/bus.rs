@@ -89,6 +89,8 @@ pub trait EventBus: fmt::Debug + Send + Sync {
     fn stream(&self, filter: Filter) -> EventStream;
 
     /// Whether anybody would see an event of that kind; if not, a caller need not build it.
+    ///
+    /// Services ask while they change, with their state locked: it must neither wait nor call back into them.
     fn is_observed(&self, event_type: EventType) -> bool;
 
     /// Waits until every handler, async ones too, has returned for what was emitted before the call or given up on

@@ -14,6 +14,9 @@ use crate::sync::{Mutex, ThreadId, current_thread, lock};
 /// not get it leaves its events to the holder. So events of one state are emitted one at a time, in order, with no
 /// lock held. A handler that changes the same state again runs on the thread that has the baton, and emits at once what
 /// waits: before what it tells of elsewhere, and as what it is to the bus, an event from within a handler.
+///
+/// The order is that of one state. Where two threads change it at once, the one without the baton goes on at once: what
+/// it tells by another outbox may then be told before this change.
 pub struct Outbox<S> {
     /// Guards the state. `waiting` is taken inside it, never the other way round.
     state: Mutex<S>,

@@ -14,7 +14,7 @@ use compact_str::CompactString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use ulid::Ulid;
 
-use super::text::{NameError, check_name, read_text, write_name};
+use super::text::{EnvelopeValue, NameError, check_name, read_text, write_name};
 
 /// The length of a ULID's text.
 const ULID_LEN: usize = ulid::ULID_LEN;
@@ -103,6 +103,8 @@ ulid_id! {
     /// The id of one event: a ULID, unique and ordered by time.
     EventId
 }
+
+impl EnvelopeValue for EventId {}
 
 ulid_id! {
     /// One instance of a bus: a ULID made with it. `(origin, seq)` names an event for ever.
@@ -236,6 +238,14 @@ macro_rules! name_id {
             fn from_str(text: &str) -> Result<Self, NameError> {
                 check_name(text)?;
                 Ok(Self(Name::new(text)))
+            }
+        }
+        impl EnvelopeValue for $name {
+            fn check(&self) -> Result<(), NameError> {
+                match &self.0 {
+                    Name::Ulid(_) => Ok(()),
+                    Name::Text(text) => check_name(text),
+                }
             }
         }
         impl PartialEq<str> for $name {

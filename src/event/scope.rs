@@ -4,6 +4,10 @@
 //! A scope belongs to the current task ([`Scope::run`], [`Scope::spawn`]) or thread ([`Scope::enter`]). Inside a
 //! handler of a bus the scope is that of the event handled: what the handler emits is caused by it. A task that is
 //! spawned in another way starts without a scope.
+//!
+//! A scope holds only what its events can be written with: a name or an id that no reader would take (empty, of more
+//! than [`MAX_NAME_BYTES`](super::text::MAX_NAME_BYTES), with control characters) is not taken into it, and the log
+//! says so (`scope_name_refused`). An event with it would be refused by every journal.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -13,7 +17,7 @@ use tokio::task::JoinHandle;
 
 use super::DomainEvent;
 use super::id::{CorrelationId, EventId, PlanId, SessionId};
-use super::text::Text;
+use super::text::{EnvelopeValue, Text};
 use super::trace::TraceContext;
 
 tokio::task_local! {
@@ -77,6 +81,12 @@ impl Scope {
             self.root_plan_id = None;
         }
         self.with_plan_id(plan)
+    }
+
+    /// The same scope about no project.
+    pub(crate) fn without_project_name(mut self) -> Self {
+        self.project_name = None;
+        self
     }
 
     /// Runs `future` in this scope.
@@ -148,6 +158,17 @@ impl<F: Future> Future for Unhandled<F> {
     }
 }
 
+/// The value, unless an event that carries it could not be read again.
+fn writable<T: EnvelopeValue>(field: &'static str, value: T) -> Option<T> {
+    match value.check() {
+        Ok(()) => Some(value),
+        Err(error) => {
+            tracing::warn!(target: "agentbus::event", field, %error, "scope_name_refused");
+            None
+        }
+    }
+}
+
 macro_rules! fields {
     ($($(#[$doc:meta])* $field:ident, $with:ident: $type:ty;)+) => {
         impl Scope {
@@ -157,10 +178,10 @@ macro_rules! fields {
                     self.$field.as_ref()
                 }
 
-                /// The same scope with another one.
+                /// The same scope with another one; without one, if that is a name that no event can hold.
                 #[must_use]
                 pub fn $with(mut self, value: impl Into<$type>) -> Self {
-                    self.$field = Some(value.into());
+                    self.$field = writable(stringify!($field), value.into());
                     self
                 }
             )+
@@ -207,6 +228,16 @@ mod tests {
             });
             assert_eq!(Scope::current(), outer);
         });
+    }
+
+    #[test]
+    fn a_scope_takes_no_name_that_no_event_can_hold() {
+        let scope = Scope::new().with_user_identity("ada").with_user_identity("").with_actor_name("a\nb");
+        assert_eq!((scope.user_identity(), scope.actor_name().unwrap().as_str()), (None, "a\u{FFFD}b"));
+        let scope = Scope::new().with_plan_id("x".repeat(257)).with_session_id("s\n").with_correlation_id("");
+        assert_eq!(scope, Scope::new());
+        let event = scope.enter(|| DomainEvent::new(crate::event::SessionCreated::new(false)));
+        assert!(serde_json::to_string(&event).is_ok());
     }
 
     #[test]

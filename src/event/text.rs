@@ -78,6 +78,20 @@ pub(crate) fn check_name(name: &str) -> Result<(), NameError> {
     }
 }
 
+/// What may stand in an envelope. Some of it the program can make, but nobody could read again.
+pub(super) trait EnvelopeValue {
+    /// Refuses what could not be read again.
+    fn check(&self) -> Result<(), NameError> {
+        Ok(())
+    }
+}
+
+impl EnvelopeValue for Text {
+    fn check(&self) -> Result<(), NameError> {
+        check_name(self)
+    }
+}
+
 macro_rules! text_type {
     ($(#[$meta:meta])* $name:ident) => {
         $(#[$meta])*

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::text::read_text;
+use super::text::{EnvelopeValue, read_text};
 
 /// A W3C `traceparent`, version 00: `00-<32 hex>-<16 hex>-<2 hex>`, lower case, neither id all zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,6 +41,8 @@ impl TraceContext {
         self.flags
     }
 }
+
+impl EnvelopeValue for TraceContext {}
 
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -110,8 +110,8 @@ impl PlanService {
         self.plans.change(|plans, events| open(plans, plan, None, now, events))
     }
 
-    /// Creates a plan below `parent`, in the same tree. It has the parent's correlation and, unless what runs now has
-    /// another cause, is caused by the parent's opening event.
+    /// Creates a plan below `parent`, in the same tree. What the current scope does not say of cause, correlation, user
+    /// and trace, it has from the parent: so without any it is caused by the parent's opening event.
     ///
     /// # Errors
     /// [`PlanError::Refused`] if the parent is applied or cancelled; [`PlanError::Unknown`], [`PlanError::Exists`],
@@ -130,7 +130,8 @@ impl PlanService {
         })
     }
 
-    /// Leads a plan into its next phase, where it is queued, unless the gate refuses.
+    /// Leads a plan into its next phase, where it is queued, unless the gate refuses. It waits as long as the gate takes;
+    /// a gate answers in bounded time, see [`Gate`].
     ///
     /// # Errors
     /// [`PlanError::Gate`] if the gate refused; [`PlanError::Changed`] if the plan changed while it was asked;

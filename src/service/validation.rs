@@ -124,7 +124,8 @@ struct Inner {
 /// Who mends what a run found.
 #[async_trait]
 pub trait Fixer: fmt::Debug + Send + Sync {
-    /// Mends what it can, before the next run.
+    /// Mends what it can, before the next run. It may take as long as it likes, until the run is cancelled
+    /// ([`ValidationContext::with_cancellation`]).
     ///
     /// # Errors
     /// [`FixError`] if it cannot; the loop ends with the report so far.

@@ -71,6 +71,15 @@ async fn an_informational_no_passes_and_is_told() {
     assert_eq!(passed.event().plan_id().unwrap(), &"plan-7");
 }
 
+#[tokio::test]
+async fn a_check_without_a_name_is_told_as_unnamed() {
+    let (bus, pipeline) = pipeline();
+    pipeline.run(&ValidationContext::new(), &[check("", Says::No)]).await;
+    let failed = bus.only::<ValidationFailed>();
+    assert_eq!(names(failed.failed.items()), ["(unnamed)"]);
+    assert!(serde_json::to_string(failed.event()).is_ok());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_no_counts_by_its_mode_and_what_cannot_say_always_counts() {
     let (bus, pipeline) = pipeline();

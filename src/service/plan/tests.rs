@@ -196,6 +196,20 @@ fn events_carry_the_ids_of_their_plan_and_its_opening_event_as_cause() {
 }
 
 #[test]
+fn a_plan_for_several_projects_is_told_in_one_of_them_or_in_none() {
+    let told_in = |projects: &[&str]| {
+        let (plans, bus) = service();
+        let new = NewPlan::new("p").with_project_names(projects);
+        Scope::new().with_project_name("now").enter(|| plans.create(new)).unwrap();
+        bus.only::<PlanCreated>().event().project_name().map(ToString::to_string)
+    };
+    assert_eq!(told_in(&["x"]).as_deref(), Some("x"));
+    assert_eq!(told_in(&[]).as_deref(), Some("now"));
+    assert_eq!(told_in(&["x", "now"]).as_deref(), Some("now"));
+    assert_eq!(told_in(&["x", "y"]), None);
+}
+
+#[test]
 fn what_runs_now_is_the_cause_before_the_opening_event() {
     let (plans, bus) = service();
     let plan = plans.create(NewPlan::new("p")).unwrap();

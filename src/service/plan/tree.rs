@@ -54,7 +54,8 @@ impl Entry {
     }
 }
 
-/// `scope` with what the events of a plan carry in their envelope. A project stands there if it is the only one.
+/// `scope` with what the events of a plan carry in their envelope: a project if it is the only one, or that of `scope`
+/// if it is among several.
 pub(super) fn plan_scope(
     mut scope: Scope,
     identity: &Identity,
@@ -70,7 +71,11 @@ pub(super) fn plan_scope(
     }
     match (project_names.items(), project_names.more()) {
         ([project], 0) => scope.with_project_name(project.clone()),
-        _ => scope,
+        ([], 0) => scope,
+        (projects, more) => match scope.project_name() {
+            Some(project) if more == 0 && !projects.contains(project) => scope.without_project_name(),
+            _ => scope,
+        },
     }
 }
 

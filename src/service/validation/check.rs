@@ -23,7 +23,7 @@ pub enum ValidationMode {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Validation {
-    /// By what name it is told.
+    /// By what name it is told; an empty one as `(unnamed)`.
     pub name: String,
     /// Whether it stops the plan.
     pub mode: ValidationMode,
@@ -174,6 +174,13 @@ pub struct CheckResult {
     pub truncated: bool,
     /// How long it took.
     pub duration: Duration,
+}
+
+impl CheckResult {
+    /// The name in events, which hold no empty one.
+    pub(super) fn told_name(&self) -> &str {
+        if self.name.is_empty() { "(unnamed)" } else { &self.name }
+    }
 }
 
 /// What a check said.

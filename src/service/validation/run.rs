@@ -45,8 +45,8 @@ impl Running {
             });
         } else {
             self.emitter.emit_in(&self.scope, || {
-                let failed: Few<_> = report.failed().map(|check| check.name.as_str()).collect();
-                let errored: Few<_> = report.errored().map(|check| check.name.as_str()).collect();
+                let failed: Few<_> = report.failed().map(CheckResult::told_name).collect();
+                let errored: Few<_> = report.errored().map(CheckResult::told_name).collect();
                 ValidationFailed::new(&self.run_id, failed, errored, report.passed(), millis(duration))
             });
         }

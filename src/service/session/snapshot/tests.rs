@@ -1,11 +1,13 @@
 use super::*;
-use crate::event::{EventType, MessageRole, Scope, SessionMessageSent, Timestamp};
+use crate::event::{
+    DomainEvent, EventType, MessageRole, Scope, SessionCreated, SessionMessageSent, Timestamp,
+};
 use crate::testing::RecordingEventBus;
 
 /// Two sessions, one of which is closed, with a few messages.
 fn talked() -> SessionService {
     let sessions = SessionService::with_max_content_bytes(32, None);
-    let scope = Scope::new().with_user_identity("ada").with_correlation_id("c").with_project_name("");
+    let scope = Scope::new().with_user_identity("ada").with_correlation_id("c");
     let id = scope.enter(|| sessions.create("planner", Some("the greeter"))).unwrap().id;
     sessions.append(&id, MessageRole::User, "mend the \"greeter\"\n", None).unwrap();
     sessions.append(&id, MessageRole::Tool, "é…\u{0}", Some("call-1".into())).unwrap();
@@ -66,7 +68,9 @@ fn the_scope_of_a_session_is_kept_but_for_what_no_one_could_read_back() {
         .with_user_identity("ada")
         .with_trace(trace.unwrap());
     let id = scope.clone().enter(|| sessions.create("planner", None)).unwrap().id;
-    let odd = scope.with_project_name("").with_plan_id("x".repeat(300));
+    // A scope takes no such names; that of what handles an event which was made with them has them.
+    let odd = DomainEvent::new_in(&scope, SessionCreated::new(false));
+    let odd = odd.with_project_name("").with_plan_id("x".repeat(300)).scope();
     let odd = odd.enter(|| sessions.create("planner", None)).unwrap().id;
     bus.assert_types([EventType::SessionCreated; 2]);
     let back = SessionService::from_snapshot(again(&sessions.snapshot(None)), None);
