@@ -84,7 +84,8 @@ impl Scope {
     }
 
     /// The same scope about no project.
-    pub(crate) fn without_project_name(mut self) -> Self {
+    #[must_use]
+    pub fn without_project_name(mut self) -> Self {
         self.project_name = None;
         self
     }
