@@ -68,6 +68,7 @@ mod handler;
 mod index;
 mod keep;
 mod path;
+mod place;
 mod told;
 mod uri;
 mod watch;

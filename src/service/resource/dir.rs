@@ -16,6 +16,7 @@ use super::handler::{
 };
 use super::index::{Seen, Signature};
 use super::path::{STAGING_PREFIX, is_left_out};
+use super::place::{NO_FILE, folder_of, is_root, make_folder_of, place_of};
 use crate::event::{Hash, Timestamp};
 use crate::service::blocking::blocking;
 use crate::service::sandbox::Sandbox;
@@ -24,9 +25,6 @@ use crate::service::sandbox::place::open_root;
 /// A folder with more entries is not listed.
 const MAX_ENTRIES: usize = 100_000;
 
-/// So many links may lead from one to the next.
-const MAX_LINKS: usize = 40;
-
 /// A folder on disk and everything in it.
 ///
 /// The folder is opened once. Every path is opened relative to that handle, so that nothing outside is reached, not
@@ -34,6 +32,8 @@ const MAX_LINKS: usize = 40;
 ///
 /// A file is written whole or not at all: next to it, then renamed over it. Its mode stays; a new one has that of the
 /// process. Other names of the same file (hard links) keep what it was, since they may lie outside.
+///
+/// What is git's own (`.git`), and what a commit of a sandbox left behind, is not changed, by whatever link it is reached.
 #[derive(Debug)]
 pub struct DirHandler {
     dir: Dir,
@@ -118,7 +118,7 @@ impl ResourceWriter for DirHandler {
 
     async fn delete(&self, path: &Path) -> Result<(), HandlerError> {
         let path = path.to_owned();
-        self.with(move |dir| Ok(dir.remove_file(&path)?)).await
+        self.with(move |dir| delete(dir, &path)).await
     }
 }
 
@@ -128,10 +128,6 @@ impl ResourceMover for DirHandler {
         let (from, to) = (from.to_owned(), to.to_owned());
         self.with(move |dir| rename(dir, &from, &to)).await
     }
-}
-
-fn is_root(path: &Path) -> bool {
-    path.as_os_str().is_empty()
 }
 
 fn stat_of(metadata: &cap_std::fs::Metadata) -> ResourceStat {
@@ -155,8 +151,6 @@ fn open_regular(dir: &Dir, path: &Path) -> Result<File, HandlerError> {
     }
     Ok(file)
 }
-
-const NO_FILE: HandlerError = HandlerError::Kind { found: "not a regular file" };
 
 fn read(dir: &Dir, path: &Path, max: u64) -> Result<Vec<u8>, HandlerError> {
     let mut content = Vec::new();
@@ -186,40 +180,6 @@ fn list(dir: &Dir, path: &Path) -> Result<Vec<ResourceEntry>, HandlerError> {
     }
     entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     Ok(entries)
-}
-
-/// Makes the folders that a file at `path` needs.
-fn make_folder_of(dir: &Dir, path: &Path) -> Result<(), HandlerError> {
-    let Some(parent) = path.parent().filter(|parent| !is_root(parent)) else {
-        return Ok(());
-    };
-    let made = dir.create_dir_all(parent).map_err(HandlerError::from);
-    made.map_err(|error| match dir.metadata(parent).map_err(HandlerError::from) {
-        // Where the last of them is a link that leads out, making only says that something of the name is there.
-        Err(HandlerError::Outside) => HandlerError::Outside,
-        _ => error,
-    })
-}
-
-/// The folder in which the file stands to which `path` leads, and its name there: not a link any more.
-fn place_of(dir: &Dir, path: &Path) -> Result<(Dir, PathBuf), HandlerError> {
-    let mut path = path.to_owned();
-    for _ in 0..MAX_LINKS {
-        let name = PathBuf::from(path.file_name().ok_or(NO_FILE)?);
-        let at = path.parent().filter(|parent| !is_root(parent));
-        let folder = at.map_or_else(|| dir.try_clone(), |at| dir.open_dir(at))?;
-        match folder.symlink_metadata(&name) {
-            Ok(found) if found.is_symlink() => {
-                let target = folder.read_link_contents(&name)?;
-                path = at.map_or_else(|| target.clone(), |at| at.join(&target));
-            }
-            Ok(found) if !found.is_file() => return Err(NO_FILE),
-            Ok(_) => return Ok((folder, name)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((folder, name)),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(Errno::LOOP.into()).map_err(|error: io::Error| error.into())
 }
 
 /// How many files were written by this process: their names until they are whole.
@@ -267,6 +227,11 @@ fn put(folder: &Dir, name: &str, before: Option<&cap_std::fs::Metadata>, content
     Ok(file)
 }
 
+fn delete(dir: &Dir, path: &Path) -> Result<(), HandlerError> {
+    let (folder, name) = folder_of(dir, path)?;
+    Ok(folder.remove_file(name)?)
+}
+
 fn rename(dir: &Dir, from: &Path, to: &Path) -> Result<Written, HandlerError> {
     let metadata = dir.symlink_metadata(from)?;
     if !metadata.is_file() && !metadata.is_symlink() {
@@ -288,11 +253,4 @@ fn rename(dir: &Dir, from: &Path, to: &Path) -> Result<Written, HandlerError> {
     }
     let signature = Signature::of(&to_folder.symlink_metadata(&to_name)?);
     Ok(Written::modified(metadata.len()).with_seen(Seen { signature, hash: None }))
-}
-
-/// The folder that holds `path`, and its name there; of a link, that of the link.
-fn folder_of(dir: &Dir, path: &Path) -> Result<(Dir, PathBuf), HandlerError> {
-    let name = path.file_name().ok_or(NO_FILE)?;
-    let at = path.parent().filter(|parent| !is_root(parent));
-    Ok((at.map_or_else(|| dir.try_clone(), |at| dir.open_dir(at))?, PathBuf::from(name)))
 }

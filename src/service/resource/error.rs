@@ -15,6 +15,9 @@ pub enum HandlerError {
     /// It leads out of the resource: by a link, for example.
     #[error("it leads out of the resource")]
     Outside,
+    /// It is git's own, or what a commit of a sandbox left behind: no commit would bring the change.
+    #[error("it is git's own or what a commit left behind, which is not changed here: choose another path")]
+    Reserved,
     /// It is a folder, a pipe, a device, and a file was needed; or no folder, and one was.
     #[error("it is {found}")]
     Kind {

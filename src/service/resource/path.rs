@@ -54,10 +54,17 @@ pub(super) fn shown(path: &Path) -> Text {
 /// What the names begin with of files that are being written, and of what a commit of a sandbox keeps. Nobody is shown
 /// those.
 pub(super) use crate::service::sandbox::tree::STAGING_PREFIX;
+use crate::service::sandbox::tree::is_skipped;
 
 /// Whether no index shows what has this name.
 pub(super) fn is_left_out(name: &OsStr) -> bool {
-    name == ".git" || name.as_bytes().starts_with(STAGING_PREFIX.as_bytes())
+    is_skipped(name)
+}
+
+/// Whether nobody changes what has this name: no index would show that, and no commit bring it. Where the file system
+/// takes capital and small letters for the same, `.GIT` is git's own too.
+pub(super) fn is_reserved(name: &OsStr) -> bool {
+    is_left_out(name) || name.eq_ignore_ascii_case(".git")
 }
 
 #[cfg(test)]

@@ -225,6 +225,9 @@ fn not_done(doing: &'static str, path: &str) -> impl FnOnce(ResourceError) -> To
     move |error| match error {
         ResourceError::Path { fault: PathFault::Outside | PathFault::Absolute, .. }
         | ResourceError::Handler { source: HandlerError::Outside, .. } => outside(doing, &path),
+        ResourceError::Handler { source: source @ HandlerError::Reserved, .. } => {
+            ToolError::refused(format!("cannot {doing} {path}: {source}"))
+        }
         // As the system says it, and as models know it.
         ResourceError::Handler { source: HandlerError::Absent, .. } => {
             ToolError::failed(format!("cannot {doing} {path}: No such file or directory"))
