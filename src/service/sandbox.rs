@@ -117,6 +117,7 @@ mod lock;
 pub(super) mod place;
 mod record;
 mod recover;
+mod remove;
 mod saved;
 mod store;
 pub(super) mod tree;

@@ -21,7 +21,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use cap_std::fs::{Dir, MetadataExt};
+use cap_std::fs::{Dir, Metadata, MetadataExt};
 use serde::{Deserialize, Serialize};
 
 use self::staging::{NotBack, Staging};
@@ -202,15 +202,18 @@ fn leftovers(root: &Dir) -> io::Result<Vec<OsString>> {
         let name = entry.file_name();
         if name.as_encoded_bytes().starts_with(STAGING_PREFIX.as_bytes()) {
             let metadata = root.symlink_metadata(&name)?;
-            let is_ours = metadata.uid() == rustix::process::geteuid().as_raw();
-            let is_private = metadata.mode() & 0o777 == 0o700;
-            if metadata.is_dir() && is_ours && is_private {
+            if metadata.is_dir() && is_private(&metadata) {
                 names.push(name);
             }
         }
     }
     names.sort_unstable();
     Ok(names)
+}
+
+/// Whether what is there is this user's, and nobody else's.
+fn is_private(metadata: &Metadata) -> bool {
+    metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o777 == 0o700
 }
 
 /// The name of a folder for originals that is not there yet.

@@ -31,7 +31,7 @@ impl SandboxService {
     ///
     /// # Errors
     /// [`SandboxError`]: `Unknown`, `State` once committed or if nothing was written, `Busy`, `Conflicts`,
-    /// `ProjectInUse`, `Io`, `Git`, `NotUndone`, `Unfinished`, `Damaged`.
+    /// `ProjectInUse`, `ProjectMoved`, `Io`, `Git`, `NotUndone`, `Unfinished`, `Damaged`.
     ///
     /// # Cancel safety
     /// Dropped, it has changed nothing, or goes on to its end.
@@ -59,7 +59,7 @@ fn commit(
             tell_committed(shared, status, changes, (&diff).into(), started.elapsed());
         });
         diff
-    } else if service.works_in_place(&shared.project) {
+    } else if service.works_in_place(&shared.project, Use::Alone) {
         return Err(SandboxError::ProjectInUse { project: shared.project.clone() });
     } else {
         write_to_project(claim, &now, &wanted, started, stop)?
@@ -111,9 +111,13 @@ fn write_to_project(
 }
 
 fn lock_for_change(shared: &Shared, stop: &CancellationToken) -> Result<Lock, SandboxError> {
-    let lock = lock_project(&shared.project, Use::Alone, stop);
-    let lock = lock.map_err(SandboxError::io("lock", &shared.project))?;
-    lock.ok_or_else(|| SandboxError::ProjectInUse { project: shared.project.clone() })
+    let path = &shared.project;
+    let locked = lock_project(shared.project(), Use::Alone, stop).map_err(SandboxError::io("lock", path))?;
+    let lock = locked.ok_or_else(|| SandboxError::ProjectInUse { project: path.clone() })?;
+    if !shared.project().is_in_its_place().map_err(SandboxError::io("find", path))? {
+        return Err(SandboxError::ProjectMoved { project: path.clone() });
+    }
+    Ok(lock)
 }
 
 /// Stores what these changes bring and says what they are.

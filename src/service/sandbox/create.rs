@@ -1,6 +1,7 @@
 //! Making a sandbox, by each strategy, and removing it.
 
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -8,12 +9,12 @@ use cap_std::fs::Dir;
 use tokio_util::sync::CancellationToken;
 
 use super::apply::{Target, has_leftovers, recover};
-use super::disk::Disk;
 use super::error::SandboxError;
 use super::fill::fill;
-use super::handle::{Claim, Sandbox, SandboxOperation, SandboxState, Shared, Status};
-use super::lock::{Lock, Use, lock, lock_project, try_lock};
+use super::handle::{Sandbox, SandboxOperation, SandboxState, Shared, Status};
+use super::lock::{Lock, Project, Use, lock, lock_project, try_lock};
 use super::place::open_root;
+use super::remove::{dismantle, remove_home};
 use super::saved::{CHECKPOINTS, Home, LOCK, Saved, Stage};
 use super::store::Store;
 use super::tree::{CACHE_TAG, Entry, Manifest, scan};
@@ -39,7 +40,7 @@ impl SandboxService {
         let project = order.project.canonicalize().map_err(SandboxError::io("find", &order.project))?;
         order.project = project;
         let in_use = || SandboxError::ProjectInUse { project: order.project.clone() };
-        let project_lock = self.use_project(&order, stop)?.ok_or_else(in_use)?;
+        let project = self.use_project(&order, stop)?.ok_or_else(in_use)?;
         let worktree = match order.strategy {
             SandboxStrategy::GitWorktree => Some(Worktree::plan(&order.project, &id, stop)?),
             SandboxStrategy::Copy | SandboxStrategy::InPlace => None,
@@ -47,7 +48,7 @@ impl SandboxService {
         let (home, lock) = self.make_home(&id)?;
         let path = home.path.clone();
         let making = Making { id: &id, order: &order, home, worktree, stop };
-        let made = making.run(lock, project_lock, self.inner.emitter.clone());
+        let made = making.run(lock, project, self.inner.emitter.clone());
         let made = made.inspect_err(|_failed| {
             // The error that counts is the one of the making; what is left is removed at the next open.
             drop(dismantle(&path, &CancellationToken::new()));
@@ -61,15 +62,20 @@ impl SandboxService {
     }
 
     /// Locks the project for the copy, or for as long as somebody works in it, and sees to what a dead process left.
-    fn use_project(&self, order: &Order, stop: &CancellationToken) -> Result<Option<Lock>, SandboxError> {
+    fn use_project(
+        &self,
+        order: &Order,
+        stop: &CancellationToken,
+    ) -> Result<Option<(Lock, Dir)>, SandboxError> {
         let path = &order.project;
-        if self.works_in_place(path) {
+        let how = if order.strategy == SandboxStrategy::InPlace { Use::Alone } else { Use::Shared };
+        if self.works_in_place(path, how) {
             return Ok(None);
         }
-        let take = |how| lock_project(path, how, stop).map_err(SandboxError::io("lock", path));
         let root = open_root(path).map_err(SandboxError::io("open", path))?;
+        let project = Project { dir: &root, path };
+        let take = |how| lock_project(project, how, stop).map_err(SandboxError::io("lock", path));
         let has_leftovers = || has_leftovers(&root).map_err(SandboxError::io("read", path));
-        let how = if order.strategy == SandboxStrategy::InPlace { Use::Alone } else { Use::Shared };
         let mut held = take(how)?;
         if held.is_some() && has_leftovers()? {
             drop(held);
@@ -79,22 +85,25 @@ impl SandboxService {
                 recover(target, &|_name, _ending| Ok(()))?;
             }
         }
-        Ok(held)
+        Ok(held.map(|lock| (lock, root)))
     }
 
-    /// Whether a sandbox of this service works in the project in place.
-    pub(super) fn works_in_place(&self, project: &Path) -> bool {
-        let is_in_place = |sandbox: &Sandbox| {
-            sandbox.strategy() == SandboxStrategy::InPlace && sandbox.project() == project
+    /// Whether a sandbox of this service works in place in the project or in one that holds it; in one inside it, that
+    /// is in the way of whoever wants to have it alone.
+    pub(super) fn works_in_place(&self, project: &Path, how: Use) -> bool {
+        let is_in_the_way = |sandbox: &Sandbox| {
+            let theirs = sandbox.project();
+            let is_near = project.starts_with(theirs) || how == Use::Alone && theirs.starts_with(project);
+            sandbox.strategy() == SandboxStrategy::InPlace && is_near
         };
-        self.sandboxes().values().any(is_in_place)
+        self.sandboxes().values().any(is_in_the_way)
     }
 
     /// Makes the folder of a sandbox and locks it. The root is marked as a cache, so that a project that holds it is
     /// not copied into itself.
     fn make_home(&self, id: &SandboxId) -> Result<(Home, Lock), SandboxError> {
         let root = &self.inner.root;
-        std::fs::create_dir_all(root).map_err(SandboxError::io("make", root))?;
+        make_private(root).map_err(SandboxError::io("make", root))?;
         let root = root.canonicalize().map_err(SandboxError::io("find", root))?;
         let tag = root.join("CACHEDIR.TAG");
         if !tag.exists() {
@@ -102,30 +111,25 @@ impl SandboxService {
         }
         let path = root.join(id.to_string());
         let _nobody_looks = lock_root(&root)?;
-        let make = |path: &Path| std::fs::create_dir_all(path).map_err(SandboxError::io("make", path));
-        make(&path.join(TARGET))?;
-        make(&path.join(CHECKPOINTS))?;
-        let locked = try_lock(&path.join(LOCK)).map_err(SandboxError::io("lock", &path))?;
-        let lock = locked.ok_or_else(|| SandboxError::Io {
-            doing: "lock",
-            path: path.clone(),
-            source: io::ErrorKind::ResourceBusy.into(),
-        })?;
-        Ok((Home::open(&path, self.inner.disk.clone())?, lock))
+        self.furnish(&path).inspect_err(|_failed| {
+            // The error that counts is the one of the making; what is left is removed at the next open.
+            drop(remove_home(&path));
+        })
     }
 
-    pub(super) fn remove(&self, claim: Claim) -> Result<(), SandboxError> {
-        let sandbox = claim.sandbox.clone();
-        let shared = &sandbox.shared;
-        shared.save_stage(Stage::Closing)?;
-        // Whoever waits for it, it goes on to its end.
-        dismantle(&shared.home.path, &CancellationToken::new())?;
-        self.sandboxes().remove(sandbox.id());
-        claim.finish(|status, _silent| {
-            status.state = SandboxState::Closed;
-            status.project_lock = None;
-        });
-        Ok(())
+    /// Makes the folder at `path`, for this user alone. First comes its lock, by which a later process knows what it is.
+    fn furnish(&self, path: &Path) -> Result<(Home, Lock), SandboxError> {
+        let make = |path: &Path| make_private(path).map_err(SandboxError::io("make", path));
+        make(path)?;
+        let locked = try_lock(&path.join(LOCK)).map_err(SandboxError::io("lock", path))?;
+        let lock = locked.ok_or_else(|| SandboxError::Io {
+            doing: "lock",
+            path: path.to_owned(),
+            source: io::ErrorKind::ResourceBusy.into(),
+        })?;
+        make(&path.join(TARGET))?;
+        make(&path.join(CHECKPOINTS))?;
+        Ok((Home::open(path, self.inner.disk.clone())?, lock))
     }
 }
 
@@ -142,13 +146,12 @@ impl Making<'_> {
     fn run(
         mut self,
         lock: Lock,
-        project_lock: Lock,
+        (project_lock, project_dir): (Lock, Dir),
         emitter: crate::emitter::Emitter,
     ) -> Result<Shared, SandboxError> {
         self.home.save(&self.saved(Stage::Making))?;
         let project = &self.order.project;
         let path = &self.home.path;
-        let project_dir = open_root(project).map_err(SandboxError::io("open", project))?;
         let store = Store::open_at(&path.join(STORE)).map_err(SandboxError::io("make", path))?;
         let base = self.take_in(&store, &project_dir)?;
         let tree = self.put_out(&store, &project_dir, &base)?;
@@ -248,35 +251,13 @@ fn size_of(manifest: &Manifest) -> (u64, u64) {
     })
 }
 
+/// Makes a folder, with those that it needs, that nobody else can look into: what a project has may be secret.
+fn make_private(path: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
 /// While it is held, no other process looks at what is in the root.
 pub(super) fn lock_root(root: &Path) -> Result<Lock, SandboxError> {
     let path = root.join(LOCK);
     lock(&path).map_err(SandboxError::io("lock", &path))
-}
-
-/// Removes everything of a sandbox that is not used any more; what git knows of it first, as that is outside.
-pub(super) fn dismantle(path: &Path, stop: &CancellationToken) -> Result<(), SandboxError> {
-    let saved = Home::open(path, Disk::default())?.load()?;
-    if let Some(worktree) = saved.and_then(|saved| saved.worktree) {
-        worktree.remove(&path.join(TREE), stop)?;
-    }
-    let removed = std::fs::remove_dir_all(path).or_else(|error| match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            // A folder that its owner may not write keeps what is in it.
-            make_writable(path);
-            std::fs::remove_dir_all(path)
-        }
-        _ => Err(error),
-    });
-    removed.map_err(SandboxError::io("remove", path))
-}
-
-fn make_writable(path: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    for entry in walkdir::WalkDir::new(path).into_iter().flatten() {
-        if entry.file_type().is_dir() {
-            // What it leaves as it is the removal tells.
-            drop(std::fs::set_permissions(entry.path(), PermissionsExt::from_mode(0o700)));
-        }
-    }
 }

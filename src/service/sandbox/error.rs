@@ -26,13 +26,23 @@ pub enum SandboxError {
         /// Why, and what can be done instead.
         reason: &'static str,
     },
-    /// Somebody else works in the project in place, or has been copying or changing it for too long.
+    /// Somebody else works in place in the project, in a folder of it or in one that holds it, or has been copying or
+    /// changing it for too long.
     #[error(
         "cannot use the project {}: another sandbox works in it or changes it: wait for its end or close it",
         project.display()
     )]
     ProjectInUse {
         /// The project.
+        project: PathBuf,
+    },
+    /// The folder of which the sandbox was made does not stand in its place any more. Nothing was written.
+    #[error(
+        "cannot use the project {}: its folder was moved, or another one stands there: put it back",
+        project.display()
+    )]
+    ProjectMoved {
+        /// Where it stood.
         project: PathBuf,
     },
     /// A change of the project was killed or failed in the middle, and could not be finished or undone. It is tried

@@ -8,7 +8,7 @@ use cap_std::fs::Dir;
 
 use super::checkpoint::Checkpoint;
 use super::error::SandboxError;
-use super::lock::Lock;
+use super::lock::{Lock, Project};
 use super::saved::Home;
 use super::store::Store;
 use super::tree::Manifest;
@@ -121,6 +121,13 @@ pub(super) struct Shared {
     /// What the project was when the sandbox was made; the store has every content of it.
     pub(super) base: Manifest,
     pub(super) status: Outbox<Status>,
+}
+
+impl Shared {
+    /// The folder that it is committed to.
+    pub(super) fn project(&self) -> Project<'_> {
+        Project { dir: &self.project_dir, path: &self.project }
+    }
 }
 
 #[derive(Debug)]

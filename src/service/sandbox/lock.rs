@@ -1,14 +1,19 @@
 //! [`Lock`]: who may use a folder now, told by the lock of the system on it, so that a dead process holds none.
 //!
 //! Two things are locked: the folder of a sandbox, by the process that has it open, for as long as it has; and the
-//! folder of a project, by whoever copies it (shared) or changes it (alone).
+//! folder of a project, by whoever copies it (shared) or changes it (alone). With a project the folders above it are
+//! locked too, shared, so that nobody changes a project as a whole while somebody changes one inside it.
 
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use cap_std::fs::{Dir, MetadataExt};
 use tokio_util::sync::CancellationToken;
+
+use super::place::open_dir;
 
 /// How long a project that somebody else uses is waited for.
 const WAIT_AT_MOST: Duration = Duration::from_secs(10);
@@ -19,13 +24,15 @@ const TRY_EVERY: Duration = Duration::from_millis(5);
 /// A lock, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Lock {
-    file: File,
+    files: Vec<File>,
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing alone would leave it to a child that another thread is about to start.
-        drop(self.file.unlock());
+        for file in &self.files {
+            // Closing alone would leave it to a child that another thread is about to start.
+            drop(file.unlock());
+        }
     }
 }
 
@@ -40,21 +47,27 @@ pub(super) enum Use {
 
 /// Locks the file at `path`, which is made if it is missing; none if somebody else has it.
 pub(super) fn try_lock(path: &Path) -> io::Result<Option<Lock>> {
-    attempt(OpenOptions::new().create(true).truncate(false).write(true).open(path)?, Use::Alone)
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+    let mut lock = Lock { files: Vec::new() };
+    Ok(lock.add(file, Use::Alone)?.then_some(lock))
 }
 
 /// Locks the file at `path`, which is made if it is missing, and waits for it.
 pub(super) fn lock(path: &Path) -> io::Result<Lock> {
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
     file.lock()?;
-    Ok(Lock { file })
+    Ok(Lock { files: vec![file] })
 }
 
-/// Locks the folder of a project, and waits for it while somebody waits for that; none if it stays in use.
-pub(super) fn lock_project(path: &Path, how: Use, stop: &CancellationToken) -> io::Result<Option<Lock>> {
+/// Locks a project, and waits for it while somebody waits for that; none if it stays in use.
+pub(super) fn lock_project(
+    project: Project<'_>,
+    how: Use,
+    stop: &CancellationToken,
+) -> io::Result<Option<Lock>> {
     let started = Instant::now();
     loop {
-        if let Some(lock) = try_lock_project(path, how)? {
+        if let Some(lock) = try_lock_project(project, how)? {
             return Ok(Some(lock));
         }
         if stop.is_cancelled() || started.elapsed() > WAIT_AT_MOST {
@@ -64,31 +77,78 @@ pub(super) fn lock_project(path: &Path, how: Use, stop: &CancellationToken) -> i
     }
 }
 
-/// Locks the folder of a project; none if it is in use.
-pub(super) fn try_lock_project(path: &Path, how: Use) -> io::Result<Option<Lock>> {
-    attempt(File::open(path)?, how)
+/// Locks a project; none if it, or a project that holds it, is in use.
+pub(super) fn try_lock_project(project: Project<'_>, how: Use) -> io::Result<Option<Lock>> {
+    let mut lock = Lock { files: Vec::new() };
+    let own = open_dir(project.dir, OsStr::new("."))?.into_std_file();
+    if !lock.add(own, how)? {
+        return Ok(None);
+    }
+    for above in project.path.ancestors().skip(1) {
+        let above = match File::open(above) {
+            // Who may not look into it does not work in it.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => continue,
+            opened => opened?,
+        };
+        if !lock.add(above, Use::Shared)? {
+            return Ok(None);
+        }
+    }
+    Ok(Some(lock))
 }
 
-fn attempt(file: File, how: Use) -> io::Result<Option<Lock>> {
-    let locked = match how {
-        Use::Shared => file.try_lock_shared(),
-        Use::Alone => file.try_lock(),
-    };
-    match locked {
-        Ok(()) => Ok(Some(Lock { file })),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(error),
+/// The folder of a project: what is locked, looked at and changed is the one that the handle is of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Project<'a> {
+    pub(super) dir: &'a Dir,
+    pub(super) path: &'a Path,
+}
+
+impl Project<'_> {
+    /// Whether the folder still stands where it stood.
+    pub(super) fn is_in_its_place(&self) -> io::Result<bool> {
+        use std::os::unix::fs::MetadataExt as _;
+        let own = self.dir.dir_metadata()?;
+        match std::fs::metadata(self.path) {
+            Ok(found) => Ok((found.dev(), found.ino()) == (own.dev(), own.ino())),
+            Err(error) if is_nothing(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn is_nothing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+impl Lock {
+    /// Locks one more file; whether it is locked.
+    fn add(&mut self, file: File, how: Use) -> io::Result<bool> {
+        let locked = match how {
+            Use::Shared => file.try_lock_shared(),
+            Use::Alone => file.try_lock(),
+        };
+        match locked {
+            Ok(()) => {
+                self.files.push(file);
+                Ok(true)
+            }
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::place::open_root;
     use super::*;
 
     #[test]
     fn those_who_read_a_project_share_it_and_who_changes_it_has_it_alone() {
         let project = tempfile::tempdir().unwrap();
-        let lock = |how| try_lock_project(project.path(), how).unwrap();
+        let dir = open_root(project.path()).unwrap();
+        let lock = |how| try_lock_project(Project { dir: &dir, path: project.path() }, how).unwrap();
         let readers = (lock(Use::Shared).unwrap(), lock(Use::Shared).unwrap());
         assert!(lock(Use::Alone).is_none());
         drop(readers);
@@ -96,5 +156,26 @@ mod tests {
         assert!(lock(Use::Shared).is_none());
         drop(writer);
         assert!(lock(Use::Shared).is_some());
+    }
+
+    #[test]
+    fn who_changes_a_project_keeps_others_from_changing_what_is_in_it_or_holds_it() {
+        let outer = tempfile::tempdir().unwrap();
+        let path = outer.path().join("deep/inner");
+        std::fs::create_dir_all(&path).unwrap();
+        let (outer_dir, inner_dir) = (open_root(outer.path()).unwrap(), open_root(&path).unwrap());
+        let outer = Project { dir: &outer_dir, path: outer.path() };
+        let inner = Project { dir: &inner_dir, path: &path };
+        for (one, other) in [(outer, inner), (inner, outer)] {
+            let held = try_lock_project(one, Use::Alone).unwrap().unwrap();
+            assert!(try_lock_project(other, Use::Alone).unwrap().is_none(), "{other:?}");
+            drop(held);
+            assert!(try_lock_project(other, Use::Alone).unwrap().is_some(), "{other:?}");
+        }
+        assert!(inner.is_in_its_place().unwrap());
+        std::fs::rename(&path, outer.path.join("moved")).unwrap();
+        assert!(!inner.is_in_its_place().unwrap());
+        std::fs::create_dir(&path).unwrap();
+        assert!(!inner.is_in_its_place().unwrap(), "another folder of the name");
     }
 }

@@ -5,17 +5,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use cap_std::fs::Dir;
 use tokio_util::sync::CancellationToken;
 
 use super::apply::{Ending, Left, Planned, Target, recover};
 use super::checkpoint::Checkpoint;
 use super::commit::{forget, settle, tell_committed};
 use super::conflict::has_all;
-use super::create::{dismantle, lock_root};
+use super::create::lock_root;
 use super::error::SandboxError;
 use super::handle::{Sandbox, SandboxState, Shared, Status};
-use super::lock::{Lock, Use, try_lock, try_lock_project};
+use super::lock::{Lock, Project, Use, try_lock, try_lock_project};
 use super::place::open_root;
+use super::remove::{dismantle, is_home};
 use super::saved::{Home, Intent, LOCK, Saved, Stage};
 use super::store::Store;
 use super::{STORE, SandboxService, TREE};
@@ -69,7 +71,7 @@ impl SandboxService {
         let mut folders = Vec::new();
         for entry in std::fs::read_dir(&root).map_err(SandboxError::io("read", &root))? {
             let path = entry.map_err(SandboxError::io("read", &root))?.path();
-            if path.is_dir() && path.join(LOCK).exists() {
+            if is_home(&path) {
                 folders.push(path);
             }
         }
@@ -115,17 +117,19 @@ impl SandboxService {
             return Err(SandboxError::Damaged { path: path.to_owned(), reason: "it is another sandbox's" });
         }
         let project = &saved.project;
+        let project_dir = open_root(project).map_err(SandboxError::io("open", project))?;
         let intent = home.load_intent()?;
         let needs_project = intent.is_some() || saved.strategy == SandboxStrategy::InPlace;
         let project_lock = if needs_project {
-            match try_lock_project(project, Use::Alone).map_err(SandboxError::io("lock", project))? {
+            let held = try_lock_project(Project { dir: &project_dir, path: project }, Use::Alone);
+            match held.map_err(SandboxError::io("lock", project))? {
                 Some(lock) => Some(lock),
                 None => return Ok(Outcome::InUse),
             }
         } else {
             None
         };
-        let shared = self.assemble(saved, home, lock, project_lock)?;
+        let shared = self.assemble(saved, home, lock, (project_dir, project_lock))?;
         let mut kept = recover_tree(&shared)?;
         let is_finished = intent.map(|intent| resolve(&shared, &intent, &mut kept, stop)).transpose()?;
         shared.status.change(|status, _silent| {
@@ -141,14 +145,16 @@ impl SandboxService {
         saved: Saved,
         home: Home,
         lock: Lock,
-        project_lock: Option<Lock>,
+        (project_dir, project_lock): (Dir, Option<Lock>),
     ) -> Result<Shared, SandboxError> {
         let Saved { sandbox_id: id, plan_id: plan, project, strategy, stage, scope, worktree, checkpoints } =
             saved;
-        let project_dir = open_root(&project).map_err(SandboxError::io("open", &project))?;
-        let tree_path =
-            if strategy == SandboxStrategy::InPlace { project.clone() } else { home.path.join(TREE) };
-        let tree = open_root(&tree_path).map_err(SandboxError::io("open", &tree_path))?;
+        let tree_path = home.path.join(TREE);
+        let tree = match strategy {
+            SandboxStrategy::InPlace => project_dir.try_clone(),
+            SandboxStrategy::Copy | SandboxStrategy::GitWorktree => open_root(&tree_path),
+        };
+        let tree = tree.map_err(SandboxError::io("open", &tree_path))?;
         let store_path = home.path.join(STORE);
         let store = Store::open_at(&store_path).map_err(SandboxError::io("open", &store_path))?;
         let base = home.load_base()?;

@@ -30,7 +30,7 @@ use crate::service::scope::KeptScope;
 
 pub(super) const LOCK: &str = "lock";
 pub(super) const CHECKPOINTS: &str = "checkpoints";
-const SAVED: &str = "sandbox.json";
+pub(super) const SAVED: &str = "sandbox.json";
 const BASE: &str = "base";
 const ACTIVE: &str = "active";
 const INTENT: &str = "commit";

@@ -4,10 +4,11 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Seek};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cap_std::fs::{Dir, OpenOptions};
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 
 use super::place::{open_dir, open_root};
 use super::tree::hash_file;
@@ -37,8 +38,9 @@ pub(super) struct Put {
 impl Store {
     /// Opens the store at `path`, and makes it if it is not there.
     pub(super) fn open_at(path: &Path) -> io::Result<Self> {
-        std::fs::create_dir_all(path.join(OBJECTS))?;
-        std::fs::create_dir_all(path.join(INCOMING))?;
+        for folder in [OBJECTS, INCOMING] {
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path.join(folder))?;
+        }
         let (objects, incoming) = (open_root(&path.join(OBJECTS))?, open_root(&path.join(INCOMING))?);
         Ok(Self { objects, incoming, arrivals: AtomicU64::new(0) })
     }
@@ -67,7 +69,7 @@ impl Store {
     fn arrive(&self, name: &str, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<Put> {
         let mut options = OpenOptions::new();
         // What a dead process left there is litter.
-        options.read(true).write(true).create(true).truncate(true);
+        options.read(true).write(true).create(true).truncate(true).mode(0o600);
         let mut copy = self.incoming.open_with(name, &options)?.into_std();
         fill(&mut copy)?;
         copy.rewind()?;

@@ -2,6 +2,7 @@
 
 mod faults;
 mod kill;
+mod places;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -45,7 +46,7 @@ fn set_mode(path: &Path, mode: u32) {
 fn project(strategy: SandboxStrategy) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
-    for name in ["kept/deep", "gone/deep", "becomes a file", "empty"] {
+    for name in ["kept/deep", "gone/deep", "becomes a file", "empty", "closed", "closed and gone"] {
         fs::create_dir_all(root.join(name)).unwrap();
     }
     for (name, content) in [
@@ -60,6 +61,9 @@ fn project(strategy: SandboxStrategy) -> TempDir {
         ("read only", "r"),
         ("-dash", "-"),
         ("new\nline", "n"),
+        ("closed/changed", "old"),
+        ("closed/gone", "gone"),
+        ("closed and gone/inner", "inner"),
     ] {
         fs::write(root.join(name), content).unwrap();
     }
@@ -68,14 +72,21 @@ fn project(strategy: SandboxStrategy) -> TempDir {
     symlink("nowhere", root.join("dangling")).unwrap();
     set_mode(&root.join("run.sh"), 0o755);
     set_mode(&root.join("read only"), 0o444);
+    set_mode(&root.join("closed"), 0o555);
+    set_mode(&root.join("closed and gone"), 0o500);
     if strategy == SandboxStrategy::GitWorktree {
-        let author = ["-c", "user.name=t", "-c", "user.email=t@localhost"];
-        for arguments in [&["init", "-q"][..], &["add", "-A"], &["commit", "-q", "-m", "first"]] {
-            let git = Git::writing("test", root).args(author).args(arguments);
-            git.run(&CancellationToken::new()).unwrap();
-        }
+        Git::writing("test", root).args(["init", "-q"]).run(&CancellationToken::new()).unwrap();
+        commit_all(root);
     }
     folder
+}
+
+/// Commits what stands in a repository.
+fn commit_all(root: &Path) {
+    let author = ["-c", "user.name=t", "-c", "user.email=t@localhost"];
+    for arguments in [&["add", "-A"][..], &["commit", "-q", "-m", "more"]] {
+        Git::writing("test", root).args(author).args(arguments).run(&CancellationToken::new()).unwrap();
+    }
 }
 
 /// Changes something of every kind in a tree.
@@ -102,6 +113,14 @@ fn change(tree: &Path) {
     fs::write(tree.join(OsStr::from_bytes(b"odd \xff")), "more odd").unwrap();
     remove("dangling");
     symlink("nowhere else", tree.join("dangling")).unwrap();
+    for closed in ["closed", "closed and gone"] {
+        set_mode(&tree.join(closed), 0o700);
+    }
+    fs::remove_dir_all(tree.join("closed and gone")).unwrap();
+    write("closed/changed", "new");
+    write("closed/new", "new");
+    remove("closed/gone");
+    set_mode(&tree.join("closed"), 0o555);
     fs::create_dir_all(tree.join("added/empty")).unwrap();
     fs::create_dir_all(tree.join("added/private")).unwrap();
     write("added/private/file", "added");

@@ -144,7 +144,8 @@ impl Walk<'_> {
     }
 }
 
-fn is_skipped(name: &OsStr) -> bool {
+/// Whether no walk comes upon what has this name: it is git's own, or a commit left it behind.
+pub(in crate::service) fn is_skipped(name: &OsStr) -> bool {
     let begins = |prefix: &str| name.as_encoded_bytes().starts_with(prefix.as_bytes());
     name == ".git" || begins(STAGING_PREFIX) || begins(KEPT_PREFIX)
 }

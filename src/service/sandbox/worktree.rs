@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::SandboxError;
 use super::record::path_text;
 use super::store::Store;
-use super::tree::{Entry, Manifest, entry_at};
+use super::tree::{Entry, Manifest, entry_at, is_skipped};
 use crate::event::{Hash, SandboxId, SandboxStrategy};
 use crate::service::git::{Git, GitError, require};
 
@@ -51,6 +51,14 @@ struct Object {
     mode: u32,
     id: String,
     path: PathBuf,
+}
+
+impl Object {
+    /// Whether a sandbox has nothing of it, so that it stays what it is: it is another project's, or it has a name of
+    /// those that no walk comes upon.
+    fn stays(&self) -> bool {
+        self.mode == IS_PROJECT || self.path.iter().any(is_skipped)
+    }
 }
 
 const IS_LINK: u32 = 0o120_000;
@@ -102,8 +110,7 @@ impl Worktree {
     ) -> Result<Manifest, GitError> {
         const PURPOSE: &str = "read the files of the project's commit";
         let objects = self.objects(stop)?;
-        let mut wanted: Vec<&str> =
-            objects.iter().filter(|o| o.mode != IS_PROJECT).map(|o| o.id.as_str()).collect();
+        let mut wanted: Vec<&str> = objects.iter().filter(|o| !o.stays()).map(|o| o.id.as_str()).collect();
         wanted.sort_unstable();
         wanted.dedup();
         let mut asked = wanted.join("\n");
@@ -116,6 +123,9 @@ impl Worktree {
         };
         let mut manifest = Manifest::new();
         for object in objects {
+            if object.path.iter().any(is_skipped) {
+                continue;
+            }
             let entry = entry_of(&object, &contents, store, project).map_err(GitError::io(PURPOSE))?;
             add_folders_of(&object.path, project, &mut manifest);
             manifest.insert(object.path, entry);

@@ -29,6 +29,9 @@ impl Staging<'_> {
             }
             Err(error) => not_back.push(NotBack::Failed(error)),
         };
+        for (_nth, change) in self.changes() {
+            note(&change, self.open_up(&change).map(|()| Back::Done));
+        }
         for (nth, change) in self.changes().rev() {
             note(&change, self.take_back(nth, &change));
         }

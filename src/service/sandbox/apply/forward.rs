@@ -14,6 +14,7 @@ use crate::service::sandbox::tree::{Entry, entry_in};
 impl Staging<'_> {
     /// Does every step that is not done yet. It ends at the first path that is not what it should be.
     pub(super) fn forward(&self) -> Step {
+        each(self.changes(), |_nth, change| self.open_up(change))?;
         // What is inside goes before its folder; a folder comes before what is inside.
         each(self.changes().rev(), |nth, change| self.clear(nth, change))?;
         each(self.changes(), |nth, change| self.keep_linked(nth, change))?;
@@ -115,8 +116,15 @@ impl Staging<'_> {
     }
 
     fn set_mode(&self, change: &Change<'_>) -> io::Result<()> {
-        let Some(Entry::Directory { mode }) = change.to else {
-            return Ok(());
+        let mode = match (change.from, change.to) {
+            (_, Some(Entry::Directory { mode })) => mode,
+            // It stays for what somebody else put there.
+            (Some(Entry::Directory { mode }), None)
+                if self.now(change.path)?.is_some_and(|now| now.is_directory()) =>
+            {
+                mode
+            }
+            _ => return Ok(()),
         };
         let (dir, name) = parent_of(self.target.root, change.path)?;
         self.target.disk.set_dir_mode((&dir, &name), *mode)

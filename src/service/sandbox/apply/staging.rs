@@ -1,19 +1,22 @@
 //! [`Staging`]: the folder by which a change is made, and what its contents tell of how far it came.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use cap_std::fs::Dir;
 
-use super::{COMMIT_LOG, LOG, Planned, Target, name_for_originals};
+use super::{COMMIT_LOG, LOG, Planned, Target, is_private, name_for_originals};
 use crate::service::sandbox::diff::Change;
 use crate::service::sandbox::error::SandboxError;
 use crate::service::sandbox::place::{open_dir, parent_of};
 use crate::service::sandbox::record;
 use crate::service::sandbox::store::Store;
 use crate::service::sandbox::tree::{Entry, entry_at};
+
+/// What the owner of a folder must be allowed, so that something in it can be changed.
+const OWNERS: u32 = 0o700;
 
 /// It is there once undoing began.
 const UNDO: &str = "undo";
@@ -48,14 +51,60 @@ impl<'a> Staging<'a> {
         let at_root = |source| (PathBuf::new(), source);
         target.disk.create_dir((target.root, name)).map_err(|source| target.failed(at_root(source)))?;
         let dir = open_dir(target.root, name).map_err(|source| target.failed(at_root(source)))?;
-        let planned = changes.iter().map(Planned::of).collect();
-        let mut staging = Self { target, dir, name: name.to_owned(), planned };
-        let prepared = staging.look().and_then(|()| staging.fill(store));
+        let mut staging = Self { target, dir, name: name.to_owned(), planned: Vec::new() };
+        let prepared = staging.plan(changes).and_then(|()| staging.look()).and_then(|()| staging.fill(store));
         match prepared.and_then(|()| staging.write_log().map_err(at_root)) {
             Ok(()) => Ok(staging),
             // Without a log it is litter.
             Err(error) if staging.end() => Err(target.failed(error)),
             Err((_path, error)) => Err(target.unfinished(&staging.name, error)),
+        }
+    }
+
+    /// Plans the changes; and with them each folder that holds one and that its owner may not write, which is opened on
+    /// the way and has its mode again at the end.
+    fn plan(&mut self, changes: &[Change<'_>]) -> Step {
+        self.require_private().map_err(|source| (PathBuf::new(), source))?;
+        let mut planned: BTreeMap<PathBuf, Planned> =
+            changes.iter().map(|change| (change.path.to_owned(), Planned::of(change))).collect();
+        for parent in changes.iter().filter_map(|change| change.path.parent()) {
+            if parent.as_os_str().is_empty() || planned.contains_key(parent) {
+                continue;
+            }
+            let found = self.now(parent).map_err(|source| (parent.to_owned(), source))?;
+            if let Some(Entry::Directory { mode }) = found
+                && mode & OWNERS != OWNERS
+            {
+                let closed = Change { path: parent, from: found.as_ref(), to: found.as_ref() };
+                planned.insert(parent.to_owned(), Planned::of(&closed));
+            }
+        }
+        self.planned = planned.into_values().collect();
+        Ok(())
+    }
+
+    /// Whoever comes after a crash knows the folder by its mode.
+    fn require_private(&self) -> io::Result<()> {
+        self.target.disk.step("look at", &self.name)?;
+        if is_private(&self.dir.dir_metadata()?) {
+            return Ok(());
+        }
+        let reason = "the file system does not keep the modes of folders, or gives them to another user: put the \
+                      project on one that does";
+        Err(io::Error::new(io::ErrorKind::Unsupported, reason))
+    }
+
+    /// Lets the owner write in a folder of the change. It gets its mode last.
+    pub(super) fn open_up(&self, change: &Change<'_>) -> io::Result<()> {
+        if !change.is_directory_before() && !change.is_directory_after() {
+            return Ok(());
+        }
+        match self.now(change.path)? {
+            Some(Entry::Directory { mode }) if mode & OWNERS != OWNERS => {
+                let (dir, name) = parent_of(self.target.root, change.path)?;
+                self.target.disk.set_dir_mode((&dir, &name), mode | OWNERS)
+            }
+            _ => Ok(()),
         }
     }
 

@@ -203,3 +203,31 @@ fn a_staging_folder_that_others_can_look_into_is_not_ours_and_stays() {
     };
     assert_eq!(path, theirs.join("log"));
 }
+
+/// Gives the folder that is about to be looked at to everybody, as a file system without modes does.
+#[derive(Debug)]
+struct Modeless(PathBuf);
+
+impl super::super::disk::Seam for Modeless {
+    fn before(&self, step: &str) -> io::Result<()> {
+        use std::os::unix::fs::PermissionsExt;
+        match step.strip_prefix("look at ") {
+            Some(name) => fs::set_permissions(self.0.join(name), PermissionsExt::from_mode(0o755)),
+            None => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn a_file_system_that_keeps_no_modes_is_refused_before_anything_is_changed() {
+    let fixture = Fixture::new();
+    let (before, after) = (fixture.manifest(), fixture.after());
+    let path = fixture.path("");
+    let disk = Disk::with(std::sync::Arc::new(Modeless(path.clone())));
+    let target = Target { root: &fixture.root, path: &path, disk: &disk };
+    let refused = apply(target, &fixture.store, "test", &changes(&before, &after), &fine);
+    let (_, error) = io_error(refused.unwrap_err());
+    assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+    assert!(error.to_string().contains("put the project on one that does"), "{error}");
+    assert_eq!((fixture.manifest(), fixture.entries()), (before, 3));
+}

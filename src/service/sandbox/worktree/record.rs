@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::{IS_PROJECT, LIST_AT_MOST, WITHIN, Worktree};
+use super::{LIST_AT_MOST, WITHIN, Worktree};
 use crate::event::{Hash, SandboxId};
 use crate::service::git::GitError;
 use crate::service::sandbox::store::Store;
@@ -49,8 +49,7 @@ impl Worktree {
         let (mut pieces, mut unchanged) = (Vec::new(), HashSet::new());
         for object in self.objects(stop)? {
             let is_same = now.get(&object.path).is_some_and(|entry| base.get(&object.path) == Some(entry));
-            // What belongs to another project is not recorded here.
-            if is_same || object.mode == IS_PROJECT {
+            if is_same || object.stays() {
                 pieces.push(Piece::Line(modify(object.mode, &object.id, &object.path)));
                 unchanged.insert(object.path);
             }
