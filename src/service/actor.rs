@@ -6,12 +6,14 @@
 //! - Reaching a limit (iterations, calls of tools, time, budget) is a result that says which; never an empty success.
 //! - Calls of neighbouring read-only tools in one reply run together, any other call alone, in the reply's order;
 //!   results go back in that order.
-//! - The cost of each answer is settled against the budgets before anything else is done with it.
+//! - The cost of each answer is settled against the budgets before anything else is done with it: an answer that does not
+//!   say what it took costs what was reserved for it.
 //!
 //! # When it goes wrong
 //! A tool that fails is told to the model, and the loop goes on, unless the [`FailurePolicy`] ends it. A model that
 //! fails or panics ends the loop. A [`ConversationSink`] that fails ends nothing; the report counts what it missed.
-//! The reservation for a call of the model that was broken off is given back, though it may have cost something.
+//! The reservation for a call of the model that was broken off, by cancelling it, by a timeout or a cut connection, is given
+//! back, though it may have cost something.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -41,13 +43,13 @@ use async_trait::async_trait;
 use super::tool::{ToolContext, ToolRuntime};
 use crate::bus::EventBus;
 use crate::emitter::Emitter;
-use crate::event::{ActorErrorKind, EscalationReason, Usd};
 
 mod chat;
 #[cfg(feature = "openai")]
 mod completions;
 mod model;
 mod money;
+mod outcome;
 mod run;
 mod transcript;
 
@@ -55,6 +57,7 @@ mod transcript;
 pub use completions::{BuildModelError, ChatCompletionsBuilder, ChatCompletionsModel, EndpointError};
 pub use model::{Conversation, LanguageModel, Message, ModelError, Reply, ToolRequest, Usage};
 pub use money::{ActorBudget, TokenPrices};
+pub use outcome::{ActorFailure, ActorOutcome, ActorReport, Escalation};
 pub use transcript::{TranscriptError, TranscriptModel};
 
 /// Runs actors. Cheap to clone.
@@ -242,90 +245,4 @@ impl SinkError {
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into() }
     }
-}
-
-/// How a run of an actor ended.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum ActorOutcome {
-    /// The model answered without tools.
-    Completed {
-        /// The answer.
-        answer: String,
-        /// What it took.
-        report: ActorReport,
-    },
-    /// A limit was reached.
-    Escalated {
-        /// Which.
-        escalation: Escalation,
-        /// What was done until then.
-        report: ActorReport,
-    },
-    /// The model failed, or the failure policy ended it.
-    Errored {
-        /// Why.
-        failure: ActorFailure,
-        /// What was done until then.
-        report: ActorReport,
-    },
-    /// It was cancelled.
-    Cancelled {
-        /// What was done until then.
-        report: ActorReport,
-    },
-}
-
-impl ActorOutcome {
-    /// What was done.
-    pub fn report(&self) -> &ActorReport {
-        match self {
-            Self::Completed { report, .. }
-            | Self::Escalated { report, .. }
-            | Self::Errored { report, .. }
-            | Self::Cancelled { report } => report,
-        }
-    }
-}
-
-/// Which limit an actor reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Escalation {
-    /// Which.
-    pub reason: EscalationReason,
-    /// How much was allowed, with its unit.
-    pub limit: String,
-}
-
-/// Why an actor failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ActorFailure {
-    /// What kind of failure it is.
-    pub kind: ActorErrorKind,
-    /// What happened.
-    pub message: String,
-    /// Whether the same run may succeed later, as when the model could not be reached.
-    pub is_transient: bool,
-}
-
-/// What a run of an actor did.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct ActorReport {
-    /// How often it asked the model.
-    pub iterations: u32,
-    /// How many tools it called.
-    pub tool_calls: u32,
-    /// How many tokens that took.
-    pub usage: Usage,
-    /// What that cost; 0 without a budget.
-    pub cost: Usd,
-    /// How long it took.
-    pub duration: Duration,
-    /// Everything that was said.
-    pub conversation: Conversation,
-    /// How many messages the sink did not take.
-    pub unrecorded: u32,
 }

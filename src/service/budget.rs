@@ -5,7 +5,8 @@
 //! its estimate back when it is dropped. Sums are exact, in whole micro-dollars, whatever the concurrency.
 //!
 //! - Spent and reserved together never exceed a limit because of a reservation.
-//! - A cost that was incurred is recorded, above the limit too.
+//! - A cost that was incurred is recorded, above the limit too. Beyond what an amount can say, about nine trillion
+//!   dollars, the sum stays at that, and nothing more can be reserved.
 //! - A tier without a limit is unlimited; a limit of zero lets nothing through.
 //!
 //! What goes wrong: a reservation that does not fit is [`BudgetError::Exceeded`] and told as `budget.exceeded`, once
@@ -13,8 +14,8 @@
 //! told in the same way; a cost of nothing always fits. When what is spent in a tier comes to the threshold, that is
 //! told once as `budget.warning`, and again only after the limit was raised (or removed and set); what is only
 //! reserved may be given back and does not count there.
-//! A negative amount, one that no sum could hold, and the id of a plan or session that no event could hold are
-//! refused, untold, and change nothing.
+//! A negative amount, a reservation that no sum could hold, and the id of a plan or session that no event could hold
+//! are refused, untold, and change nothing.
 //!
 //! The service keeps an account for each tier that has a limit, costs or reservations; how many those are is up to
 //! the embedder. Its events do not tell every cost, so it cannot be restored from them: keep a [`BudgetSnapshot`],
@@ -100,8 +101,10 @@ pub enum BudgetError {
         #[source]
         source: NameError,
     },
-    /// No sum could hold it: the largest is about nine trillion dollars.
-    #[error("cannot add {amount} USD to the {held} USD that {tier} holds: the sum is too large an amount")]
+    /// No sum could hold the reservation: the largest is about nine trillion dollars.
+    #[error(
+        "cannot reserve {amount} USD beside the {held} USD that {tier} holds: the sum is too large an amount"
+    )]
     Overflow {
         /// The tier.
         tier: BudgetTier,
@@ -190,12 +193,13 @@ impl BudgetService {
     /// organisation.
     ///
     /// # Errors
-    /// [`BudgetError::Negative`], [`BudgetError::Overflow`], [`BudgetError::Invalid`].
+    /// [`BudgetError::Negative`], [`BudgetError::Invalid`].
     pub fn record(&self, tiers: impl Into<BudgetTiers>, cost: Usd) -> Result<(), BudgetError> {
         let tiers = tiers.into();
         refuse_negative(cost)?;
         tiers.iter().try_for_each(BudgetTier::check)?;
-        self.change(|accounts, notices| accounts.charge(&tiers, Usd::ZERO, cost, notices))
+        self.change(|accounts, notices| accounts.charge(&tiers, Usd::ZERO, cost, notices));
+        Ok(())
     }
 
     /// How a tier stands; one that was never heard of has spent nothing and has no limit.
@@ -262,19 +266,15 @@ impl Reservation {
     /// Records what the call did cost, in place of the estimate: less, or more, above a limit too.
     ///
     /// # Errors
-    /// [`SettleError`] if the cost is negative or no sum could hold it; it hands the reservation back.
+    /// [`SettleError`] if the cost is negative; it hands the reservation back.
     pub fn settle(mut self, actual: Usd) -> Result<(), SettleError> {
-        let charged = refuse_negative(actual).and_then(|()| {
-            let Self { service, tiers, estimate, .. } = &self;
-            service.change(|accounts, notices| accounts.charge(tiers, *estimate, actual, notices))
-        });
-        match charged {
-            Ok(()) => {
-                self.open = false;
-                Ok(())
-            }
-            Err(reason) => Err(SettleError { reservation: self, reason }),
+        if let Err(reason) = refuse_negative(actual) {
+            return Err(SettleError { reservation: self, reason });
         }
+        let Self { service, tiers, estimate, .. } = &self;
+        service.change(|accounts, notices| accounts.charge(tiers, *estimate, actual, notices));
+        self.open = false;
+        Ok(())
     }
 }
 

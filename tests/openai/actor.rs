@@ -92,6 +92,21 @@ async fn an_answer_that_was_cut_is_paid_though_it_cannot_be_used() {
     }
 }
 
+#[tokio::test]
+async fn an_answer_that_is_too_large_to_be_read_costs_what_was_reserved_for_it() {
+    let server = Server::play([Answer::says("x")]).await;
+    let budgets = BudgetService::new(None);
+    let prices = TokenPrices { input_per_million: Usd::ZERO, output_per_million: "1000000".parse().unwrap() };
+    let budget = ActorBudget::new(budgets.clone(), BudgetTier::Organisation, prices).with_expected_output(7);
+    let model = server.model().reply_limit(8).build().unwrap();
+    let actor = Actor::new("a", Arc::new(model)).with_budget(budget);
+    let outcome = ActorRuntime::new(ToolRuntime::new(None), None).run(&actor, ActorTask::new("well?")).await;
+    let ActorOutcome::Errored { failure, report } = outcome else { panic!("{outcome:?}") };
+    assert!(failure.message.contains("larger than 8 bytes"), "{failure:?}");
+    assert_eq!((report.unmetered, report.cost), (1, "7".parse().unwrap()));
+    assert_eq!(budgets.status(&BudgetTier::Organisation).spent, report.cost);
+}
+
 /// The instructions, the prompt, and what the tools say of themselves.
 fn check_first(question: &Value) {
     assert_eq!((&question["model"], &question["temperature"]), (&json!("some-model"), &json!(0.5)));

@@ -100,6 +100,23 @@ async fn a_status_counts_though_its_explanation_is_garbage_cut_or_huge() {
 }
 
 #[tokio::test]
+async fn a_status_counts_though_its_explanation_never_comes() {
+    for status in [401, 429] {
+        let head = format!("HTTP/1.1 {status} X\r\nContent-Length: 99\r\n\r\n{{\"error\"");
+        let mut server = Server::play([Answer::raw(head).and_hold()]).await;
+        let model = server.model().retries(0).timeout(Duration::from_hours(1)).build().unwrap();
+        let asking = tokio::spawn(async move { ask(&model).await });
+        server.until_asked(1).await;
+        while !asking.is_finished() {
+            pass(Duration::from_millis(100)).await;
+        }
+        let expected = EndpointError::Status { status, message: None };
+        assert_eq!(endpoint_error(asking.await.unwrap().unwrap_err()), expected);
+        server.finished().await;
+    }
+}
+
+#[tokio::test]
 async fn a_connection_that_is_cut_is_told() {
     let whole = says("x").to_string();
     let head = "HTTP/1.1 200 OK\r\n";

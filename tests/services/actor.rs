@@ -26,6 +26,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::{World, until};
 
+mod paying;
+
 fn asks(calls: &[(&str, &str, Value)]) -> Value {
     let calls: Vec<_> = calls
         .iter()
@@ -228,33 +230,6 @@ async fn time_is_a_limit_like_others() {
     let ActorOutcome::Escalated { escalation, .. } = &outcome else { panic!("{outcome:?}") };
     assert_eq!((escalation.reason, escalation.limit.as_str()), (EscalationReason::Timeout, "90 s"));
     assert_eq!(outcome.report().iterations, 1);
-}
-
-#[tokio::test]
-async fn each_answer_is_paid_and_a_refused_reservation_escalates() {
-    let it = fixture().await;
-    let budgets = BudgetService::new(it.world.bus());
-    let plan = BudgetTier::Plan("plan-7".into());
-    budgets.set_limit(&plan, "0.005".parse().unwrap()).unwrap();
-    let prices =
-        TokenPrices { input_per_million: "10".parse().unwrap(), output_per_million: "100".parse().unwrap() };
-    let budget = ActorBudget::new(budgets.clone(), plan.clone(), prices).with_expected_output(10);
-    let reads = || asks(&[("c", "read_file", json!({"path": "a.txt"}))]);
-    let model = transcript(&[reads(), reads(), reads(), reads()]);
-
-    let outcome = it.run(&Actor::new("a", model).with_budget(budget)).await;
-
-    let ActorOutcome::Escalated { escalation, report } = outcome else { panic!("{outcome:?}") };
-    assert_eq!(
-        (escalation.reason, escalation.limit.as_str()),
-        (EscalationReason::Budget, "0.005 USD for plan plan-7")
-    );
-    // 100 tokens in and 10 out are 2,000 millionths of a dollar.
-    assert_eq!((report.iterations, report.cost), (2, Usd::from_micros(4_000)));
-    let status = budgets.status(&plan);
-    assert_eq!((status.spent, status.reserved), (Usd::from_micros(4_000), Usd::ZERO));
-    let exceeded = it.world.bus.only::<BudgetExceeded>();
-    assert_eq!(exceeded.event().causation_id(), Some(it.world.bus.only::<ActorInvoked>().event().id()));
 }
 
 #[tokio::test]

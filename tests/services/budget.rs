@@ -83,9 +83,9 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Whether that much beside what each account has of it can be added up.
-    fn fits(&self, bits: u8, of: impl Fn(&Account) -> i128, amount: i64) -> bool {
-        let sum = |at: usize| of(&self.accounts[at]) + i128::from(amount);
+    /// Whether that much beside what each account holds can be added up.
+    fn fits(&self, bits: u8, amount: i64) -> bool {
+        let sum = |at: usize| self.accounts[at].held() + i128::from(amount);
         amount >= 0 && tiers(bits).all(|at| i64::try_from(sum(at)).is_ok())
     }
 
@@ -101,7 +101,7 @@ impl World {
     }
 
     fn reserve(&mut self, bits: u8, amount: i64) -> bool {
-        if !self.fits(bits, Account::held, amount) {
+        if !self.fits(bits, amount) {
             return false;
         }
         let wide = i128::from(amount);
@@ -120,7 +120,7 @@ impl World {
     }
 
     fn charge(&mut self, bits: u8, freed: i64, cost: i64) -> bool {
-        if !self.fits(bits, |account| account.spent, cost) {
+        if cost < 0 {
             return false;
         }
         for at in tiers(bits) {
@@ -128,7 +128,7 @@ impl World {
             account.reserved -= i128::from(freed);
             let (spent, reserved) = (account.spent, account.reserved);
             let over = cost > 0 && account.is_over_with(i128::from(cost));
-            account.spent += i128::from(cost);
+            account.spent = (account.spent + i128::from(cost)).min(i64::MAX.into());
             self.warn(at);
             if over {
                 self.exceed(at, spent, reserved);

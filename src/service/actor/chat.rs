@@ -62,23 +62,23 @@ impl Response {
             arguments: call.function.arguments.clone(),
         });
         let text = choice.message.content.clone().unwrap_or_default();
-        Ok(Reply::new(text).with_tool_calls(calls).with_usage(usage_of(self.usage)))
+        let reply = Reply::new(text).with_tool_calls(calls);
+        Ok(Reply { usage: self.usage.map(Usage::from), ..reply })
     }
 }
 
-/// What a response object says that it took, also where the rest of it cannot be read.
+/// What a response object says that it took, also where the rest of it cannot be read; none if it does not say.
 #[cfg(feature = "openai")]
-pub(super) fn usage_in(json: &[u8]) -> Usage {
+pub(super) fn usage_in(json: &[u8]) -> Option<Usage> {
     #[derive(Deserialize)]
     struct Bill {
         usage: Option<Tokens>,
     }
-    serde_json::from_slice(json).map_or_else(|_unknown| Usage::default(), |bill: Bill| usage_of(bill.usage))
+    serde_json::from_slice(json).ok().and_then(|bill: Bill| bill.usage).map(Usage::from)
 }
 
-fn usage_of(tokens: Option<Tokens>) -> Usage {
-    tokens.map_or_else(Usage::default, |tokens| Usage {
-        input_tokens: tokens.prompt_tokens,
-        output_tokens: tokens.completion_tokens,
-    })
+impl From<Tokens> for Usage {
+    fn from(tokens: Tokens) -> Self {
+        Self { input_tokens: tokens.prompt_tokens, output_tokens: tokens.completion_tokens }
+    }
 }

@@ -31,7 +31,8 @@ use retry_after::wait_asked_for;
 ///
 /// It promises that
 ///
-/// - an attempt is over within its timeout, reply and all, and no more of a reply is kept than allowed;
+/// - an attempt is over within its timeout, reply and all, and no more of a reply is kept than allowed; the message of an
+///   error is waited for a second at most, since its status says what to do;
 /// - it asks again, at most as often as it was told, what may succeed then: where no connection comes about or it is
 ///   cut, where an attempt takes too long, and on the statuses 429 and 5xx but 501 and 505. It waits as long as a
 ///   `Retry-After` asks for, else exponentially longer each time with a part at random, and never longer than the
@@ -104,14 +105,10 @@ impl ChatCompletionsModel {
 
     async fn attempt(&self, question: Bytes) -> Result<Reply, Attempt> {
         let Patience { timeout, reply_limit, .. } = self.patience;
-        let asked = tokio::time::timeout(timeout, self.endpoint.ask(question, reply_limit)).await;
-        match asked {
-            Ok(Ok(answer)) => self.read(&answer),
-            Ok(Err(Fault::NoHttp)) => Err(Attempt::Ended(ModelError::malformed("it is no HTTP"))),
-            Ok(Err(Fault::Endpoint(error))) => Err(Attempt::Failed { error, wait: None }),
-            Err(_elapsed) => {
-                Err(Attempt::Failed { error: EndpointError::TimedOut { limit: timeout }, wait: None })
-            }
+        match self.endpoint.ask(question, timeout, reply_limit).await {
+            Ok(answer) => self.read(&answer),
+            Err(Fault::NoHttp) => Err(Attempt::Ended(ModelError::malformed("it is no HTTP"))),
+            Err(Fault::Endpoint(error)) => Err(Attempt::Failed { error, wait: None }),
         }
     }
 

@@ -137,8 +137,8 @@ pub struct Reply {
     pub text: String,
     /// The tools it asks for; none ends the actor's loop.
     pub tool_calls: Vec<ToolRequest>,
-    /// What it took.
-    pub usage: Usage,
+    /// What it took; none if that is not known. An actor pays it as it was estimated then.
+    pub usage: Option<Usage>,
 }
 
 impl Reply {
@@ -157,7 +157,7 @@ impl Reply {
     /// The same, with what it took.
     #[must_use]
     pub fn with_usage(mut self, usage: Usage) -> Self {
-        self.usage = usage;
+        self.usage = Some(usage);
         self
     }
 }
@@ -203,8 +203,8 @@ pub enum ModelError {
     Malformed {
         /// Why.
         message: String,
-        /// What it took, where that is known: it is paid.
-        usage: Usage,
+        /// What it took; none if that is not known. It is paid as other answers are.
+        usage: Option<Usage>,
     },
     /// The endpoint of a model gave no answer.
     #[cfg(feature = "openai")]
@@ -255,14 +255,16 @@ impl ModelError {
 
     /// An answer that cannot be used, of which is not known what it took.
     pub fn malformed(message: impl Into<String>) -> Self {
-        Self::Malformed { message: message.into(), usage: Usage::default() }
+        Self::Malformed { message: message.into(), usage: None }
     }
 
-    /// What was taken before it failed, as far as that is known.
-    pub fn usage(&self) -> Usage {
+    /// What the answer took that cannot be used; none if that is not known. Where none came, that is nothing.
+    pub fn usage(&self) -> Option<Usage> {
         match self {
             Self::Malformed { usage, .. } => *usage,
-            _ => Usage::default(),
+            #[cfg(feature = "openai")]
+            Self::Endpoint { error: super::EndpointError::TooLarge { .. }, .. } => None,
+            _ => Some(Usage::default()),
         }
     }
 }

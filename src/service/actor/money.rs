@@ -4,7 +4,7 @@ use super::model::{Conversation, Usage};
 use crate::event::Usd;
 use crate::service::budget::{BudgetService, BudgetTiers};
 
-/// How many bytes of text a token has at least, roughly; an estimate, never what is settled.
+/// How many bytes of text a token has at least, roughly; for estimates alone.
 const BYTES_PER_TOKEN: u64 = 3;
 
 /// How many tokens a reply is expected to have at most, unless told otherwise.
@@ -32,8 +32,11 @@ impl TokenPrices {
 
 /// From which budgets an actor pays its model.
 ///
-/// Before each call an estimate is reserved, after it the reservation is settled to what the call did cost. A
-/// reservation that is refused escalates.
+/// Before each call an estimate is reserved: of what the model reads, the conversation and what the tools say of
+/// themselves, and of a reply as long as it is expected to be at most. A reservation that is refused escalates. After the
+/// call the reservation is settled to what the call did cost, also above the limit. An answer that does not say what it
+/// took, and one that cannot be read so far as to know, is settled to its whole estimate; what costs nothing says so, with
+/// a usage of 0 tokens.
 #[derive(Clone, Debug)]
 pub struct ActorBudget {
     pub(super) service: BudgetService,
@@ -55,9 +58,10 @@ impl ActorBudget {
         self
     }
 
-    /// What the next call is expected to cost at most.
-    pub(super) fn estimate(&self, conversation: &Conversation) -> Usd {
-        let input_tokens = (conversation.bytes() as u64).div_ceil(BYTES_PER_TOKEN);
+    /// What the next call is expected to cost at most, where what the tools say of themselves has so many bytes.
+    pub(super) fn estimate(&self, conversation: &Conversation, offered_bytes: usize) -> Usd {
+        let bytes = (conversation.bytes() as u64).saturating_add(offered_bytes as u64);
+        let input_tokens = bytes.div_ceil(BYTES_PER_TOKEN);
         self.prices.cost(Usage { input_tokens, output_tokens: self.expected_output })
     }
 }

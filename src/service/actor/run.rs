@@ -8,115 +8,17 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::model::{Conversation, Message, ModelError, Reply, ToolRequest, Usage};
-use super::{
-    Actor, ActorFailure, ActorOutcome, ActorReport, ActorRuntime, ActorTask, ConversationSink, Escalation,
-    FailurePolicy,
-};
-use crate::emitter::Emitter;
-use crate::event::{
-    ActorCompleted, ActorErrorKind, ActorErrored, ActorEscalated, ActorInvoked, CallId, EscalationReason,
-    Scope, Text, Usd,
-};
-use crate::service::budget::{BudgetError, Reservation};
-use crate::service::time::millis;
-use crate::service::tool::{ToolCall, ToolContext, ToolFailure, ToolResult, ToolSpec, panic_text};
+use super::model::{Conversation, Message, ModelError, Reply};
+use super::{Actor, ActorOutcome, ActorReport, ActorRuntime, ActorTask};
+use crate::event::{ActorInvoked, EscalationReason, Scope};
+use crate::service::tool::{ToolContext, ToolSpec, panic_text};
 
-/// Why a loop ends.
-enum End {
-    Answered(String),
-    Limit(EscalationReason, String),
-    Failed(ActorFailure),
-}
+mod calling;
+mod paying;
+mod running;
 
-impl End {
-    fn cancelled() -> Self {
-        let message = "the actor was cancelled".to_owned();
-        Self::Failed(ActorFailure { kind: ActorErrorKind::Cancelled, message, is_transient: false })
-    }
-
-    fn model(error: &ModelError) -> Self {
-        let (message, is_transient) = (error.to_string(), error.is_transient());
-        Self::Failed(ActorFailure { kind: ActorErrorKind::Model, message, is_transient })
-    }
-}
-
-/// A run from its start on. Dropped before its end, it tells that the actor was cancelled.
-struct Running {
-    emitter: Emitter,
-    /// Caused by `actor.invoked`.
-    scope: Scope,
-    actor: Actor,
-    report: ActorReport,
-    started: Instant,
-    sink: Option<Arc<dyn ConversationSink>>,
-    /// The ids of calls so far; a model may use one twice.
-    call_ids: HashSet<CallId>,
-    failures_in_a_row: u32,
-    is_over: bool,
-}
-
-impl Running {
-    fn end(&mut self, end: End) -> ActorOutcome {
-        self.is_over = true;
-        self.report.duration = self.started.elapsed();
-        let report = self.report.clone();
-        let (actor, iterations) = (self.actor.name.as_str(), report.iterations);
-        match end {
-            End::Answered(answer) => {
-                self.emitter.emit_in(&self.scope, || {
-                    let Usage { input_tokens, output_tokens } = report.usage;
-                    let duration = millis(report.duration);
-                    let calls = report.tool_calls;
-                    ActorCompleted::new(actor, iterations, calls, input_tokens, output_tokens, duration)
-                });
-                ActorOutcome::Completed { answer, report }
-            }
-            End::Limit(reason, limit) => {
-                let details = || ActorEscalated::new(actor, reason, limit.as_str(), iterations);
-                self.emitter.emit_in(&self.scope, details);
-                ActorOutcome::Escalated { escalation: Escalation { reason, limit }, report }
-            }
-            End::Failed(failure) => {
-                let is_cancelled = failure.kind == ActorErrorKind::Cancelled;
-                self.emitter.emit_in(&self.scope, || {
-                    ActorErrored::new(actor, failure.message.as_str(), failure.kind, is_cancelled, iterations)
-                });
-                if is_cancelled {
-                    return ActorOutcome::Cancelled { report };
-                }
-                ActorOutcome::Errored { failure, report }
-            }
-        }
-    }
-
-    /// Adds what was said, and hands it to the sink.
-    async fn say(&mut self, message: Message) {
-        if let Some(sink) = self.sink.clone() {
-            let recorded = message.clone();
-            let task = Scope::current().spawn(async move { sink.append(&recorded).await });
-            let reason = match AbortOnDropHandle::new(task).await {
-                Ok(Ok(())) => None,
-                Ok(Err(error)) => Some(error.to_string()),
-                Err(_panicked) => Some("the sink panicked".to_owned()),
-            };
-            if let Some(reason) = reason {
-                // The record is not what the actor is for: it goes on, and the report says what is missing.
-                self.report.unrecorded += 1;
-                tracing::warn!(target: "agentbus::actor", actor = %self.actor.name, reason, "message_not_recorded");
-            }
-        }
-        self.report.conversation.push(message);
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if !self.is_over {
-            let _told = self.end(End::cancelled());
-        }
-    }
-}
+use calling::call_tools;
+use running::{End, Running};
 
 impl ActorRuntime {
     /// Runs the loop of `actor` for `task` to its end.
@@ -144,6 +46,7 @@ impl ActorRuntime {
             report: ActorReport::default(),
             started: Instant::now(),
             sink: task.sink,
+            offered_bytes: tools.iter().map(ToolSpec::bytes).sum(),
             call_ids: HashSet::new(),
             failures_in_a_row: 0,
             is_over: false,
@@ -201,42 +104,7 @@ impl ActorRuntime {
             let limit = counted(limits.max_tool_calls, "call of a tool", "calls of tools");
             return Err(End::Limit(EscalationReason::MaxToolCalls, limit));
         }
-        self.call_tools(run, context, tools, tool_calls).await
-    }
-
-    /// Runs the calls of one reply: neighbours that change nothing together, any other alone, in their order.
-    async fn call_tools(
-        &self,
-        run: &mut Running,
-        context: &ToolContext,
-        tools: &[ToolSpec],
-        calls: Vec<ToolRequest>,
-    ) -> Result<(), End> {
-        let changes_nothing =
-            |call: &ToolRequest| tools.iter().any(|spec| spec.name == call.name && spec.read_only);
-        for batch in calls.chunk_by(|one, next| changes_nothing(one) && changes_nothing(next)) {
-            let under_way: Vec<_> = batch
-                .iter()
-                .map(|request| {
-                    run.report.tool_calls += 1;
-                    let (runtime, context) = (self.tools.clone(), context.clone());
-                    let call = tool_call(request, &mut run.call_ids);
-                    let task = Scope::current().spawn(async move { runtime.call(call, &context).await });
-                    AbortOnDropHandle::new(task)
-                })
-                .collect();
-            for (request, task) in batch.iter().zip(under_way) {
-                let (text, is_error) = match task.await {
-                    Ok(Ok(result)) => (shown(result), false),
-                    Ok(Err(failure)) => (told(&failure), true),
-                    Err(_shutting_down) => return Err(End::cancelled()),
-                };
-                run.failures_in_a_row = if is_error { run.failures_in_a_row.saturating_add(1) } else { 0 };
-                run.say(Message::Tool { id: request.id.clone(), content: text, is_error }).await;
-            }
-            run.check_policy()?;
-        }
-        Ok(())
+        call_tools(&self.tools, run, context, tools, tool_calls).await
     }
 
     /// What the actor may call, as the tools say of themselves.
@@ -246,52 +114,6 @@ impl ActorRuntime {
             specs.retain(|spec| names.contains(&spec.name));
         }
         specs
-    }
-}
-
-impl Running {
-    async fn start(&mut self, conversation: Conversation, prompt: String) {
-        self.report.conversation = conversation;
-        if let Some(instructions) = self.actor.instructions.clone()
-            && self.report.conversation.is_empty()
-        {
-            self.say(Message::System(instructions)).await;
-        }
-        self.say(Message::User(prompt)).await;
-    }
-
-    fn check_policy(&self) -> Result<(), End> {
-        match self.actor.failure_policy {
-            FailurePolicy::StopAfter(most) if self.failures_in_a_row >= most.get() => {
-                let message = match self.failures_in_a_row {
-                    1 => "a call of a tool failed".to_owned(),
-                    calls => format!("{calls} calls of tools failed one after the other"),
-                };
-                Err(End::Failed(ActorFailure { kind: ActorErrorKind::Policy, message, is_transient: false }))
-            }
-            FailurePolicy::StopAfter(_) | FailurePolicy::GoOn => Ok(()),
-        }
-    }
-
-    fn reserve(&self) -> Result<Option<Reservation>, End> {
-        let Some(budget) = &self.actor.budget else {
-            return Ok(None);
-        };
-        let estimate = budget.estimate(&self.report.conversation);
-        let reserved = budget.service.reserve(budget.tiers.clone(), estimate);
-        reserved.map(Some).map_err(|error| End::Limit(EscalationReason::Budget, limit_of(&error)))
-    }
-
-    /// Counts what an answer took, and pays for it.
-    fn pay(&mut self, reservation: Option<Reservation>, usage: Usage) -> Result<(), End> {
-        self.report.usage = self.report.usage.plus(usage);
-        let (Some(reservation), Some(budget)) = (reservation, &self.actor.budget) else {
-            return Ok(());
-        };
-        let cost = budget.prices.cost(usage);
-        self.report.cost = self.report.cost.saturating_add(cost);
-        let settled = reservation.settle(cost);
-        settled.map_err(|error| End::Limit(EscalationReason::Budget, limit_of(&error.reason)))
     }
 }
 
@@ -327,49 +149,7 @@ async fn ask(actor: &Actor, conversation: &Conversation, tools: &[ToolSpec]) -> 
     })
 }
 
-/// The call that a request asks for. Its id is the model's, if that is one and was not used before.
-fn tool_call(request: &ToolRequest, used: &mut HashSet<CallId>) -> ToolCall {
-    let call = ToolCall::new(request.name.as_str(), request.input());
-    match request.id.parse::<CallId>() {
-        Ok(id) if used.insert(id.clone()) => call.with_id(id),
-        _ => call,
-    }
-}
-
-fn shown(result: ToolResult) -> String {
-    if result.truncated {
-        return format!("{}\n[the output was cut; it has {} bytes]", result.output, result.bytes);
-    }
-    result.output
-}
-
-fn told(failure: &ToolFailure) -> String {
-    format!("error ({}): {}", failure.kind, failure.message)
-}
-
 /// A number with what it counts.
 fn counted(number: u32, one: &str, more: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { more })
-}
-
-/// What a budget allows, with its unit.
-fn limit_of(error: &BudgetError) -> String {
-    match error {
-        BudgetError::Exceeded { tier, limit, .. } => format!("{limit} USD for {tier}"),
-        other => Text::from(other.to_string()).to_string(),
-    }
-}
-
-impl Default for ActorReport {
-    fn default() -> Self {
-        Self {
-            iterations: 0,
-            tool_calls: 0,
-            usage: Usage::default(),
-            cost: Usd::ZERO,
-            duration: Duration::ZERO,
-            conversation: Conversation::new(),
-            unrecorded: 0,
-        }
-    }
 }

@@ -124,7 +124,7 @@ impl Accounts {
         amount: Usd,
         notices: &mut Vec<Notice>,
     ) -> Result<(), BudgetError> {
-        self.check_sums(tiers, Account::held, amount)?;
+        self.check_sums(tiers, amount)?;
         let mut refused = None;
         for tier in tiers.iter() {
             let account = self.account(tier);
@@ -148,16 +148,15 @@ impl Accounts {
         Ok(())
     }
 
-    /// Turns a reservation of `reserved` (zero, if there was none) into `cost`, whatever the limits.
+    /// Turns a reservation of `reserved` (zero, if there was none) into `cost`, whatever the limits and whatever others
+    /// reserved: it was spent. A sum that no amount can say is the largest one.
     pub(super) fn charge(
         &mut self,
         tiers: &BudgetTiers,
         reserved: Usd,
         cost: Usd,
         notices: &mut Vec<Notice>,
-    ) -> Result<(), BudgetError> {
-        // What others reserved is no reason not to record what was spent.
-        self.check_sums(tiers, |account| Some(account.spent), cost)?;
+    ) {
         for tier in tiers.iter() {
             let mut over = None;
             self.update(tier, notices, |account| {
@@ -169,7 +168,6 @@ impl Accounts {
             });
             notices.extend(over);
         }
-        Ok(())
     }
 
     /// Gives back a reservation.
@@ -185,14 +183,9 @@ impl Accounts {
     }
 
     /// Refuses what no account could add up, before anything is changed.
-    fn check_sums(
-        &self,
-        tiers: &BudgetTiers,
-        held: impl Fn(&Account) -> Option<Usd>,
-        amount: Usd,
-    ) -> Result<(), BudgetError> {
+    fn check_sums(&self, tiers: &BudgetTiers, amount: Usd) -> Result<(), BudgetError> {
         for tier in tiers.iter() {
-            let held = held(&self.account(tier));
+            let held = self.account(tier).held();
             if held.and_then(|held| held.checked_add(amount)).is_none() {
                 let held = held.unwrap_or(Usd::MAX);
                 return Err(BudgetError::Overflow { tier: tier.clone(), held, amount });

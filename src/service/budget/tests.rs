@@ -153,11 +153,32 @@ fn a_negative_amount_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn a_sum_that_does_not_fit_is_refused_and_changes_nothing() {
+fn a_cost_beyond_what_an_amount_can_say_is_recorded_as_the_largest_and_told() {
+    let (budgets, bus) = service();
+    budgets.set_limit(&plan(), usd("5")).unwrap();
+    let (session, kept) = (BudgetTier::Session("s".into()), usd("2"));
+    let other = budgets.reserve(&session, kept).unwrap();
+    let reservation = budgets.reserve(plan(), usd("1")).unwrap();
+    budgets.record(plan(), usd("3")).unwrap();
+    bus.take();
+    reservation.settle(Usd::MAX).unwrap();
+    let status = budgets.status(&plan());
+    assert_eq!((status.spent, status.reserved, status.remaining()), (Usd::MAX, Usd::ZERO, Some(Usd::ZERO)));
+    let told = bus.only::<BudgetExceeded>();
+    assert_eq!((told.spent_usd, told.requested_usd), (usd("3"), Usd::MAX));
+    let organisation = budgets.status(&BudgetTier::Organisation);
+    assert_eq!((organisation.spent, organisation.reserved), (Usd::MAX, kept), "others keep what they hold");
+    budgets.record(plan(), usd("1")).unwrap();
+    other.settle(kept).unwrap();
+    assert_eq!(budgets.status(&BudgetTier::Organisation).spent, Usd::MAX);
+    assert_eq!(budgets.status(&session).spent, kept);
+}
+
+#[test]
+fn a_reservation_that_no_sum_could_hold_is_refused_and_changes_nothing() {
     let (budgets, bus) = service();
     budgets.record(plan(), Usd::MAX).unwrap();
     let one = Usd::from_micros(1);
-    assert!(matches!(budgets.record(plan(), one), Err(BudgetError::Overflow { .. })));
     let other = BudgetTier::Session("s".into());
     assert!(
         matches!(budgets.reserve(&other, one), Err(BudgetError::Overflow { tier, .. }) if tier == BudgetTier::Organisation)

@@ -58,6 +58,11 @@ impl ToolSpec {
         Self { name, description, parameters, read_only: false, timeout: None }
     }
 
+    /// How long its texts are together, in bytes: what a model reads of it.
+    pub(in crate::service) fn bytes(&self) -> usize {
+        self.name.len() + self.description.len() + self.parameters.to_string().len()
+    }
+
     /// The same, but it changes nothing.
     #[must_use]
     pub fn read_only(mut self) -> Self {

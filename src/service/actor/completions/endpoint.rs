@@ -2,12 +2,14 @@
 
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use hyper::http::uri::{Authority, PathAndQuery, Scheme};
 use hyper::{HeaderMap, Method, Request, StatusCode, Uri};
+use tokio::time::{Instant, timeout};
 
 use super::error::{BuildModelError, EndpointError};
 use super::secret::Secret;
@@ -17,6 +19,9 @@ use crate::service::https::{self, HttpsClient};
 
 /// What is read of an answer that is no success: enough for the message of an error.
 const ERROR_LIMIT: usize = 64 << 10;
+
+/// How long the rest of such an answer is waited for at most: its status has come by then.
+const ERROR_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where a model is asked. Cheap to clone; clones share their connections.
 #[derive(Clone)]
@@ -68,8 +73,29 @@ impl Endpoint {
         Brief::from(Redactor::new().redact_text(&line).into_owned()).to_string()
     }
 
-    /// Asks once, and reads at most `limit` bytes of a success.
-    pub(super) async fn ask(&self, question: Bytes, limit: usize) -> Result<Answer, Fault> {
+    /// Asks once, within `patience`, and reads at most `limit` bytes of a success.
+    pub(super) async fn ask(
+        &self,
+        question: Bytes,
+        patience: Duration,
+        limit: usize,
+    ) -> Result<Answer, Fault> {
+        let started = Instant::now();
+        let left = || patience.saturating_sub(started.elapsed());
+        let too_late = |_elapsed| Fault::Endpoint(EndpointError::TimedOut { limit: patience });
+        let asked = timeout(patience, self.client.request(self.request(question))).await;
+        let (head, body) = asked.map_err(too_late)?.map_err(|error| fault_of(&error))?.into_parts();
+        let body = if head.status == StatusCode::OK {
+            timeout(left(), read(body, limit)).await.map_err(too_late)??
+        } else {
+            // The status says what went wrong, whether or not its explanation arrives, and arrives in time.
+            let read = timeout(ERROR_PATIENCE.min(left()), read(body, ERROR_LIMIT)).await;
+            read.ok().and_then(Result::ok).unwrap_or_default()
+        };
+        Ok(Answer { status: head.status, headers: head.headers, body })
+    }
+
+    fn request(&self, question: Bytes) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(question));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.uri.clone();
@@ -81,15 +107,7 @@ impl Endpoint {
         if let Some(authorization) = self.authorization.clone() {
             headers.insert(AUTHORIZATION, authorization);
         }
-        let response = self.client.request(request).await.map_err(|error| fault_of(&error))?;
-        let (head, body) = response.into_parts();
-        let body = if head.status == StatusCode::OK {
-            read(body, limit).await?
-        } else {
-            // The status says what went wrong, whether or not its explanation arrives.
-            read(body, ERROR_LIMIT).await.unwrap_or_default()
-        };
-        Ok(Answer { status: head.status, headers: head.headers, body })
+        request
     }
 }
 

@@ -78,7 +78,7 @@ fn amounts_stay_exact_to_the_last_place_and_the_largest() {
     let back = BudgetService::from_snapshot(again(&budgets.snapshot(None)), None);
     assert_eq!(back.status(&plan()).spent, all);
     assert_eq!(back.status(&BudgetTier::Organisation).spent, Usd::MAX);
-    assert!(matches!(back.record(plan(), Usd::from_micros(1)), Err(BudgetError::Overflow { .. })));
+    assert!(matches!(back.reserve(plan(), Usd::from_micros(1)), Err(BudgetError::Overflow { .. })));
 }
 
 #[test]
