@@ -9,14 +9,17 @@ use agentbus::DomainEvent;
 use agentbus::journal::{Durability, Journal};
 use tokio::sync::oneshot;
 
-use super::{BareLines, Table, compare, event, runtime, scratch};
+use super::{BareLines, event, scratch, section};
+use crate::bench::Bench;
+use crate::measure::compare;
+use crate::report::Unit;
 
 const TASKS: usize = 64;
-const EACH: usize = 400;
+const EACH: usize = 200;
 
-pub(super) fn run(table: &Table) {
-    let runtime = runtime();
-    for (name, durability) in [("sync", Durability::Sync), ("os", Durability::Os)] {
+pub(super) fn run(bench: &Bench) {
+    let runtime = &bench.runtime;
+    for durability in [Durability::Sync, Durability::Os] {
         let ours = || {
             let folder = scratch();
             let journal = Journal::builder(folder.path()).durability(durability).open().unwrap();
@@ -46,8 +49,10 @@ pub(super) fn run(table: &Table) {
             writer.join().unwrap();
             rate
         };
-        let (ours, bare) = compare(ours, bare);
-        table.rates(&format!("{TASKS} tasks await durability, {name}"), ours, bare);
+        let (ours, bare) = compare(bench.rounds(), ours, bare);
+        let section =
+            section(&format!("{TASKS} tasks each await an answer, {durability:?}"), Unit::PerSecond);
+        bench.report.add(section.line("agentbus", ours).line("the least group commit", bare));
     }
 }
 

@@ -1,0 +1,60 @@
+//! Everything to every consumer, paced: deliveries a second, async against async.
+
+use super::{ALLOCATOR, Runs};
+use crate::bench::Bench;
+use crate::load::{Events, Load};
+use crate::report::Section;
+use crate::rival::broadcast::Broadcast;
+use crate::rival::broadcast_filtered::BroadcastFiltered;
+use crate::rival::ours::{Ours, OursInBatches};
+
+const GROUP: &str = "fanout";
+
+/// Numbers of subscribers.
+pub(crate) const SIZES: [usize; 3] = [1, 8, 64];
+
+pub(crate) fn run(bench: &Bench) {
+    for subscribers in SIZES {
+        for publishers in [1, 2] {
+            for events in [Events::Fresh, Events::Prebuilt] {
+                let load =
+                    Load { publishers, events, ..Load::paced(subscribers, emissions(bench, subscribers)) };
+                let section = measure(bench, load);
+                if publishers == 1 && events == Events::Fresh {
+                    keys(bench, subscribers, &section);
+                }
+                bench.report.add(section);
+            }
+        }
+    }
+}
+
+/// As many as take some 40 ms.
+fn emissions(bench: &Bench, subscribers: usize) -> usize {
+    bench.pick(800_000, 8_000_000) / (subscribers + 3)
+}
+
+fn measure(bench: &Bench, load: Load) -> Section {
+    let Load { subscribers, publishers, events, .. } = load;
+    let events =
+        if events == Events::Fresh { "fresh events" } else { "a prebuilt event (a copy of it for ours)" };
+    let title = format!("{subscribers} subscribers, {publishers} publishers, {events}");
+    let runs = Runs::of(bench, load).rival::<Ours>().rival::<OursInBatches>().rival::<Broadcast>();
+    // What varies between allocators, publishers and prebuilt events, the two at the top show.
+    let all = load.publishers == 1 && load.events == Events::Fresh && ALLOCATOR == "glibc";
+    let runs = if all || !bench.quick { the_rest(runs) } else { runs };
+    runs.deliveries(GROUP, &title)
+}
+
+fn the_rest(runs: Runs<'_>) -> Runs<'_> {
+    runs.rival::<BroadcastFiltered>()
+}
+
+fn keys(bench: &Bench, subscribers: usize, section: &Section) {
+    if subscribers == 1 {
+        return;
+    }
+    let medians: Vec<_> = section.lines.iter().map(|line| line.figure.median).collect();
+    bench.report.ratio(&format!("fanout{subscribers}"), medians[0], medians[2]);
+    bench.report.ratio(&format!("fanout{subscribers}_many"), medians[1], medians[2]);
+}
