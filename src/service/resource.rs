@@ -19,7 +19,8 @@
 //!
 //! In events a path is relative to its resource, `.` for the resource itself. Bytes that are not UTF-8 stand as `\xff`,
 //! control characters as U+FFFD, and what is longer than a [`Text`] is cut and marked: two paths may look the same
-//! there. What a handle of [`Resource::for_tools`] changes is told as changed by a tool.
+//! there. What is changed by a path that leads over a link is told by the path of what was changed, without links. What a
+//! handle of [`Resource::for_tools`] changes is told as changed by a tool.
 //!
 //! # When it goes wrong
 //! Every operation has a typed error that names the resource, what was asked and the path. One that takes longer than
@@ -69,6 +70,7 @@ mod index;
 mod keep;
 mod path;
 mod place;
+mod standing;
 mod told;
 mod uri;
 mod watch;

@@ -118,6 +118,7 @@ pub(super) mod place;
 mod record;
 mod recover;
 mod remove;
+pub(in crate::service) mod rewrites;
 mod saved;
 mod store;
 pub(super) mod tree;

@@ -17,7 +17,9 @@ use tempfile::TempDir;
 
 use crate::support::bus_of;
 
+mod crowded;
 mod repository;
+mod unreadable;
 mod watch;
 
 /// A folder as a resource named `notes`, on a bus that records.
@@ -150,6 +152,31 @@ async fn a_file_is_a_resource_of_its_own() {
     assert!(diary.index().await.is_err());
     assert_eq!(it.changes(), [(ResourceChange::Created, ".".to_owned(), Some(4))]);
     assert!(FileHandler::open(it.folder.path()).is_err());
+}
+
+#[tokio::test]
+async fn a_link_is_no_file_of_its_own_whenever_it_was_put_there() {
+    let it = Notes::new();
+    it.put("near", "near");
+    symlink("near", it.at("link")).unwrap();
+    let refused = FileHandler::open(it.at("link")).unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::InvalidInput);
+    let handler = FileHandler::open(it.at("diary")).unwrap();
+    let diary = it.resources.register("diary", Arc::new(handler)).unwrap();
+    symlink("near", it.at("diary")).unwrap();
+    let read = diary.read("").await.map(drop);
+    for refused in [read, diary.write("", "dear").await] {
+        let refused = refused.unwrap_err();
+        assert!(
+            matches!(refused, ResourceError::Handler { source: HandlerError::Kind { .. }, .. }),
+            "{refused}"
+        );
+    }
+    assert_eq!(fs::read_to_string(it.at("near")).unwrap(), "near");
+    assert_eq!(diary.stat("").await.unwrap().kind, EntryKind::Link);
+    assert!(it.changes().is_empty());
+    diary.delete("").await.unwrap();
+    assert_eq!(fs::read_to_string(it.at("near")).unwrap(), "near");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::error::{HandlerError, ResourceError};
 use super::handle::Resource;
 use super::handler::Written;
+use super::standing::Meant;
 use super::told::{Fact, Modified};
 use crate::event::{Hash, ResourceChange, Scope};
 
@@ -83,24 +84,36 @@ impl Resource {
                 }
                 let written = writer.write(&path, content).await;
                 let written = written.map_err(|source| self.failed(doing, &path, source))?;
+                let path = self.real_path(path, Meant::WhatItLeadsTo).await;
                 Ok((self.modified(path, written.change, Some(written.bytes)), Some(written)))
             }
             Act::Delete { path } => {
                 let writer =
                     self.shared.handler.writer().ok_or_else(|| self.unsupported(doing, READ_ONLY))?;
+                let place = self.real_path(path.clone(), Meant::TheLink).await;
                 writer.delete(&path).await.map_err(|source| self.failed(doing, &path, source))?;
-                Ok((self.modified(path, ResourceChange::Deleted, None), None))
+                Ok((self.modified(place, ResourceChange::Deleted, None), None))
             }
             Act::Rename { from, to } => {
                 let mover = self.shared.handler.mover();
                 let mover =
                     mover.ok_or_else(|| self.unsupported(doing, "keeps what it holds where it is"))?;
+                let place = self.real_path(from.clone(), Meant::TheLink).await;
                 let renamed = mover.rename(&from, &to).await;
                 let renamed = renamed.map_err(|source| self.failed(doing, &from, source))?;
+                let to = self.real_path(to, Meant::TheLink).await;
                 let mut modified = self.modified(to, ResourceChange::Moved, Some(renamed.bytes));
-                modified.from = Some(from);
+                modified.from = Some(place);
                 Ok((modified, Some(renamed)))
             }
+        }
+    }
+
+    /// Where what was asked for by `path` really stands: by that it is told of, and known to the watcher.
+    async fn real_path(&self, path: PathBuf, meant: Meant) -> PathBuf {
+        match self.shared.handler.folder() {
+            Some(folder) => folder.real_path(&path, meant).await,
+            None => path,
         }
     }
 

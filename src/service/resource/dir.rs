@@ -21,6 +21,7 @@ use crate::event::{Hash, Timestamp};
 use crate::service::blocking::blocking;
 use crate::service::sandbox::Sandbox;
 use crate::service::sandbox::place::open_root;
+use crate::service::sandbox::rewrites::Rewrites;
 
 /// A folder with more entries is not listed.
 const MAX_ENTRIES: usize = 100_000;
@@ -38,6 +39,8 @@ const MAX_ENTRIES: usize = 100_000;
 pub struct DirHandler {
     dir: Dir,
     path: PathBuf,
+    /// What the sandbox whose files these are puts there itself; nothing if it is no sandbox.
+    rewrites: Rewrites,
 }
 
 impl DirHandler {
@@ -47,12 +50,13 @@ impl DirHandler {
     /// Whatever the system says, if there is no such folder or it cannot be opened.
     pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref().canonicalize()?;
-        Ok(Self { dir: open_root(&path)?, path })
+        Ok(Self { dir: open_root(&path)?, path, rewrites: Rewrites::default() })
     }
 
     /// The files of a sandbox.
     pub(super) fn in_sandbox(sandbox: &Sandbox) -> io::Result<Self> {
-        Ok(Self { dir: sandbox.dir().try_clone()?, path: sandbox.tree() })
+        let (dir, rewrites) = (sandbox.dir().try_clone()?, sandbox.rewrites().clone());
+        Ok(Self { dir, path: sandbox.tree(), rewrites })
     }
 
     /// Where it was when it was opened.
@@ -65,8 +69,12 @@ impl DirHandler {
         &self.dir
     }
 
+    pub(super) fn rewrites(&self) -> &Rewrites {
+        &self.rewrites
+    }
+
     /// Does what may block with the handle.
-    async fn with<T: Send + 'static>(
+    pub(super) async fn with<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Dir) -> Result<T, HandlerError> + Send + 'static,
     ) -> Result<T, HandlerError> {
@@ -153,9 +161,14 @@ fn open_regular(dir: &Dir, path: &Path) -> Result<File, HandlerError> {
 }
 
 fn read(dir: &Dir, path: &Path, max: u64) -> Result<Vec<u8>, HandlerError> {
+    read_to_end(open_regular(dir, path)?, max)
+}
+
+/// The content of an open file.
+pub(super) fn read_to_end(file: File, max: u64) -> Result<Vec<u8>, HandlerError> {
     let mut content = Vec::new();
     // One byte more than it may have tells that it is too large, also if it grows meanwhile.
-    open_regular(dir, path)?.take(max.saturating_add(1)).read_to_end(&mut content)?;
+    file.take(max.saturating_add(1)).read_to_end(&mut content)?;
     if content.len() as u64 > max {
         return Err(HandlerError::TooLarge { max });
     }
@@ -188,15 +201,21 @@ static WRITES: AtomicU64 = AtomicU64::new(0);
 fn write(dir: &Dir, path: &Path, content: &[u8]) -> Result<Written, HandlerError> {
     make_folder_of(dir, path)?;
     let (folder, name) = place_of(dir, path)?;
-    let before = match folder.symlink_metadata(&name) {
+    write_at(&folder, &name, content)
+}
+
+/// Gives the file `name` in `folder` this content; what stands there must be a file, or nothing.
+pub(super) fn write_at(folder: &Dir, name: &Path, content: &[u8]) -> Result<Written, HandlerError> {
+    let before = match folder.symlink_metadata(name) {
+        Ok(before) if !before.is_file() => return Err(NO_FILE),
         Ok(before) => Some(before),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error.into()),
     };
     let nth = WRITES.fetch_add(1, Ordering::Relaxed);
     let beside = format!("{STAGING_PREFIX}{}-{nth}", std::process::id());
-    let written = put(&folder, &beside, before.as_ref(), content).and_then(|file| {
-        folder.rename(&beside, &folder, &name)?;
+    let written = put(folder, &beside, before.as_ref(), content).and_then(|file| {
+        folder.rename(&beside, folder, name)?;
         // By the handle: whatever stands there by now, this is what was written.
         Signature::of_file(&file)
     });
@@ -251,6 +270,8 @@ fn rename(dir: &Dir, from: &Path, to: &Path) -> Result<Written, HandlerError> {
         }
         renamed => renamed.map_err(io::Error::from)?,
     }
-    let signature = Signature::of(&to_folder.symlink_metadata(&to_name)?);
-    Ok(Written::modified(metadata.len()).with_seen(Seen { signature, hash: None }))
+    let (renamed, now) = (Written::modified(metadata.len()), to_folder.symlink_metadata(&to_name)?);
+    // Of a link nothing is known to a watcher, nor told by it.
+    let seen = now.is_file().then(|| Seen { signature: Signature::of(&now), hash: None });
+    Ok(seen.map_or(renamed.clone(), |seen| renamed.with_seen(seen)))
 }

@@ -9,7 +9,8 @@
 //!
 //! Left out are: what `.gitignore` and `.ignore` files in the folder say; `.git`; hidden files, unless the options say
 //! otherwise; folders marked as caches by a [`CACHEDIR.TAG`](https://bford.info/cachedir/); links, pipes and devices.
-//! What cannot be read, or is too large, is in [`Index::unread`], and not among the files.
+//! What cannot be read, or is too large, is in [`Index::unread`], and not among the files. An ignore file is one of the
+//! folder or none: a link of that name has no say, nor has one with more than 256 KiB; both are in [`Index::unread`].
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use crate::event::{Hash, Text, Timestamp};
 
 mod gather;
 mod quick;
+mod rules;
 mod run;
 mod signature;
 pub(super) mod stored;
@@ -29,10 +31,10 @@ mod walk;
 mod tests;
 
 pub(super) use gather::{Outcome, Reader};
+pub(super) use rules::{RULES, Rules};
 pub(super) use run::Run;
 pub(super) use signature::{Seen, Signature};
 pub use stored::LoadIndexError;
-pub(super) use walk::{RULES, walker};
 
 /// What holds for every index run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,6 +159,8 @@ pub enum UnreadReason {
     },
     /// It is an ignore file, and some of its lines are no patterns; the others hold.
     Patterns,
+    /// It has the name of an ignore file and no say: it is a link, a pipe, a device, a folder, or too long.
+    Rules,
 }
 
 impl fmt::Display for UnreadReason {
@@ -165,6 +169,7 @@ impl fmt::Display for UnreadReason {
             Self::TooLarge { bytes } => write!(f, "it has {bytes} bytes"),
             Self::Io { kind } => write!(f, "{kind}"),
             Self::Patterns => f.write_str("some lines are no patterns"),
+            Self::Rules => f.write_str("it is no file that can be read for patterns"),
         }
     }
 }

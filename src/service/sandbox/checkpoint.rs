@@ -235,7 +235,7 @@ fn prune(claim: Claim, keep: usize) -> Result<usize, SandboxError> {
     Ok(gone.len())
 }
 
-fn hash_of(entry: &Entry) -> Option<Hash> {
+pub(super) fn hash_of(entry: &Entry) -> Option<Hash> {
     match entry {
         Entry::File { hash, .. } => Some(*hash),
         Entry::Link { .. } | Entry::Directory { .. } => None,
@@ -297,5 +297,6 @@ fn apply_to_tree(
     let target = Target { root: &shared.tree, path: &path, disk: &shared.home.disk };
     // What an earlier change left there.
     recover(target, &|_name, _ending| Ok(()))?;
+    shared.rewrites.keep(changes);
     apply(target, &shared.store, &sandbox.id().to_string(), changes, settle)
 }

@@ -15,6 +15,7 @@ use super::handle::{Sandbox, SandboxOperation, SandboxState, Shared, Status};
 use super::lock::{Lock, Project, Use, lock, lock_project, try_lock};
 use super::place::open_root;
 use super::remove::{dismantle, remove_home};
+use super::rewrites::Rewrites;
 use super::saved::{CHECKPOINTS, Home, LOCK, Saved, Stage};
 use super::store::Store;
 use super::tree::{CACHE_TAG, Entry, Manifest, scan};
@@ -177,6 +178,7 @@ impl Making<'_> {
             tree,
             store,
             base,
+            rewrites: Rewrites::default(),
             status: Outbox::new(status, emitter),
         })
     }

@@ -9,6 +9,7 @@ use cap_std::fs::Dir;
 use super::checkpoint::Checkpoint;
 use super::error::SandboxError;
 use super::lock::{Lock, Project};
+use super::rewrites::Rewrites;
 use super::saved::Home;
 use super::store::Store;
 use super::tree::Manifest;
@@ -120,6 +121,8 @@ pub(super) struct Shared {
     pub(super) store: Store,
     /// What the project was when the sandbox was made; the store has every content of it.
     pub(super) base: Manifest,
+    /// What going back puts into the tree.
+    pub(super) rewrites: Rewrites,
     pub(super) status: Outbox<Status>,
 }
 

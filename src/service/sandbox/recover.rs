@@ -18,6 +18,7 @@ use super::handle::{Sandbox, SandboxState, Shared, Status};
 use super::lock::{Lock, Project, Use, try_lock, try_lock_project};
 use super::place::open_root;
 use super::remove::{dismantle, is_home};
+use super::rewrites::Rewrites;
 use super::saved::{Home, Intent, LOCK, Saved, Stage};
 use super::store::Store;
 use super::{STORE, SandboxService, TREE};
@@ -183,6 +184,7 @@ impl SandboxService {
             tree,
             store,
             base,
+            rewrites: Rewrites::default(),
             status,
         })
     }

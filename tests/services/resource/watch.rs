@@ -1,7 +1,7 @@
 //! What others change in a folder that is watched, on a real file system with the system's own notices.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::sync::Arc;
 
 use agentbus::event::{ResourceModified, ResourceSource};
@@ -110,6 +110,23 @@ async fn of_what_is_ignored_or_has_the_same_content_nothing_is_told() {
 }
 
 #[tokio::test]
+async fn an_ignore_file_that_leads_out_or_never_ends_hides_nothing_and_hinders_nothing() {
+    let (it, outside) = (Notes::new(), tempfile::tempdir().unwrap());
+    fs::write(outside.path().join("rules"), "*\n").unwrap();
+    symlink(outside.path().join("rules"), it.at(".gitignore")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(it.at(".ignore")).status().unwrap().success());
+    let watch = it.resource.watch().await.unwrap();
+    it.put("a", "a");
+    watch.caught_up().await.unwrap();
+    assert_eq!(it.told(), ["created a"]);
+    fs::remove_file(it.at(".gitignore")).unwrap();
+    symlink("/dev/zero", it.at(".gitignore")).unwrap();
+    it.put("sub/b", "b");
+    watch.caught_up().await.unwrap();
+    assert_eq!(it.told(), ["created sub/b"]);
+}
+
+#[tokio::test]
 async fn a_folder_that_vanishes_ends_the_watch_with_a_reason() {
     let it = Notes::new();
     it.put("sub/a", "a");
@@ -143,6 +160,65 @@ async fn what_a_tool_writes_is_told_as_its_own_and_what_a_command_writes_by_the_
     let told = world.bus.all::<ResourceModified>();
     let told: Vec<_> = told.iter().map(|one| (one.source.as_str(), one.path.as_str())).collect();
     assert_eq!(told, [("tool", "new/by-tool"), ("tool", "a.txt"), ("watcher", "by-command")]);
+}
+
+#[tokio::test]
+async fn what_the_service_changes_over_links_is_told_once_and_where_it_stands() {
+    let it = Notes::new();
+    it.put("real/a", "a");
+    it.put("real/old", "old");
+    symlink("real/a", it.at("link")).unwrap();
+    symlink("real/none", it.at("dangling")).unwrap();
+    symlink("real", it.at("way")).unwrap();
+    let watch = it.resource.watch().await.unwrap();
+    it.resource.write("link", "b").await.unwrap();
+    it.resource.write("dangling", "made").await.unwrap();
+    it.resource.write("way/new/c", "c").await.unwrap();
+    watch.caught_up().await.unwrap();
+    assert_eq!(it.told(), ["created real/new/c", "created real/none", "modified real/a"]);
+    it.resource.rename("way/old", "way/new/old").await.unwrap();
+    it.resource.rename("link", "way/link").await.unwrap();
+    it.resource.delete("way/a").await.unwrap();
+    it.resource.delete("real/link").await.unwrap();
+    watch.caught_up().await.unwrap();
+    let told =
+        ["deleted real/a", "deleted real/link", "moved link to real/link", "moved real/old to real/new/old"];
+    assert_eq!(it.told(), told);
+}
+
+#[tokio::test]
+async fn what_a_sandbox_puts_back_is_told_as_changed_by_the_service_and_the_rest_by_the_watcher() {
+    let world = World::new();
+    let resources = ResourceService::new(world.bus());
+    let sandbox = world.sandbox().await;
+    let tree = resources.tree_of(&sandbox).unwrap();
+    let access = sandbox.write_access().unwrap();
+    tree.write("a.txt", "changed").await.unwrap();
+    drop(access);
+    let checkpoint = world.sandboxes.checkpoint(sandbox.id(), "so far").await.unwrap();
+    let watch = tree.watch().await.unwrap();
+    let told = || {
+        let told = world.bus.all::<ResourceModified>();
+        let mut told: Vec<_> = told
+            .iter()
+            .map(|one| format!("{} {} {}", one.source.as_str(), one.change.as_str(), one.path))
+            .collect();
+        told.sort_unstable();
+        world.bus.take();
+        told
+    };
+    told();
+    fs::write(sandbox.tree().join("a.txt"), "by a command").unwrap();
+    fs::write(sandbox.tree().join("more"), "by a command").unwrap();
+    watch.caught_up().await.unwrap();
+    assert_eq!(told(), ["watcher created more", "watcher modified a.txt"]);
+    world.sandboxes.restore(sandbox.id(), &checkpoint.id).await.unwrap();
+    watch.caught_up().await.unwrap();
+    assert_eq!(told(), ["service deleted more", "service modified a.txt"]);
+    world.sandboxes.rollback(sandbox.id(), "all of it").await.unwrap();
+    fs::write(sandbox.tree().join("more"), "once more").unwrap();
+    watch.caught_up().await.unwrap();
+    assert_eq!(told(), ["service modified a.txt", "watcher created more"]);
 }
 
 #[tokio::test]

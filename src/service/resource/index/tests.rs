@@ -12,6 +12,8 @@ use crate::service::resource::error::IndexError;
 use crate::service::sandbox::place::open_root;
 use crate::service::sandbox::tree::CACHE_TAG;
 
+mod rules;
+
 /// A folder whose changes all show in the times of the file system.
 struct Tree {
     folder: TempDir,

@@ -1,64 +1,35 @@
 //! The walk over a folder, with several threads.
 
 use std::collections::HashMap;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use cap_std::fs::Dir;
 use ignore::{DirEntry, ParallelVisitor, ParallelVisitorBuilder, WalkBuilder, WalkState};
 
 use super::gather::{Gathered, Outcome, Reader, too_large};
+use super::rules::{RULES, Rules};
 use super::run::Run;
 use super::signature::Signature;
-use super::{Folder, HiddenFiles, IndexOptions, IndexedFile, Unread, UnreadReason};
+use super::{Folder, IndexOptions, IndexedFile, Unread, UnreadReason};
 use crate::service::resource::error::IndexError;
-use crate::service::resource::path::is_left_out;
-use crate::service::sandbox::tree::CACHE_TAG;
 use crate::sync::{Mutex, lock};
 
-/// The name of the file that marks a folder as a cache.
-const TAG: &str = "CACHEDIR.TAG";
-
-/// What says which files are left out, beside the options.
-pub(in crate::service::resource) const RULES: [&str; 3] = [".gitignore", ".ignore", TAG];
-
-/// The walker over the folder at `path`, whose handle is `root`.
-pub(in crate::service::resource) fn walker(
-    root: &Dir,
-    path: &Path,
-    options: &IndexOptions,
-) -> io::Result<WalkBuilder> {
-    let (handle, at) = (root.try_clone()?, path.to_owned());
+/// The walker over the folder at `path`, with those rules. It reads nothing but what is in which folder.
+fn walker(path: &Path, options: &IndexOptions, rules: &Arc<Rules>) -> WalkBuilder {
+    let (rules, at) = (Arc::clone(rules), path.to_owned());
+    let is_left_out = move |entry: &DirEntry| {
+        let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+        entry.path().strip_prefix(&at).is_ok_and(|path| rules.leave_out(path, is_folder))
+    };
     let mut walker = WalkBuilder::new(path);
     walker
+        .standard_filters(false)
         .follow_links(false)
-        .hidden(options.hidden == HiddenFiles::LeftOut)
-        // What lies outside of the folder has no say.
-        .parents(false)
-        .git_global(false)
-        .git_exclude(false)
-        .require_git(false)
         .threads(options.threads)
-        .filter_entry(move |entry| entry.depth() == 0 || !is_skipped(&handle, &at, entry));
-    Ok(walker)
-}
-
-fn is_skipped(root: &Dir, at: &Path, entry: &DirEntry) -> bool {
-    if is_left_out(entry.file_name()) {
-        return true;
-    }
-    let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
-    is_folder && entry.path().strip_prefix(at).is_ok_and(|path| is_cache(root, path))
-}
-
-/// Whether the folder at `path` is marked as a cache.
-pub(in crate::service::resource) fn is_cache(root: &Dir, path: &Path) -> bool {
-    let mut start = [0; CACHE_TAG.len()];
-    let tag = path.join(TAG);
-    let is_file = root.symlink_metadata(&tag).is_ok_and(|found| found.is_file());
-    let read = is_file && root.open(&tag).and_then(|mut tag| tag.read_exact(&mut start)).is_ok();
-    read && start == *CACHE_TAG.as_bytes()
+        .filter_entry(move |entry| entry.depth() == 0 || !is_left_out(entry));
+    walker
 }
 
 /// What the threads of a walk share.
@@ -75,7 +46,7 @@ struct Shared<'a> {
 /// Walks over the folder. What is unchanged since the run before is not read again.
 pub(super) fn walk(run: &Run<'_>) -> Result<Gathered, IndexError> {
     let vanished = |_not_opened| IndexError::Vanished { path: run.path.to_owned() };
-    let walker = walker(run.root, run.path, run.options).map_err(vanished)?;
+    let rules = Arc::new(Rules::new(run.root, run.options).map_err(vanished)?);
     let known = run.previous.map(|index| index.files().iter().map(|file| (file.path(), file)).collect());
     let shared = Shared {
         run,
@@ -84,14 +55,16 @@ pub(super) fn walk(run: &Run<'_>) -> Result<Gathered, IndexError> {
         files: AtomicUsize::new(0),
         is_stopped: AtomicBool::new(false),
     };
-    walker.build_parallel().visit(&mut Visitors(&shared));
+    walker(run.path, run.options, &rules).build_parallel().visit(&mut Visitors(&shared));
     if shared.is_stopped.load(Ordering::Relaxed) {
         return Err(IndexError::Cancelled { path: run.path.to_owned() });
     }
     if shared.files.load(Ordering::Relaxed) > run.options.max_files {
         return Err(IndexError::TooMany { path: run.path.to_owned(), max: run.options.max_files });
     }
-    Ok(std::mem::take(&mut lock(&shared.all)))
+    let mut all = std::mem::take(&mut *lock(&shared.all));
+    all.unread.append(&mut rules.take_unread());
+    Ok(all)
 }
 
 struct Visitors<'a>(&'a Shared<'a>);
@@ -133,9 +106,6 @@ impl ParallelVisitor for Visitor<'_> {
         let Ok(path) = entry.path().strip_prefix(run.path) else {
             return WalkState::Continue;
         };
-        if let Some(error) = entry.error() {
-            self.failed(error, path);
-        }
         match entry.file_type() {
             Some(kind) if kind.is_dir() => self.folder(path),
             Some(kind) if kind.is_file() => {
@@ -166,7 +136,7 @@ impl Visitor<'_> {
             match dir.symlink_metadata(name) {
                 Ok(rules) => {
                     let signature = Signature::of(&rules);
-                    is_settled &= rules.is_file() && signature.is_settled(run.started);
+                    is_settled &= signature.is_settled(run.started);
                     others.push((PathBuf::from(name), signature));
                 }
                 Err(error) => is_settled &= error.kind() == io::ErrorKind::NotFound,
@@ -203,24 +173,15 @@ impl Visitor<'_> {
     /// Keeps what an error of the walk says, at `path` unless it says where.
     fn failed(&mut self, error: &ignore::Error, path: &Path) {
         match error {
-            ignore::Error::Partial(errors) => errors.iter().for_each(|error| self.failed(error, path)),
             ignore::Error::WithPath { path: at, err } => {
-                let at = at.strip_prefix(self.shared.run.path).unwrap_or(path).to_owned();
-                self.failed(err, &at);
+                self.failed(err, at.strip_prefix(self.shared.run.path).unwrap_or(path));
             }
-            ignore::Error::WithLineNumber { err, .. } | ignore::Error::WithDepth { err, .. } => {
-                self.failed(err, path);
-            }
+            ignore::Error::WithDepth { err, .. } => self.failed(err, path),
             // It went away meanwhile.
             ignore::Error::Io(error) if error.kind() == io::ErrorKind::NotFound => {}
             other => {
-                let io = |error: &io::Error| UnreadReason::Io { kind: error.kind() };
-                let reason = other.io_error().map_or(UnreadReason::Patterns, io);
-                let unread = Unread { path: path.to_owned(), reason };
-                // Each line of an ignore file may be wrong; the file is named once.
-                if self.found.unread.last() != Some(&unread) {
-                    self.found.unread.push(unread);
-                }
+                let kind = other.io_error().map_or(io::ErrorKind::Other, io::Error::kind);
+                self.found.unread.push(Unread { path: path.to_owned(), reason: UnreadReason::Io { kind } });
             }
         }
     }

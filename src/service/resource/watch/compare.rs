@@ -7,6 +7,7 @@ use super::known::Known;
 use crate::event::{ResourceChange, ResourceSource};
 use crate::service::resource::index::Seen;
 use crate::service::resource::told::Modified;
+use crate::service::sandbox::rewrites::{Put, Rewrites};
 
 /// What came, changed and went since something was last told of it.
 #[derive(Debug, Default)]
@@ -34,20 +35,23 @@ impl Differences {
     }
 
     /// What is to be told: what moved, with a second word if its content changed too; then what went, changed, came;
-    /// each by path. `renamed` is what the system said was renamed to what, in its order.
-    pub(super) fn into_facts(mut self, renamed: &[(PathBuf, PathBuf)]) -> Vec<Modified> {
+    /// each by path. `renamed` is what the system said was renamed to what, in its order; what is as `rewrites` has it
+    /// was not done by others.
+    pub(super) fn into_facts(mut self, renamed: &[(PathBuf, PathBuf)], rewrites: &Rewrites) -> Vec<Modified> {
         let (moved, modified) = self.pair(renamed);
         let mut facts = moved;
         for list in [&mut self.deleted, &mut self.modified, &mut self.created] {
             list.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         }
-        let fact = |change, bytes: fn(&Seen) -> Option<u64>| {
-            move |(path, seen): (PathBuf, Seen)| told(path, change, None, bytes(&seen))
-        };
-        let has = |seen: &Seen| Some(seen.signature.bytes());
-        facts.extend(self.deleted.into_iter().map(fact(ResourceChange::Deleted, |_| None)));
-        facts.extend(self.modified.into_iter().chain(modified).map(fact(ResourceChange::Modified, has)));
-        facts.extend(self.created.into_iter().map(fact(ResourceChange::Created, has)));
+        let gone = self.deleted.into_iter().map(|(path, _before)| (path, ResourceChange::Deleted, None));
+        let there = |change| move |(path, now): (PathBuf, Seen)| (path, change, Some(now));
+        let modified = self.modified.into_iter().chain(modified).map(there(ResourceChange::Modified));
+        let created = self.created.into_iter().map(there(ResourceChange::Created));
+        facts.extend(gone.chain(modified).chain(created).map(|(path, change, now)| {
+            let source = source_of(rewrites, &path, now.as_ref());
+            let bytes = now.map(|now| now.signature.bytes());
+            Modified { path, change, source, from: None, bytes }
+        }));
         facts
     }
 
@@ -68,8 +72,13 @@ impl Differences {
             match candidates.iter().position(is_it).map(|place| candidates.swap_remove(place)) {
                 None => self.created.push((path, now)),
                 Some((from, before)) => {
-                    let bytes = Some(now.signature.bytes());
-                    moved.push(told(path.clone(), ResourceChange::Moved, Some(from), bytes));
+                    moved.push(Modified {
+                        path: path.clone(),
+                        change: ResourceChange::Moved,
+                        source: ResourceSource::Watcher,
+                        from: Some(from),
+                        bytes: Some(now.signature.bytes()),
+                    });
                     if !is_same_content(&before, &now) {
                         modified.push((path, now));
                     }
@@ -81,8 +90,15 @@ impl Differences {
     }
 }
 
-fn told(path: PathBuf, change: ResourceChange, from: Option<PathBuf>, bytes: Option<u64>) -> Modified {
-    Modified { path, change, source: ResourceSource::Watcher, from, bytes }
+/// Who made that of the file at `path`, or removed it.
+fn source_of(rewrites: &Rewrites, path: &Path, now: Option<&Seen>) -> ResourceSource {
+    let is_ours = match (rewrites.take(path), now) {
+        (Some(Put::NoFile), None) => true,
+        // Of a large file the hash is not known.
+        (Some(Put::File(put)), Some(now)) => now.hash.is_none_or(|hash| hash == put),
+        _ => false,
+    };
+    if is_ours { ResourceSource::Service } else { ResourceSource::Watcher }
 }
 
 /// Whether nothing is to be told of a file that was that and is this.

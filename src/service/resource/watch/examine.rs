@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cap_std::fs::{Dir, Metadata};
-use ignore::IncrementalIgnore;
 use tokio_util::sync::CancellationToken;
 
 use super::WatchError;
@@ -16,10 +15,10 @@ use super::mailbox::Hints;
 use super::source::Source;
 use crate::event::Text;
 use crate::service::resource::index::{
-    Index, IndexOptions, Outcome, RULES, Reader, Run, Seen, Signature, walker,
+    Index, IndexOptions, Outcome, RULES, Reader, Rules, Run, Seen, Signature,
 };
-use crate::service::resource::path::is_left_out;
 use crate::service::resource::told::Modified;
+use crate::service::sandbox::rewrites::Rewrites;
 use crate::sync::{Mutex, lock};
 
 /// So often it is looked again for folders that came while it was looked for them.
@@ -39,7 +38,9 @@ pub(super) struct Examiner {
     /// What the last walk found: the next one reads less.
     pub(super) last: Option<Arc<Index>>,
     /// Which files are ignored, by the ignore files at the time of the last walk.
-    pub(super) rules: Option<IncrementalIgnore>,
+    pub(super) rules: Option<Rules>,
+    /// What a sandbox puts there itself.
+    pub(super) rewrites: Rewrites,
     pub(super) stop: CancellationToken,
 }
 
@@ -65,7 +66,7 @@ impl Examiner {
             }
             looked => looked?,
         }
-        Ok(differences.into_facts(&hints.renamed))
+        Ok(differences.into_facts(&hints.renamed, &self.rewrites))
     }
 
     /// Whether the folder is still where it was.
@@ -157,11 +158,10 @@ impl Examiner {
         Ok(())
     }
 
-    fn is_ignored(&mut self, path: &Path) -> bool {
+    /// Whether an index leaves out a file at `path`, if there is one.
+    fn is_ignored(&self, path: &Path) -> bool {
         let is_seen = path.parent().is_some_and(|folder| self.folders.contains(folder));
-        !is_seen
-            || path.iter().any(is_left_out)
-            || self.rules.as_mut().is_some_and(|rules| rules.matched(path, false).is_ignore())
+        !is_seen || self.rules.as_ref().is_some_and(|rules| rules.leave_out(path, false))
     }
 
     fn is_file(&self, path: &Path) -> bool {
@@ -189,10 +189,9 @@ impl Examiner {
                 .map(Path::to_owned)
                 .collect();
             if new.is_empty() {
-                let walker = walker(&self.root, &self.path, &self.options);
                 // What has become a cache, for example, is seen still, and no news any more.
                 self.folders = index.folders().map(Path::to_owned).collect();
-                self.rules = walker.ok().and_then(|walker| walker.build_matchers().pop());
+                self.rules = Rules::new(&self.root, &self.options).ok();
                 return Ok(index);
             }
             for folder in &new {
@@ -235,9 +234,8 @@ impl Examiner {
             .map(|file| (file.path().to_owned(), Seen { signature: file.signature, hash: Some(file.hash) }));
         let unread = index.unread().iter().filter_map(|one| {
             let metadata = self.root.symlink_metadata(&one.path).ok().filter(Metadata::is_file)?;
-            // An ignore file with a line that is no pattern is in the index, if it is to be.
-            let is_news =
-                index.file(&one.path).is_none() && !matches!(one.reason, super::UnreadReason::Patterns);
+            // An ignore file is told of like other files, whether it has a say or not.
+            let is_news = index.file(&one.path).is_none() && !self.is_ignored(&one.path);
             is_news.then(|| (one.path.clone(), Seen { signature: Signature::of(&metadata), hash: None }))
         });
         read.chain(unread).collect()

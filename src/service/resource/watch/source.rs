@@ -30,9 +30,10 @@ pub(super) struct NotifySource {
 }
 
 impl NotifySource {
-    /// A source for the folder at `root`, of which nothing is watched yet but whether it is there.
-    pub(super) fn new(root: &Path, mailbox: Arc<Mailbox>) -> io::Result<Self> {
-        let marks = tempfile::Builder::new().prefix(STAGING_PREFIX).tempdir()?;
+    /// A source for the folder at `root`, of which nothing is watched yet but whether it is there. It makes its marks in
+    /// `temporary`.
+    pub(super) fn new(root: &Path, temporary: &Path, mailbox: Arc<Mailbox>) -> io::Result<Self> {
+        let marks = tempfile::Builder::new().prefix(STAGING_PREFIX).tempdir_in(temporary)?;
         let sorter = Sorter { root: root.to_owned(), marks: marks.path().canonicalize()?, mailbox };
         let seen = move |event: notify::Result<Event>| sorter.sort(event);
         let mut watcher = RecommendedWatcher::new(seen, Config::default()).map_err(to_io)?;
@@ -106,11 +107,12 @@ impl Sorter {
     }
 
     fn touched(&self, path: &Path) {
-        if let Some(path) = self.within(path) {
-            self.mailbox.touched(path);
-        } else if path.parent() == Some(&self.marks) {
+        // The folder of marks may lie in the one that is watched.
+        if path.parent() == Some(&self.marks) {
             let mark = path.file_name().and_then(OsStr::to_str).and_then(|name| name.parse().ok());
             self.mailbox.mark(mark.unwrap_or_default());
+        } else if let Some(path) = self.within(path) {
+            self.mailbox.touched(path);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -37,8 +37,14 @@ impl Resource {
     /// # Cancel safety
     /// Dropped, nothing is watched.
     pub async fn watch(&self) -> Result<Watch, WatchError> {
-        let make =
-            |root: &Path, mailbox| NotifySource::new(root, mailbox).map(|source| Box::new(source) as _);
+        self.watch_with_marks_in(std::env::temp_dir()).await
+    }
+
+    /// The same; the marks by which the watcher knows how far it is are made in `temporary`.
+    pub(super) async fn watch_with_marks_in(&self, temporary: PathBuf) -> Result<Watch, WatchError> {
+        let make = move |root: &Path, mailbox| {
+            NotifySource::new(root, &temporary, mailbox).map(|source| Box::new(source) as _)
+        };
         self.watch_by(Box::new(make)).await
     }
 
@@ -47,6 +53,7 @@ impl Resource {
         let path = folder.path().to_owned();
         let failed = |source| WatchError::Source { path: path.clone(), source };
         let root = folder.dir().try_clone().map_err(failed)?;
+        let rewrites = folder.rewrites().clone();
         let turn = Arc::clone(&self.shared.turn).lock_owned().await;
         if turn.is_some() {
             return Err(WatchError::Watched { resource: self.name().to_string() });
@@ -69,6 +76,7 @@ impl Resource {
                 folders,
                 last,
                 rules,
+                rewrites,
                 stop: stopped,
             };
             let known = examiner.begin()?;

@@ -68,6 +68,7 @@ impl Watched {
             folders: BTreeSet::new(),
             last: None,
             rules: None,
+            rewrites: crate::service::sandbox::rewrites::Rewrites::default(),
             stop: CancellationToken::new(),
         };
         Self { folder, seen, examiner }
@@ -341,6 +342,24 @@ async fn what_the_service_writes_is_told_once_and_what_others_write_on_it_is_tol
     it.write(".hidden", "by them");
     it.watch.caught_up().await.unwrap();
     assert_eq!(it.told(), [(ResourceChange::Modified, "newer".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_folder_with_the_folder_of_temporary_files_in_it_is_watched_like_others() {
+    for temporary in ["", "tmp"] {
+        let (bus, folder) = (RecordingEventBus::new(), tempfile::tempdir().unwrap());
+        let temporary = folder.path().join(temporary);
+        fs::create_dir_all(&temporary).unwrap();
+        let resources = ResourceService::new(Some(Arc::new(bus.clone())));
+        let resource =
+            resources.register("tree", Arc::new(DirHandler::open(folder.path()).unwrap())).unwrap();
+        let watch = resource.watch_with_marks_in(temporary.clone()).await.unwrap();
+        fs::write(temporary.join("new"), "").unwrap();
+        watch.caught_up().await.unwrap();
+        watch.caught_up().await.unwrap();
+        assert_eq!(bus.all::<ResourceModified>().len(), 1, "{}", bus.transcript());
+        watch.close().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,179 @@
+//! [`Rules`]: which files are left out, as the ignore files in the folder, the marks of caches and the options say.
+//!
+//! Anybody may put an ignore file there, so it is read by the handle of its folder: a link, a pipe or a device is not
+//! opened, and one with more than [`MAX_RULES_BYTES`] is not read. Such a file has no say, and is told of.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use cap_std::fs::Dir;
+use ignore::Match;
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use rustix::io::Errno;
+
+use super::{HiddenFiles, IndexOptions, Unread, UnreadReason};
+use crate::service::resource::path::is_left_out;
+use crate::service::sandbox::place::open_file;
+use crate::service::sandbox::tree::CACHE_TAG;
+use crate::sync::{Mutex, lock};
+
+/// A longer ignore file is not read, in bytes.
+pub(super) const MAX_RULES_BYTES: u64 = 256 << 10;
+
+/// The name of the file that marks a folder as a cache.
+const TAG: &str = "CACHEDIR.TAG";
+
+/// The names of ignore files; what the first one says of a file counts more than what the second one says, also if it
+/// stands further up.
+const IGNORE_FILES: [&str; 2] = [".ignore", ".gitignore"];
+
+/// What says which files are left out, beside the options.
+pub(in crate::service::resource) const RULES: [&str; 3] = [IGNORE_FILES[0], IGNORE_FILES[1], TAG];
+
+/// Which files of a folder are left out. What an ignore file says is read once, when it is first needed.
+#[derive(Debug)]
+pub(in crate::service::resource) struct Rules {
+    root: Dir,
+    hidden: HiddenFiles,
+    /// Guards what was read; held for single moves.
+    read: Mutex<AlreadyRead>,
+}
+
+#[derive(Debug, Default)]
+struct AlreadyRead {
+    /// By the path of the folder.
+    levels: HashMap<PathBuf, Arc<Level>>,
+    /// Ignore files that have no say, or not all of it.
+    unread: Vec<Unread>,
+}
+
+/// What holds for what is directly in a folder, unless something further down says otherwise.
+#[derive(Debug, Default)]
+struct Level {
+    above: Option<Arc<Level>>,
+    /// In the order of [`IGNORE_FILES`].
+    patterns: [Option<Gitignore>; 2],
+}
+
+impl Rules {
+    /// The rules of the folder with that handle, of which nothing is read yet.
+    pub(in crate::service::resource) fn new(root: &Dir, options: &IndexOptions) -> io::Result<Self> {
+        Ok(Self { root: root.try_clone()?, hidden: options.hidden, read: Mutex::default() })
+    }
+
+    /// Whether something at `path` is left out, in a folder that is not.
+    pub(in crate::service::resource) fn leave_out(&self, path: &Path, is_folder: bool) -> bool {
+        let Some(name) = path.file_name() else { return false };
+        if is_left_out(name) {
+            return true;
+        }
+        let level = self.level_of(path.parent().unwrap_or(Path::new("")));
+        match level.said_of(path, is_folder) {
+            Match::Ignore(()) => return true,
+            Match::None if self.hidden == HiddenFiles::LeftOut && name.as_bytes().starts_with(b".") => {
+                return true;
+            }
+            Match::None | Match::Whitelist(()) => {}
+        }
+        is_folder && is_cache(&self.root, path)
+    }
+
+    /// The ignore files read so far that have no say, or not all of it; each once.
+    pub(super) fn take_unread(&self) -> Vec<Unread> {
+        std::mem::take(&mut lock(&self.read).unread)
+    }
+
+    fn level_of(&self, folder: &Path) -> Arc<Level> {
+        if let Some(level) = lock(&self.read).levels.get(folder) {
+            return Arc::clone(level);
+        }
+        let above = folder.parent().map(|above| self.level_of(above));
+        let (level, mut unread) = self.read_level(folder, above);
+        let mut read = lock(&self.read);
+        if let Some(level) = read.levels.get(folder) {
+            // Another thread was faster.
+            return Arc::clone(level);
+        }
+        read.unread.append(&mut unread);
+        read.levels.insert(folder.to_owned(), Arc::clone(&level));
+        level
+    }
+
+    fn read_level(&self, folder: &Path, above: Option<Arc<Level>>) -> (Arc<Level>, Vec<Unread>) {
+        let (mut unread, mut patterns) = (Vec::new(), [None, None]);
+        for (name, patterns) in IGNORE_FILES.into_iter().zip(&mut patterns) {
+            match read_patterns(&self.root, folder, name) {
+                Ok((read, is_whole)) => {
+                    *patterns = Some(read).filter(|read| !read.is_empty());
+                    if !is_whole {
+                        unread.push(Unread { path: folder.join(name), reason: UnreadReason::Patterns });
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => unread.push(Unread { path: folder.join(name), reason: reason_of(&error) }),
+            }
+        }
+        let level = match above {
+            Some(above) if patterns.iter().all(Option::is_none) => above,
+            above => Arc::new(Level { above, patterns }),
+        };
+        (level, unread)
+    }
+}
+
+impl Level {
+    /// What the ignore files say of `path`: of each kind the one that is nearest and says anything.
+    fn said_of(&self, path: &Path, is_folder: bool) -> Match<()> {
+        for nth in 0..IGNORE_FILES.len() {
+            let levels = std::iter::successors(Some(self), |level| level.above.as_deref());
+            let patterns = levels.filter_map(|level| level.patterns.get(nth)?.as_ref());
+            let mut said = patterns.map(|patterns| patterns.matched(path, is_folder).map(|_pattern| ()));
+            if let Some(said) = said.find(|said| !said.is_none()) {
+                return said;
+            }
+        }
+        Match::None
+    }
+}
+
+/// Why an ignore file has no say.
+fn reason_of(error: &io::Error) -> UnreadReason {
+    match error.kind() {
+        io::ErrorKind::InvalidInput | io::ErrorKind::FileTooLarge => UnreadReason::Rules,
+        _ if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => UnreadReason::Rules,
+        kind => UnreadReason::Io { kind },
+    }
+}
+
+/// The patterns of an ignore file, and whether all its lines are some.
+fn read_patterns(root: &Dir, folder: &Path, name: &str) -> io::Result<(Gitignore, bool)> {
+    let mut text = Vec::new();
+    open_in(root, folder, name)?.take(MAX_RULES_BYTES + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > MAX_RULES_BYTES {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    let (mut builder, mut is_whole) = (GitignoreBuilder::new(folder), true);
+    for line in text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text).split(|byte| *byte == b'\n') {
+        let line = std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line));
+        is_whole &= line.is_ok_and(|line| builder.add_line(None, line).is_ok());
+    }
+    Ok(builder.build().map_or_else(|_too_much| (Gitignore::empty(), false), |patterns| (patterns, is_whole)))
+}
+
+/// Whether the folder at `path` is marked as a cache.
+fn is_cache(root: &Dir, path: &Path) -> bool {
+    let mut start = [0; CACHE_TAG.len()];
+    let read = open_in(root, path, TAG).and_then(|mut tag| tag.read_exact(&mut start));
+    read.is_ok() && start == *CACHE_TAG.as_bytes()
+}
+
+/// Opens the file `name` in the folder at `path`; no link of that name is followed, and no pipe is waited for.
+fn open_in(root: &Dir, path: &Path, name: &str) -> io::Result<File> {
+    let folder = if path.as_os_str().is_empty() { root.try_clone() } else { root.open_dir(path) };
+    open_file(&folder?, OsStr::new(name))
+}
