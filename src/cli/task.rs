@@ -31,6 +31,8 @@ mod rules;
 mod tools;
 
 pub(crate) use actor::Scout;
+#[cfg(test)]
+pub(crate) use file::CONTEXT_TOKENS;
 pub(crate) use rules::{Demands, Rule};
 
 #[cfg(test)]
@@ -61,7 +63,7 @@ pub(crate) struct Task {
     pub(crate) limits: Limits,
     pub(crate) budget: Budget,
     /// How much of the project the actor is shown at the beginning; none for nothing.
-    pub(crate) context_tokens: Option<NonZeroU64>,
+    pub(crate) context_tokens: Option<u64>,
     pub(crate) scouts: Vec<Scout>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) tools: Vec<Arc<ProgramTool>>,

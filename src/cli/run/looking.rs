@@ -1,6 +1,5 @@
 //! What the agent sees of the project before it begins, and what is noticed of its sandbox while it works.
 
-use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use agentbus::event::DecisionType;
@@ -24,7 +23,7 @@ const NAMED_FILES: usize = 5;
 
 impl Agent {
     /// Looks which files of the project the goal is about, and shows the actor as much of them as the task grants.
-    pub(super) async fn look_around(&self, root: &Decision, tokens: NonZeroU64) -> Result<(), Ending> {
+    pub(super) async fn look_around(&self, root: &Decision, tokens: u64) -> Result<(), Ending> {
         let handler = DirHandler::open(&self.destination).map_err(Ending::Open)?;
         let project = self.resources.register(PROJECT, Arc::new(handler))?;
         project.index().await?;
@@ -40,7 +39,7 @@ impl Agent {
             if named.is_empty() { "all of them, for all that is known".to_owned() } else { named.join(", ") };
         let area = DecisionType::Other("area".into());
         self.decisions.record(NewDecision::under(root, area, "which files is it about?", choice))?;
-        let request = ContextRequest::new(asked, tokens.get()).with_plan(&root.plan_id);
+        let request = ContextRequest::new(asked, tokens).with_plan(&root.plan_id);
         let context = contexts.build(request).await?;
         self.say(Message::User(format!("This is what there is:\n\n{context}"))).await?;
         Ok(())
@@ -66,5 +65,27 @@ pub(super) async fn end(watch: Option<Watch>) {
             ));
         }
         watch.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use agentbus::service::decision::DecisionService;
+    use agentbus::service::resource::ResourceService;
+
+    use super::*;
+    use crate::cli::task::CONTEXT_TOKENS;
+
+    #[tokio::test]
+    async fn the_least_tokens_that_a_task_may_grant_have_room_for_a_context() {
+        let folder = tempfile::tempdir().unwrap();
+        let resources = ResourceService::new(None);
+        let handler = Arc::new(DirHandler::open(folder.path()).unwrap());
+        let contexts = ContextService::builder(None)
+            .searchable(FileSource::new(resources.register(PROJECT, handler).unwrap()))
+            .source(DecisionSource::new(DecisionService::new(None)))
+            .build()
+            .unwrap();
+        contexts.build(ContextRequest::new("mend it", *CONTEXT_TOKENS.start())).await.unwrap();
     }
 }

@@ -1,6 +1,6 @@
 //! The task file as it is written, and what must hold of it beyond its syntax.
 
-use std::num::NonZeroU64;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use agentbus::event::{Fraction, Text, Usd};
@@ -41,11 +41,15 @@ struct ProjectTable {
     path: Spanned<PathBuf>,
 }
 
+/// How many tokens a context may have: with fewer there is no room for what was left out, and with more it might have
+/// more bytes than a session takes as one message.
+pub(crate) const CONTEXT_TOKENS: RangeInclusive<u64> = 256..=60_000;
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ContextTable {
     /// How much of the project the actor is shown at the beginning.
-    tokens: NonZeroU64,
+    tokens: Spanned<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -86,12 +90,23 @@ impl TaskFile {
             model: ActorTable::model(self.actor, &place)?,
             limits: self.limits,
             budget: self.budget.check(source)?,
-            context_tokens: self.context.map(|context| context.tokens),
+            context_tokens: self.context.map(|context| context.check(source)).transpose()?,
             scouts: check_scouts(self.scouts, &place)?,
             rules: check_rules(self.rules, source)?,
             tools: check_tools(self.tools, source)?,
             validations: check_validations(self.validations, source)?,
         })
+    }
+}
+
+impl ContextTable {
+    fn check(self, source: &Source<'_>) -> Result<u64, TaskError> {
+        let (least, most) = CONTEXT_TOKENS.into_inner();
+        if CONTEXT_TOKENS.contains(self.tokens.get_ref()) {
+            return Ok(self.tokens.into_inner());
+        }
+        let message = format!("`tokens` of a context; expected {least} to {most}");
+        Err(source.fault(self.tokens.span(), message))
     }
 }
 

@@ -73,30 +73,33 @@ impl Asked {
         let (redactor, scope) = (redactor.clone(), scope.clone());
         async move {
             let permit = permit?;
-            let result = within(limit, scope, work).await;
+            let result = within(limit, scope, &redactor, work).await;
             match &result {
                 Ok(_) | Err(FailureReason::Refused(_)) => permit.answered(),
                 Err(_) => permit.failed(),
             }
-            result.map_err(|reason| masked(&redactor, reason))
+            result
         }
     }
 }
 
-/// Runs `work` in a task of its own, so that a panic ends it alone and one that blocks is still timed.
+/// Runs `work` in a task of its own, so that a panic ends it alone and one that blocks is still timed. Why it failed is
+/// told without the secrets that a source may have put into it; masked before it is cut, when a secret is still whole.
 async fn within(
     limit: Duration,
     scope: Scope,
+    redactor: &Redactor,
     work: impl Future<Output = Result<Vec<Fragment>, SourceError>> + Send + 'static,
 ) -> Result<Vec<Fragment>, FailureReason> {
+    let told = |text: &str| Brief::from(&*redactor.redact_text(text));
     let mut task = AbortOnDropHandle::new(scope.spawn(work));
     match tokio::time::timeout(limit, &mut task).await {
         Ok(Ok(Ok(fragments))) => Ok(fragments),
-        Ok(Ok(Err(SourceError::Failed { message }))) => Err(FailureReason::Failed(message.into())),
-        Ok(Ok(Err(SourceError::Refused { message }))) => Err(FailureReason::Refused(message.into())),
+        Ok(Ok(Err(SourceError::Failed { message }))) => Err(FailureReason::Failed(told(&message))),
+        Ok(Ok(Err(SourceError::Refused { message }))) => Err(FailureReason::Refused(told(&message))),
         Ok(Err(failed)) => {
             let text = failed.try_into_panic().map(|panic| panic_text(&*panic).to_owned());
-            Err(FailureReason::Panicked(text.as_deref().unwrap_or("without a text").into()))
+            Err(FailureReason::Panicked(told(text.as_deref().unwrap_or("without a text"))))
         }
         Err(_elapsed) => {
             task.abort();
@@ -104,16 +107,5 @@ async fn within(
             drop(tokio::time::timeout(END_OF_ABORTED, task).await);
             Err(FailureReason::TimedOut(limit))
         }
-    }
-}
-
-/// The reason without the secrets that a source may have put into it.
-fn masked(redactor: &Redactor, reason: FailureReason) -> FailureReason {
-    let mask = |text: Brief| Brief::from(&*redactor.redact_text(&text));
-    match reason {
-        FailureReason::Failed(text) => FailureReason::Failed(mask(text)),
-        FailureReason::Refused(text) => FailureReason::Refused(mask(text)),
-        FailureReason::Panicked(text) => FailureReason::Panicked(mask(text)),
-        other => other,
     }
 }

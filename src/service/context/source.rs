@@ -11,6 +11,9 @@ use super::{ContextRequest, Fragment, Query};
 /// Implementors hold to this: `gather` may be called from many tasks at once, in tasks of their own, and may be dropped
 /// at any await, as it is at a timeout. For the same request and the same state it gives the same fragments in the same
 /// order, which is theirs in the context too. A source that has nothing to give gives nothing; that is no error.
+///
+/// Secrets are masked in what it gives, as far as they are whole: a source that cuts a text short masks it before, by a
+/// [`Redactor`](crate::Redactor), since of half a password nobody knows that it is one.
 #[async_trait]
 pub trait ContextSource: fmt::Debug + Send + Sync {
     /// What it is called: by this it is told, shown to the model, and named in requests. Always the same.

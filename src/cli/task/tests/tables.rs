@@ -29,6 +29,18 @@ fn a_task_has_none_of_them_unless_it_says_so() {
 }
 
 #[test]
+fn a_context_has_neither_too_few_tokens_nor_too_many() {
+    for tokens in [256, 60_000] {
+        assert_eq!(with(&format!("[context]\ntokens = {tokens}\n")).unwrap().context_tokens, Some(tokens));
+    }
+    for tokens in ["0", "255", "60001", "9223372036854775807"] {
+        let table = format!("[context]\ntokens = {tokens}\n");
+        assert_refused(&table, (2, 10), "`tokens` of a context; expected 256 to 60000");
+    }
+    assert_refused("[context]\ntokens = -1\n", (2, 10), "invalid value: integer `-1`, expected u64");
+}
+
+#[test]
 fn a_scout_has_a_goal_a_model_and_a_name_of_its_own() {
     let task = with(SCOUT).unwrap();
     assert_eq!((task.scouts[0].actor.as_str(), task.scouts[0].is_read_only), ("s", false));

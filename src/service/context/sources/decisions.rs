@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use async_trait::async_trait;
 
 use super::{first_line, relevances};
+use crate::redact::Redactor;
 use crate::service::context::{ContextRequest, ContextSource, Fragment, SourceError};
 use crate::service::decision::{Decision, DecisionService};
 
@@ -19,12 +20,20 @@ use crate::service::decision::{Decision, DecisionService};
 #[derive(Debug, Clone)]
 pub struct DecisionSource {
     decisions: DecisionService,
+    redactor: Redactor,
 }
 
 impl DecisionSource {
     /// Gives what that service has.
     pub fn new(decisions: DecisionService) -> Self {
-        Self { decisions }
+        Self { decisions, redactor: Redactor::new() }
+    }
+
+    /// The same source, that masks secrets by another redactor before it cuts a choice short.
+    #[must_use]
+    pub fn with_redactor(mut self, redactor: Redactor) -> Self {
+        self.redactor = redactor;
+        self
     }
 }
 
@@ -54,19 +63,19 @@ impl ContextSource for DecisionSource {
         let fragments =
             holding.into_iter().zip(texts).zip(relevances).map(|((decision, text), relevance)| {
                 let depth = depths.get(&decision.id).copied().unwrap_or_default();
-                fragment(decision, text).with_relevance(relevance).with_depth(depth)
+                fragment(decision, text, &self.redactor).with_relevance(relevance).with_depth(depth)
             });
         Ok(fragments.collect())
     }
 }
 
-fn fragment(decision: &Decision, text: String) -> Fragment {
+fn fragment(decision: &Decision, text: String, redactor: &Redactor) -> Fragment {
     let confidence = decision.confidence.map(|part| f64::from(part.as_millionths()) / 1e6);
     let quality = if decision.approved_by.is_some() { 1.0 } else { confidence.unwrap_or(0.5) };
     Fragment::new(decision.id.to_string(), text)
         .with_title(format!("{}, {}", decision.sequence, decision.decision_type))
         .with_outline(format!("{} -> {}", decision.question, decision.choice))
-        .with_line(first_line(&decision.choice))
+        .with_line(first_line(&redactor.redact_text(&decision.choice)))
         .with_quality(quality)
         .with_time(decision.changed_at)
 }

@@ -8,6 +8,7 @@ use super::{beginning, relevances};
 use crate::event::{Category, DomainEvent, EventType, Severity};
 use crate::filter::Filter;
 use crate::journal::{Entry, JournalReader, ReadError, Recorded};
+use crate::redact::Redactor;
 use crate::service::blocking::blocking;
 use crate::service::context::{ContextRequest, ContextSource, Fragment, SourceError};
 
@@ -38,18 +39,26 @@ const LEFT_OUT: [EventType; 4] = [
 pub struct HistorySource {
     journal: JournalReader,
     last: NonZeroUsize,
+    redactor: Redactor,
 }
 
 impl HistorySource {
     /// Gives the last [`DEFAULT_EVENTS`] of what that journal has.
     pub fn new(journal: &impl AsRef<JournalReader>) -> Self {
-        Self { journal: journal.as_ref().clone(), last: DEFAULT_EVENTS }
+        Self { journal: journal.as_ref().clone(), last: DEFAULT_EVENTS, redactor: Redactor::new() }
     }
 
     /// The same source, that gives the last so many.
     #[must_use]
     pub fn with_last(mut self, last: NonZeroUsize) -> Self {
         self.last = last;
+        self
+    }
+
+    /// The same source, that masks secrets by another redactor before it cuts an event short.
+    #[must_use]
+    pub fn with_redactor(mut self, redactor: Redactor) -> Self {
+        self.redactor = redactor;
         self
     }
 }
@@ -71,7 +80,8 @@ impl ContextSource for HistorySource {
         let tailed =
             blocking(move |_stop| journal.tail(last, filter)).await.map_err(|error| failed(&error))?;
         let recorded: Vec<Recorded> = tailed.entries.into_iter().filter_map(Entry::into_event).collect();
-        let texts: Vec<String> = recorded.iter().map(|recorded| full(&recorded.event)).collect();
+        let texts: Vec<String> =
+            recorded.iter().map(|recorded| full(&recorded.event, &self.redactor)).collect();
         let relevances = relevances(request.query(), &texts);
         let fragments = recorded.iter().zip(texts).zip(relevances);
         Ok(fragments
@@ -103,9 +113,10 @@ fn fragment(recorded: &Recorded, text: String) -> Fragment {
         .with_time(event.timestamp())
 }
 
-fn full(event: &DomainEvent) -> String {
+fn full(event: &DomainEvent, redactor: &Redactor) -> String {
     // Events from a journal were JSON before; one without such a form has no details to tell.
     let json = serde_json::to_value(event).unwrap_or_default();
     let details = json.get("details").map(ToString::to_string).unwrap_or_default();
-    beginning(&format!("{} {} {details}", event.timestamp(), event.type_name()), MAX_EVENT_BYTES)
+    let text = format!("{} {} {details}", event.timestamp(), event.type_name());
+    beginning(&redactor.redact_text(&text), MAX_EVENT_BYTES)
 }

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::{beginning, first_line, relevances};
 use crate::event::MessageRole;
+use crate::redact::Redactor;
 use crate::service::context::{ContextRequest, ContextSource, Fragment, SourceError};
 use crate::service::session::{Message, Page, SessionService};
 
@@ -26,18 +27,26 @@ const MAX_OUTLINE_BYTES: usize = 400;
 pub struct MessageSource {
     sessions: SessionService,
     last: NonZeroUsize,
+    redactor: Redactor,
 }
 
 impl MessageSource {
     /// Gives the last [`DEFAULT_MESSAGES`] of what that service has.
     pub fn new(sessions: SessionService) -> Self {
-        Self { sessions, last: DEFAULT_MESSAGES }
+        Self { sessions, last: DEFAULT_MESSAGES, redactor: Redactor::new() }
     }
 
     /// The same source, that gives the last so many.
     #[must_use]
     pub fn with_last(mut self, last: NonZeroUsize) -> Self {
         self.last = last;
+        self
+    }
+
+    /// The same source, that masks secrets by another redactor before it cuts a message short.
+    #[must_use]
+    pub fn with_redactor(mut self, redactor: Redactor) -> Self {
+        self.redactor = redactor;
         self
     }
 }
@@ -57,11 +66,15 @@ impl ContextSource for MessageSource {
         let texts: Vec<String> = messages.iter().map(|message| message.content.to_string()).collect();
         let relevances = relevances(request.query(), &texts);
         let fragments = messages.into_iter().zip(relevances);
-        Ok(fragments.map(|(message, relevance)| fragment(&message).with_relevance(relevance)).collect())
+        Ok(fragments
+            .map(|(message, relevance)| fragment(&message, &self.redactor).with_relevance(relevance))
+            .collect())
     }
 }
 
-fn fragment(message: &Message) -> Fragment {
+fn fragment(message: &Message, redactor: &Redactor) -> Fragment {
+    // Of half a secret nobody knows that it is one.
+    let masked = redactor.redact_text(&message.content);
     let quality = match message.role {
         MessageRole::User | MessageRole::System => 1.0,
         MessageRole::Assistant => 0.8,
@@ -69,8 +82,8 @@ fn fragment(message: &Message) -> Fragment {
     };
     Fragment::new(message.id.to_string(), &*message.content)
         .with_title(format!("{}, {}", message.sequence, message.role))
-        .with_outline(beginning(&message.content, MAX_OUTLINE_BYTES))
-        .with_line(first_line(&message.content))
+        .with_outline(beginning(&masked, MAX_OUTLINE_BYTES))
+        .with_line(first_line(&masked))
         .with_quality(quality)
         .with_time(message.sent_at)
 }

@@ -2,12 +2,15 @@
 
 use std::num::NonZeroUsize;
 
+use serde_json::json;
+
 use super::*;
 use crate::event::{
-    BudgetExceeded, BudgetTierKind, ContextBuilt, CorrectionMode, DecisionType, DomainEvent, Fraction,
-    MessageRole, PlanErrorKind, PlanErrored, PlanId, PlanPhase, SessionCreated, Timestamp, Usd,
+    BudgetExceeded, BudgetTierKind, ContextBuilt, CorrectionMode, DecisionType, DomainEvent, EventType,
+    Fraction, MessageRole, PlanErrorKind, PlanErrored, PlanId, PlanPhase, SessionCreated, Timestamp, Usd,
 };
 use crate::journal::Journal;
+use crate::redact::Redactor;
 use crate::service::context::{ContextRequest, ContextSource, Detail, Fragment, SourceError};
 use crate::service::decision::{DecisionService, NewDecision};
 use crate::service::session::SessionService;
@@ -117,6 +120,59 @@ async fn history_is_the_last_of_what_happened_to_the_plan() {
     assert!(found[1].relevance() > found[0].relevance());
     let of_session = source.gather(&request().with_session("s")).await.unwrap();
     assert_eq!(titles(&of_session), ["6"]);
+}
+
+/// A text with a password in an address, which a cut after so many bytes would go through.
+fn with_a_password_at(cut: usize) -> String {
+    let address = "postgres://app:hunter2hunter2@db/main";
+    format!("{} {address} {}", "x".repeat(cut - 20), "y".repeat(700))
+}
+
+/// Expects that the text is cut, and has no part of the password.
+#[track_caller]
+fn expect_masked(text: &str) {
+    assert!(text.contains("postgres://app:") && !text.contains("hunt"), "{text}");
+    assert!(text.ends_with('\u{2026}'), "{text}");
+}
+
+#[tokio::test]
+async fn a_message_is_masked_before_it_is_cut() {
+    let sessions = SessionService::new(None);
+    let session = sessions.create("planner", None).unwrap();
+    for cut in [MAX_LINE_BYTES, 400] {
+        sessions.append(&session.id, MessageRole::User, with_a_password_at(cut), None).unwrap();
+    }
+    let request = request().with_session(&session.id);
+    let found = MessageSource::new(sessions.clone()).gather(&request).await.unwrap();
+    expect_masked(found[0].text(Detail::Line).unwrap());
+    expect_masked(found[1].text(Detail::Outline).unwrap());
+    assert!(
+        found[1].text(Detail::Full).unwrap().contains("hunter2"),
+        "a service masks it with what is around it"
+    );
+    let bare = MessageSource::new(sessions).with_redactor(Redactor::none()).gather(&request).await.unwrap();
+    assert!(bare[0].text(Detail::Line).unwrap().contains("hunt"));
+}
+
+#[tokio::test]
+async fn a_decision_is_masked_before_it_is_cut() {
+    let decisions = DecisionService::new(None);
+    decisions.record(NewDecision::root("p", "where?", with_a_password_at(MAX_LINE_BYTES))).unwrap();
+    let found = DecisionSource::new(decisions).gather(&request().with_plan("p")).await.unwrap();
+    expect_masked(found[0].text(Detail::Line).unwrap());
+}
+
+#[tokio::test]
+async fn an_event_is_masked_before_it_is_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::builder(folder.path()).redactor(Redactor::none()).open().unwrap();
+    let kind = EventType::declare("test.long").unwrap();
+    let before = "1970-01-01T00:00:00Z test.long {\"text\":\"".len();
+    let event = DomainEvent::custom(kind, &json!({ "text": with_a_password_at(600 - before) })).unwrap();
+    let event = event.with_plan_id("p").with_timestamp(Timestamp::from_unix_nanos(0));
+    journal.append(event).await.unwrap();
+    let found = HistorySource::new(&journal).gather(&request().with_plan("p")).await.unwrap();
+    expect_masked(found[0].text(Detail::Full).unwrap());
 }
 
 #[tokio::test]

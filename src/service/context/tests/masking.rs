@@ -1,6 +1,7 @@
 //! Secrets are masked in all texts, and over the seams of fragments.
 
 use super::*;
+use crate::event::text::MAX_BRIEF_BYTES;
 
 const KEY: &str = "sk-live-51H8xQ2eZvKYlo2C";
 
@@ -80,6 +81,16 @@ async fn seams_of_long_fragments_are_masked_too() {
     .await;
     assert!(!text.contains(end) && !text.contains(begin));
     assert!(text.contains(before.trim()) && text.contains(behind.trim()));
+}
+
+#[tokio::test]
+async fn why_a_source_failed_is_masked_before_it_is_cut() {
+    let reason = format!("{} postgres://app:hunter2hunter2@db", "x".repeat(MAX_BRIEF_BYTES - 25));
+    let notes = Told::new("notes", Does::Fails(reason.leak()));
+    let context = service(&[&notes]).build(request(1_000)).await.unwrap();
+    let failures = failures(&context);
+    let [(_, FailureReason::Failed(told))] = failures.as_slice() else { panic!("{failures:?}") };
+    assert!(told.contains("postgres://app:") && !told.contains("hunt"), "{told}");
 }
 
 #[tokio::test]
