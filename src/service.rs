@@ -12,6 +12,7 @@ mod blocking;
 pub mod budget;
 pub mod context;
 pub mod decision;
+mod document;
 mod git;
 #[cfg(any(feature = "mcp", feature = "openai"))]
 mod https;

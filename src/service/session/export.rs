@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::error::{ImportError, MessageFault};
 use super::state::{Conversation, Message, Session};
 use crate::event::{Brief, CallId, Hash, MessageId, MessageRole, PlanId, SessionId, Text, Timestamp};
+use crate::service::document::{self, Document, DocumentFault, checksum, json};
 
 /// What an export calls itself.
 pub const EXPORT_FORMAT: &str = "agentbus.session";
@@ -30,12 +31,14 @@ struct Export<'a> {
     session: Exported,
 }
 
-/// What has to be known before the rest can be read.
-#[derive(Deserialize)]
-struct Header<'a> {
-    #[serde(borrow)]
-    format: Cow<'a, str>,
-    schema_version: u64,
+impl<'a> Document<'a> for Export<'a> {
+    const FORMAT: &'static str = EXPORT_FORMAT;
+    const VERSION: u32 = EXPORT_VERSION;
+    type Content = Exported;
+
+    fn into_parts(self) -> (Hash, Exported) {
+        (self.checksum, self.session)
+    }
 }
 
 /// The order of these fields is part of the schema.
@@ -87,45 +90,31 @@ impl Exported {
     pub(super) fn id(&self) -> &SessionId {
         &self.id
     }
-
-    fn checksum(&self) -> Hash {
-        Hash::of(json(self))
-    }
 }
 
 /// Writes a session with its messages.
 pub(super) fn write(session: Session, messages: Vec<Message>) -> String {
     let session = Exported::new(session, messages);
-    let checksum = session.checksum();
+    let checksum = checksum(&session);
     json(&Export { format: EXPORT_FORMAT.into(), schema_version: EXPORT_VERSION, checksum, session })
-}
-
-fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("texts, numbers and lists of them always have a JSON form")
 }
 
 /// Reads a session with its messages, and verifies it.
 pub(super) fn read(text: &str, max_content_bytes: usize) -> Result<Conversation, ImportError> {
-    let header: Header<'_> = parse(text)?;
-    if header.format != EXPORT_FORMAT {
-        return Err(ImportError::Format { expected: EXPORT_FORMAT });
-    }
-    if header.schema_version != u64::from(EXPORT_VERSION) {
-        return Err(ImportError::Version { expected: EXPORT_VERSION, actual: header.schema_version });
-    }
-    let export: Export<'_> = parse(text)?;
-    let actual = export.session.checksum();
-    if actual != export.checksum {
-        return Err(ImportError::Checksum { expected: export.checksum, actual });
-    }
-    conversation(export.session, max_content_bytes)
+    let session = document::read::<Export<'_>>(text).map_err(ImportError::of)?;
+    conversation(session, max_content_bytes)
         .map_err(|BadMessage { sequence, fault }| ImportError::Message { sequence, fault })
 }
 
-/// The text of a JSON error may quote what it read, so that only its place is told.
-fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ImportError> {
-    serde_json::from_str(text)
-        .map_err(|error| ImportError::Malformed { line: error.line(), column: error.column() })
+impl ImportError {
+    fn of(fault: DocumentFault) -> Self {
+        match fault {
+            DocumentFault::Malformed { line, column } => Self::Malformed { line, column },
+            DocumentFault::Format => Self::Format { expected: EXPORT_FORMAT },
+            DocumentFault::Version { actual } => Self::Version { expected: EXPORT_VERSION, actual },
+            DocumentFault::Checksum { expected, actual } => Self::Checksum { expected, actual },
+        }
+    }
 }
 
 /// A message that is not the one that must stand there.

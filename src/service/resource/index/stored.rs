@@ -1,8 +1,7 @@
 //! The JSON form of an index: format, schema version, checksum, index.
 //!
 //! `{"format":"agentbus.index","schema_version":1,"checksum":"<64 hex>","index":{..}}`. The checksum is the BLAKE3 hash
-//! of the index written compactly with its keys in the order of [`Stored`]. It tells a damaged file from a whole one;
-//! it does not tell who wrote it.
+//! of the index written compactly with its keys in the order of [`Stored`].
 
 use std::borrow::Cow;
 use std::io;
@@ -14,6 +13,7 @@ use super::gather::Gathered;
 use super::signature::Signature;
 use super::{Folder, HiddenFiles, Index, IndexOptions, IndexedFile, Unread, UnreadReason};
 use crate::event::{Hash, Text};
+use crate::service::document::{self, Document, DocumentFault, checksum, json};
 use crate::service::resource::path::plain;
 use crate::service::resource::uri::{escape, unescape_path};
 
@@ -71,7 +71,7 @@ pub enum LoadIndexError {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Document<'a> {
+struct StoredIndex<'a> {
     #[serde(borrow)]
     format: Cow<'a, str>,
     schema_version: u32,
@@ -79,12 +79,14 @@ struct Document<'a> {
     index: Stored,
 }
 
-/// What has to be known before the rest can be read.
-#[derive(Deserialize)]
-struct Header<'a> {
-    #[serde(borrow)]
-    format: Cow<'a, str>,
-    schema_version: u64,
+impl<'a> Document<'a> for StoredIndex<'a> {
+    const FORMAT: &'static str = FORMAT;
+    const VERSION: u32 = VERSION;
+    type Content = Stored;
+
+    fn into_parts(self) -> (Hash, Stored) {
+        (self.checksum, self.index)
+    }
 }
 
 /// The order of these fields is part of the schema.
@@ -221,40 +223,27 @@ impl Stored {
         };
         gathered.into_index(self.resource, options)
     }
-
-    fn checksum(&self) -> Hash {
-        Hash::of(json(self))
-    }
-}
-
-fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("texts, numbers and lists of them always have a JSON form")
 }
 
 /// The text to store.
 pub(in crate::service::resource) fn write(index: &Index) -> String {
     let index = Stored::of(index);
-    json(&Document { format: FORMAT.into(), schema_version: VERSION, checksum: index.checksum(), index })
+    let checksum = checksum(&index);
+    json(&StoredIndex { format: FORMAT.into(), schema_version: VERSION, checksum, index })
 }
 
 /// Reads what was stored, and verifies it.
 pub(in crate::service::resource) fn read(text: &str) -> Result<Index, LoadIndexError> {
-    let header: Header<'_> = parse(text)?;
-    if header.format != FORMAT {
-        return Err(LoadIndexError::Malformed { line: 0, column: 0 });
-    }
-    if header.schema_version != u64::from(VERSION) {
-        return Err(LoadIndexError::Version { expected: VERSION, actual: header.schema_version });
-    }
-    let document: Document<'_> = parse(text)?;
-    let actual = document.index.checksum();
-    if actual != document.checksum {
-        return Err(LoadIndexError::Checksum { expected: document.checksum, actual });
-    }
-    Ok(document.index.into_index())
+    document::read::<StoredIndex<'_>>(text).map(Stored::into_index).map_err(LoadIndexError::of)
 }
 
-fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, LoadIndexError> {
-    serde_json::from_str(text)
-        .map_err(|error| LoadIndexError::Malformed { line: error.line(), column: error.column() })
+impl LoadIndexError {
+    fn of(fault: DocumentFault) -> Self {
+        match fault {
+            DocumentFault::Malformed { line, column } => Self::Malformed { line, column },
+            DocumentFault::Format => Self::Malformed { line: 0, column: 0 },
+            DocumentFault::Version { actual } => Self::Version { expected: VERSION, actual },
+            DocumentFault::Checksum { expected, actual } => Self::Checksum { expected, actual },
+        }
+    }
 }
