@@ -1,8 +1,8 @@
 //! What must not be told: [`Redactor`] masks secrets before anything leaves the process.
 //!
 //! It knows a secret by the key it stands under (`password`, `apiKey`, `client_secret`, ...) and by its looks (the
-//! prefixes of providers' keys, bearer tokens, JSON web tokens, private keys, passwords in URLs), and puts [`MASK`]
-//! in its place.
+//! prefixes of providers' keys, bearer tokens, JSON web tokens, private keys, passwords in URLs, also where a text was
+//! cut within one and ends in `…`), and puts [`MASK`] in its place.
 //!
 //! It promises that
 //!

@@ -116,6 +116,8 @@ fn of_a_url_only_the_password_is_masked() {
         ("https:\\/\\/u:p\\/", "https:\\/\\/u:p\\/"),
         ("https:\\/\\/u:p@h", "https:\\/\\/u:[redacted]@h"),
         ("a http://u:p@h, b ftp://v:q@i", "a http://u:[redacted]@h, b ftp://v:[redacted]@i"),
+        ("postgres://app:hunt\u{2026}", "postgres://app:[redacted]\u{2026}"),
+        ("postgres://app:123456\u{2026} and so on", "postgres://app:[redacted]\u{2026} and so on"),
         ("https://ghp_abcdefghijklmnopqrst@github.com/o/r", "https://[redacted]@github.com/o/r"),
     ] {
         assert_eq!(text(url), masked);
@@ -124,6 +126,9 @@ fn of_a_url_only_the_password_is_masked() {
         "https://example.org/a:b@c",
         "http://localhost:8080/path?to=me@x.org",
         "http://[::1]:80/@",
+        "http://localhost:8080\u{2026}",
+        "http://[::1]:80\u{2026}",
+        "postgres://app\u{2026}",
         "ssh://git@github.com/o/r",
         "git@github.com:o/r",
         "https://user@host",

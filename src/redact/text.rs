@@ -20,6 +20,13 @@ const PRIVATE_KEY: &str = concat!(
 /// The password before the last `@` of an authority.
 const URL_PASSWORD: &str = r#":\\*/\\*/[^/?#:\x00-\x20"'<>\\]*:([^/?#\x00-\x20"<>\\]+)@"#;
 
+/// The same of an authority that was cut before its `@`, as texts in events are. A few digits are a port.
+const CUT_URL_PASSWORD: &str = concat!(
+    r#":\\*/\\*/[^/?#:\[\x00-\x20"'<>\\]*:("#,
+    r#"[^/?#@\x00-\x20"<>\\\u{2026}]*[^0-9/?#@\x00-\x20"<>\\\u{2026}][^/?#@\x00-\x20"<>\\\u{2026}]*"#,
+    r#"|[0-9]{6,})\u{2026}"#,
+);
+
 /// A token is long, or has a digit: "bearer of news" has none.
 const BEARER: &str = concat!(
     r"(?:[Bb]earer|BEARER)(?:[ \t]|%20)+(",
@@ -71,7 +78,11 @@ impl TextRules {
         Self {
             markers: compile(MARKERS),
             json_markers: compile(&[MARKERS, "|", ESCAPES].concat()),
-            rules: [PRIVATE_KEY, URL_PASSWORD].map(compile).into_iter().chain(behind_boundary).collect(),
+            rules: [PRIVATE_KEY, URL_PASSWORD, CUT_URL_PASSWORD]
+                .map(compile)
+                .into_iter()
+                .chain(behind_boundary)
+                .collect(),
         }
     }
 
