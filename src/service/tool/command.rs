@@ -20,6 +20,10 @@ pub(super) const CAPTURE: usize = 32 << 10;
 /// starts. Whoever does not trust what a model asks for denies it, or asks a person by an
 /// [`Approval`](super::Approval).
 ///
+/// What it writes goes past the resource service: it is told, as `resource.modified`, only while the files of the sandbox
+/// are watched, by [`ResourceService::tree_of`](crate::service::resource::ResourceService::tree_of) and
+/// [`Resource::watch`](crate::service::resource::Resource::watch).
+///
 /// The program gets no input, a process group of its own, and of the environment only `PATH`, `HOME`, `CARGO_HOME`,
 /// `RUSTUP_HOME` and `RUSTUP_TOOLCHAIN`, unless [`RunCommand::with_environment`] says otherwise. `CARGO_TARGET_DIR` is
 /// set to a folder of the sandbox, since two copies of a crate that share one can run each other's binaries. The group is
