@@ -32,6 +32,20 @@ Feature: Contexts
       - talk 1: how shall we greet?
       """
 
+  Scenario: What is built and queried inside a plan is caused by what runs there
+    Given these sources
+      | source | does    |
+      | notes  | answers |
+    And the plan "mend" was opened
+    When a context of 400 tokens about "greet" is built for plan "mend" and session "s-1"
+    Then exactly this is told
+      | event         | cause        | plan_id | root_plan_id | session_id |
+      | context.built | plan.created | mend    | mend         | s-1        |
+    When "greet" is queried
+    Then exactly this is told
+      | event                  | cause        | plan_id | root_plan_id | session_id |
+      | context.query_executed | plan.created | mend    | mend         | s-1        |
+
   Scenario Outline: What cannot be built is refused
     Given these sources
       | source | does    |
@@ -42,11 +56,11 @@ Feature: Contexts
     And source "notes" was asked 0 times
 
     Examples:
-      | tokens | query | plan | reason                                                                |
-      | 0      | greet | mend | cannot build a context of 0 tokens: its preamble alone may need 80   |
+      | tokens | query | plan | reason                                                              |
+      | 0      | greet | mend | cannot build a context of 0 tokens: its preamble alone may need 80  |
       | 79     | greet | mend | cannot build a context of 79 tokens: its preamble alone may need 80 |
-      | 400    |       | mend | cannot look for an empty query                                        |
-      | 400    | greet |      | cannot take that plan id                                              |
+      | 400    |       | mend | cannot look for an empty query                                      |
+      | 400    | greet |      | cannot take that plan id                                            |
 
   Scenario: Without a source nothing is built
     Given these sources
@@ -120,10 +134,10 @@ Feature: Contexts
     And source "torn" failed: "<reason>"
 
     Examples:
-      | does                                        | reason                      |
-      | fails: the lamp died                        | it failed: the lamp died    |
-      | panics: a page fell out                     | it panicked: a page fell out |
-      | refuses: no such plan                       | it refused: no such plan    |
+      | does                                        | reason                            |
+      | fails: the lamp died                        | it failed: the lamp died          |
+      | panics: a page fell out                     | it panicked: a page fell out      |
+      | refuses: no such plan                       | it refused: no such plan          |
       | fails: no sk-live-51H8xQ2eZvKYlo2C in there | it failed: no [redacted] in there |
 
   Scenario: A source that fails too often is left alone, tried again, and asked again when it works
@@ -179,10 +193,10 @@ Feature: Contexts
       | source | does    |
       | notes  | answers |
     And these fragments
-      | source | id    | text         | outline         | line | relevance |
-      | notes  | long  | 400 words    | an outline of 5 | long | 0.9       |
-      | notes  | tall  | 401 words    | -               | tall | 0.8       |
-      | notes  | broad | 402 words    | -               | -    | 0.7       |
+      | source | id    | text      | outline         | line | relevance |
+      | notes  | long  | 400 words | an outline of 5 | long | 0.9       |
+      | notes  | tall  | 401 words | -               | tall | 0.8       |
+      | notes  | broad | 402 words | -               | -    | 0.7       |
     When a context of 130 tokens about "greet" is built for plan "mend" and session "s-1"
     Then exactly this is told
       | event         | fragments | dropped | budget |
@@ -200,10 +214,10 @@ Feature: Contexts
       | source | does    |
       | talk   | answers |
     And these fragments
-      | source | id | text                              | relevance |
+      | source | id | text                               | relevance |
       | talk   | 1  | my key is sk-live-51H8xQ2eZvKYlo2C | 0.9       |
-      | talk   | 2  | . the other is sk-live-99H8       | 0.5       |
-      | talk   | 3  | xQ2eZvKYlo2D, keep it             | 0.5       |
+      | talk   | 2  | . the other is sk-live-99H8        | 0.5       |
+      | talk   | 3  | xQ2eZvKYlo2D, keep it              | 0.5       |
     When a context of 400 tokens about "greet" is built for plan "mend" and session "s-1"
     Then the context reads
       """

@@ -4,77 +4,198 @@ Feature: Tools
   Background:
     Given a project with "a.txt" holding "one"
     And a sandbox of it for plan "plan-7"
+    And the plan "plan-7" was opened
 
   Scenario: A call succeeds
     When "read_file" is called with {"path": "a.txt"}
-    Then "tool.invoked" is emitted for plan "plan-7" with "tool" being "read_file"
-    And "tool.completed" is emitted for plan "plan-7" with "output_bytes" being 3
-    And "tool.completed" is caused by "tool.invoked"
+    Then tool.invoked says
+      | cause        | plan.created             |
+      | plan_id      | plan-7                   |
+      | root_plan_id | plan-7                   |
+      | session_id   | s-1                      |
+      | tool         | read_file                |
+      | call_id      | call-1                   |
+      | input_hash   | hash of {"path":"a.txt"} |
+      | input_bytes  | 16                       |
+      | read_only    | true                     |
+    And tool.completed says
+      | cause        | tool.invoked |
+      | plan_id      | plan-7       |
+      | root_plan_id | plan-7       |
+      | session_id   | s-1          |
+      | tool         | read_file    |
+      | call_id      | call-1       |
+      | attempts     | 1            |
+      | duration_ms  | *            |
+      | output_bytes | 3            |
+      | output_hash  | hash of one  |
+      | truncated    | false        |
 
   Scenario: A tool that is not there is refused
     When "fly" is called with {}
-    Then "tool.errored" is emitted for plan "plan-7" with "error_kind" being "refused"
-    And "tool.errored" has "attempts" being 0
+    Then tool.errored says
+      | cause        | plan.created                                                                                                               |
+      | plan_id      | plan-7                                                                                                                     |
+      | root_plan_id | plan-7                                                                                                                     |
+      | session_id   | s-1                                                                                                                        |
+      | tool         | fly                                                                                                                        |
+      | call_id      | call-1                                                                                                                     |
+      | error        | there is no such tool; there is delete_file, list_files, read_file, replace_in_file, run_command, search_files, write_file |
+      | error_kind   | refused                                                                                                                    |
+      | attempts     | 0                                                                                                                          |
+      | duration_ms  | *                                                                                                                          |
     And "tool.invoked" is emitted 0 times
 
   Scenario: An input that does not fit is refused
     When "read_file" is called with {"path": 1}
-    Then "tool.errored" is emitted for plan "plan-7" with "error_kind" being "schema"
+    Then tool.errored says
+      | cause        | plan.created |
+      | plan_id      | plan-7       |
+      | root_plan_id | plan-7       |
+      | session_id   | s-1          |
+      | tool         | read_file    |
+      | call_id      | call-1       |
+      | error        | `path` must be of type string, not number  |
+      | error_kind   | schema       |
+      | attempts     | 0            |
+      | duration_ms  | *            |
     And "tool.invoked" is emitted 0 times
 
   Scenario: A path that leaves the sandbox is refused
     When "read_file" is called with {"path": "../store"}
-    Then "tool.errored" is emitted for plan "plan-7" with "error_kind" being "refused"
-    And "tool.errored" is caused by "tool.invoked"
+    Then tool.errored says
+      | cause        | tool.invoked                                      |
+      | plan_id      | plan-7                                            |
+      | root_plan_id | plan-7                                            |
+      | session_id   | s-1                                               |
+      | tool         | read_file                                         |
+      | call_id      | call-1                                            |
+      | error        | cannot open ../store: it leads out of the sandbox |
+      | error_kind   | refused                                           |
+      | attempts     | 1                                                 |
+      | duration_ms  | *                                                 |
     And "tool.completed" is emitted 0 times
 
   Scenario: A call that fails for now is tried again
     Given a tool "flaky" that fails 1 times for now
     When "flaky" is called with {}
-    Then "tool.retried" is emitted for plan "plan-7" with "attempt" being 2
-    And "tool.retried" is caused by "tool.invoked"
-    And "tool.completed" has "attempts" being 2
+    Then tool.retried says
+      | cause        | tool.invoked |
+      | plan_id      | plan-7       |
+      | root_plan_id | plan-7       |
+      | session_id   | s-1          |
+      | tool         | flaky        |
+      | call_id      | call-1       |
+      | attempt      | 2            |
+      | max_attempts | 3            |
+      | error        | not now      |
+      | delay_ms     | *            |
+    And tool.completed says
+      | cause        | tool.invoked |
+      | plan_id      | plan-7       |
+      | root_plan_id | plan-7       |
+      | session_id   | s-1          |
+      | tool         | flaky        |
+      | call_id      | call-1       |
+      | attempts     | 2            |
+      | duration_ms  | *            |
+      | output_bytes | 4            |
+      | output_hash  | hash of done |
+      | truncated    | false        |
 
   Scenario: A call that keeps failing is not tried for ever
     Given a tool "flaky" that fails 9 times for now
     When "flaky" is called with {}
     Then "tool.retried" is emitted 2 times
-    And "tool.errored" has "attempts" being 3
+    And tool.errored says
+      | cause        | tool.invoked |
+      | plan_id      | plan-7       |
+      | root_plan_id | plan-7       |
+      | session_id   | s-1          |
+      | tool         | flaky        |
+      | call_id      | call-1       |
+      | error        | not now      |
+      | error_kind   | failed       |
+      | attempts     | 3            |
+      | duration_ms  | *            |
 
   Scenario: A tool that fails for good is not tried again
     Given a tool "broken" that fails for good
     When "broken" is called with {}
-    Then "tool.errored" is emitted for plan "plan-7" with "error_kind" being "failed"
-    And "tool.errored" has "attempts" being 1
-    And "tool.errored" is caused by "tool.invoked"
+    Then tool.errored says
+      | cause        | tool.invoked |
+      | plan_id      | plan-7       |
+      | root_plan_id | plan-7       |
+      | session_id   | s-1          |
+      | tool         | broken       |
+      | call_id      | call-1       |
+      | error        | it is broken |
+      | error_kind   | failed       |
+      | attempts     | 1            |
+      | duration_ms  | *            |
     And "tool.retried" is emitted 0 times
     And "tool.completed" is emitted 0 times
 
   Scenario: A tool that takes too long is ended
     Given a tool "slow" that hangs
     When "slow" is called with {}
-    Then "tool.errored" is emitted for plan "plan-7" with "error_kind" being "timeout"
-    And "tool.errored" is caused by "tool.invoked"
+    Then tool.errored says
+      | cause        | tool.invoked               |
+      | plan_id      | plan-7                     |
+      | root_plan_id | plan-7                     |
+      | session_id   | s-1                        |
+      | tool         | slow                       |
+      | call_id      | call-1                     |
+      | error        | it took longer than 0.01 s |
+      | error_kind   | timeout                    |
+      | attempts     | 1                          |
+      | duration_ms  | *                          |
     And "tool.completed" is emitted 0 times
 
   Scenario: A call is cancelled while it runs
     Given a tool "unwanted" whose call is cancelled while it runs
     When "unwanted" is called with {}
-    Then "tool.errored" is emitted for plan "plan-7" with "error_kind" being "cancelled"
-    And "tool.errored" has "attempts" being 1
-    And "tool.errored" is caused by "tool.invoked"
+    Then tool.errored says
+      | cause        | tool.invoked           |
+      | plan_id      | plan-7                 |
+      | root_plan_id | plan-7                 |
+      | session_id   | s-1                    |
+      | tool         | unwanted               |
+      | call_id      | call-1                 |
+      | error        | the call was cancelled |
+      | error_kind   | cancelled              |
+      | attempts     | 1                      |
+      | duration_ms  | *                      |
 
   Scenario: A call is cancelled before it begins
     When somebody who has given up calls "read_file" with {"path": "a.txt"}
-    Then "tool.errored" is emitted for plan "plan-7" with "error_kind" being "cancelled"
-    And "tool.errored" has "attempts" being 0
+    Then tool.errored says
+      | cause        | plan.created           |
+      | plan_id      | plan-7                 |
+      | root_plan_id | plan-7                 |
+      | session_id   | s-1                    |
+      | tool         | read_file              |
+      | call_id      | call-1                 |
+      | error        | the call was cancelled |
+      | error_kind   | cancelled              |
+      | attempts     | 0                      |
+      | duration_ms  | *                      |
     And "tool.invoked" is emitted 0 times
 
   Scenario: A tool that panics harms nobody
     Given a tool "wild" that panics
     When "wild" is called with {}
-    Then "tool.errored" is emitted for plan "plan-7" with "error_kind" being "panicked"
-    And "tool.errored" is caused by "tool.invoked"
+    Then tool.errored says
+      | cause        | tool.invoked              |
+      | plan_id      | plan-7                    |
+      | root_plan_id | plan-7                    |
+      | session_id   | s-1                       |
+      | tool         | wild                      |
+      | call_id      | call-1                    |
+      | error        | it panicked: at the disco |
+      | error_kind   | panicked                  |
+      | attempts     | 1                         |
+      | duration_ms  | *                         |
     When "read_file" is called with {"path": "a.txt"}
     Then "tool.completed" has "output_bytes" being 3
 
@@ -83,6 +204,7 @@ Feature: Tools
     When "wordy" is called with {}
     Then "tool.completed" has "truncated" being true
     And "tool.completed" has "output_bytes" being 100000
+    And "tool.completed" is caused by "tool.invoked"
 
   Scenario: A read-only plan may only look
     Given plan "plan-7" is read-only
@@ -90,7 +212,17 @@ Feature: Tools
     Then "tool.completed" is emitted 1 times
     And "tool.invoked" has "read_only" being true
     When "delete_file" is called with {"path": "a.txt"}
-    Then "tool.errored" is emitted for plan "plan-7" with "error_kind" being "refused"
+    Then tool.errored says
+      | cause        | plan.created |
+      | plan_id      | plan-7       |
+      | root_plan_id | plan-7       |
+      | session_id   | s-1          |
+      | tool         | delete_file  |
+      | call_id      | call-2       |
+      | error        | plan plan-7 is read-only, and delete_file may change something      |
+      | error_kind   | refused      |
+      | attempts     | 0            |
+      | duration_ms  | *            |
     And it is refused because "plan plan-7 is read-only"
     And "tool.invoked" is emitted 1 times
 

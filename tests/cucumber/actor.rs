@@ -41,8 +41,14 @@ fn a_model_that_lists(world: &mut Agent, answer: String) {
 fn asks_once(tool: &str, arguments: &str, answer: &str) -> Arc<TranscriptModel> {
     let call = json!({"id": "c", "type": "function", "function": {"name": tool, "arguments": arguments}});
     transcript(&json!([
-        {"response": {"choices": [{"message": {"content": null, "tool_calls": [call]}}]}},
-        {"response": {"choices": [{"message": {"content": answer}}]}},
+        {"response": {
+            "choices": [{"message": {"content": null, "tool_calls": [call]}}],
+            "usage": {"prompt_tokens": 100, "completion_tokens": 7},
+        }},
+        {"response": {
+            "choices": [{"message": {"content": answer}}],
+            "usage": {"prompt_tokens": 130, "completion_tokens": 9},
+        }},
     ]))
 }
 
@@ -127,5 +133,5 @@ async fn run_actor(world: &mut Agent, actor: impl FnOnce(Arc<dyn LanguageModel>)
     let actor = actor(world.model.clone().expect("a step gives it one"));
     let actors = ActorRuntime::new(world.tools.clone(), Some(Arc::new(world.bus.clone())));
     let task = ActorTask::new("What does it say?").with_context(world.context());
-    let _outcome = actors.run(&actor, task).await;
+    let _outcome = world.scope.clone().run(actors.run(&actor, task)).await;
 }

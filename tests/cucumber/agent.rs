@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use agentbus::DomainEvent;
-use agentbus::event::{PlanId, SandboxStrategy};
+use agentbus::event::{PlanId, SandboxStrategy, Scope};
 use agentbus::service::actor::LanguageModel;
 use agentbus::service::sandbox::{Sandbox, SandboxService};
 use agentbus::service::tool::{ToolContext, ToolRuntime, built_in};
@@ -15,6 +15,8 @@ use cucumber::{World, given, then};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
+
+use crate::told::{Told, told_steps};
 
 /// A project, a sandbox of it, and a bus that records what is told.
 #[derive(Debug, World)]
@@ -28,7 +30,11 @@ pub(crate) struct Agent {
     pub(crate) sandbox: Option<Sandbox>,
     pub(crate) tools: ToolRuntime,
     pub(crate) model: Option<Arc<dyn LanguageModel>>,
-    pub(crate) refusal: Option<String>,
+    pub(crate) told: Told,
+    /// In what scope tools are called and actors run.
+    pub(crate) scope: Scope,
+    /// How many calls of tools there were.
+    pub(crate) calls: u32,
     /// Cancels what is under way.
     pub(crate) token: CancellationToken,
 }
@@ -43,6 +49,9 @@ impl Agent {
             tools.register(tool).expect("each has its name");
         }
         Self {
+            told: Told::on(bus.clone()),
+            scope: Scope::new(),
+            calls: 0,
             bus,
             project,
             _root: root,
@@ -50,7 +59,6 @@ impl Agent {
             sandbox: None,
             tools,
             model: None,
-            refusal: None,
             token: CancellationToken::new(),
         }
     }
@@ -61,17 +69,6 @@ impl Agent {
 
     pub(crate) fn context(&self) -> ToolContext {
         ToolContext::in_sandbox(self.sandbox().clone()).with_cancellation(self.token.clone())
-    }
-
-    /// Keeps why something was refused.
-    pub(crate) fn settle<T, E: std::error::Error>(&mut self, result: Result<T, E>) -> Option<T> {
-        match result {
-            Ok(done) => Some(done),
-            Err(error) => {
-                self.refusal = Some(error.to_string());
-                None
-            }
-        }
     }
 
     fn events(&self, kind: &str) -> Vec<Arc<DomainEvent>> {
@@ -96,6 +93,8 @@ impl Agent {
         }
     }
 }
+
+told_steps!(Agent);
 
 fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder can be made")
@@ -122,6 +121,11 @@ async fn a_sandbox(world: &mut Agent, plan: String) {
     world.sandbox = Some(made.expect("the project can be copied"));
 }
 
+#[given(expr = "the plan {string} was opened")]
+fn the_plan_was_opened(world: &mut Agent, plan: PlanId) {
+    world.scope = world.told.opens_plan(&plan);
+}
+
 #[then(regex = r#"^"(.+)" is emitted for plan "(.+)" with "(.+)" being "?([^"]+)"?$"#)]
 fn is_emitted_for_plan(world: &mut Agent, kind: String, plan: String, key: String, value: String) {
     assert_eq!(world.only(&kind).plan_id().map(ToString::to_string), Some(plan));
@@ -146,7 +150,6 @@ fn is_caused_by(world: &mut Agent, effect: String, cause: String) {
 }
 
 #[then(expr = "it is refused because {string}")]
-fn it_is_refused(world: &mut Agent, reason: String) {
-    let refusal = world.refusal.take().expect("it was not refused");
-    assert!(refusal.contains(&reason), "refused for another reason: {refusal}");
+fn it_is_refused_because(world: &mut Agent, reason: String) {
+    world.told.expect_refused(&reason);
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use agentbus::event::Timestamp;
+use agentbus::event::{PlanId, Scope, Timestamp};
 use agentbus::service::context::{
     AssembledContext, BreakerOptions, ContextRequest, ContextService, ContextServiceBuilder, ContextSource,
     Fragment, Query, SourceError, TextSearch,
@@ -35,6 +35,8 @@ struct Contexts {
     service: Option<ContextService>,
     context: Option<AssembledContext>,
     found: Vec<Fragment>,
+    /// In what scope the service is asked.
+    scope: Scope,
 }
 
 told_steps!(Contexts);
@@ -94,6 +96,7 @@ impl Contexts {
             service: None,
             context: None,
             found: Vec::new(),
+            scope: Scope::new(),
         }
     }
 
@@ -192,13 +195,18 @@ fn left_alone(world: &mut Contexts, seconds: u64, failures: u32) {
     world.breaker = BreakerOptions::default().with_failures(failures).with_cool_down(cool_down);
 }
 
+#[given(expr = "the plan {string} was opened")]
+fn the_plan_was_opened(world: &mut Contexts, plan: PlanId) {
+    world.scope = world.told.opens_plan(&plan);
+}
+
 #[when(expr = "a context of {int} tokens about {string} is built for plan {string} and session {string}")]
 fn is_built(world: &mut Contexts, tokens: u64, query: String, plan: String, session: String) {
     let service = world.service();
     let request = ContextRequest::new(query, tokens).with_plan(plan).with_session(session);
     let request = request.with_now(Timestamp::from_unix_nanos(0));
     world.told.listen();
-    let result = world.on_clock(service.build(request));
+    let result = world.on_clock(world.scope.clone().run(service.build(request)));
     world.context = world.told.outcome(result);
 }
 
@@ -206,7 +214,7 @@ fn is_built(world: &mut Contexts, tokens: u64, query: String, plan: String, sess
 fn is_queried(world: &mut Contexts, query: String) {
     let service = world.service();
     world.told.listen();
-    let result = world.on_clock(service.query(Query::new(query)));
+    let result = world.on_clock(world.scope.clone().run(service.query(Query::new(query))));
     world.found = world.told.outcome(result).unwrap_or_default();
 }
 

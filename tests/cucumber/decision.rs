@@ -1,10 +1,7 @@
 //! Steps of `features/decision.feature`.
 
-use agentbus::event::{
-    Brief, CorrectionMode, DecisionId, DecisionType, Fraction, PlanCreated, PlanId, PlanPhase, Scope, Text,
-};
+use agentbus::event::{Brief, CorrectionMode, DecisionId, DecisionType, Fraction, PlanId, Scope, Text};
 use agentbus::service::decision::{DecisionService, NewDecision};
-use agentbus::{DomainEvent, EventBus as _};
 use cucumber::gherkin::Step;
 use cucumber::{World, given, then, when};
 
@@ -63,10 +60,7 @@ fn the_decisions(world: &mut Decisions, plan: PlanId, step: &Step) {
 
 #[given(expr = "the plan {string} was opened")]
 fn the_plan_was_opened(world: &mut Decisions, plan: PlanId) {
-    let created = PlanCreated::new(1, plan.to_string(), PlanPhase::Action, Vec::<Text>::new(), 3);
-    let event = DomainEvent::new(created).with_plan_id(&plan).with_root_plan_id(&plan).with_session_id("s-1");
-    world.scope = event.scope();
-    world.told.bus().emit(event);
+    world.scope = world.told.opens_plan(&plan);
 }
 
 #[given(expr = "{string} was superseded")]

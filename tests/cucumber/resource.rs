@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use agentbus::event::Scope;
+use agentbus::event::{PlanId, Scope};
 use agentbus::service::resource::{DirHandler, GitHandler, ResourceService, Watch};
 use cucumber::{World, given, when};
 use tempfile::TempDir;
@@ -25,6 +25,8 @@ struct Resources {
     folder: TempDir,
     service: ResourceService,
     watch: Option<Watch>,
+    /// In what scope the service is asked.
+    scope: Scope,
 }
 
 told_steps!(Resources);
@@ -34,7 +36,7 @@ impl Resources {
         let told = Told::default();
         let service = ResourceService::new(Some(told.bus()));
         let folder = tempfile::tempdir().expect("a folder can be made");
-        Self { told, folder, service, watch: None }
+        Self { told, folder, service, watch: None, scope: Scope::new() }
     }
 
     fn at(&self, path: &str) -> PathBuf {
@@ -48,9 +50,13 @@ impl Resources {
         }
     }
 
-    async fn write(&mut self, path: &str, content: &str) {
+    /// Asks the service for something, and waits until the watcher has told what it has to tell of that.
+    async fn ask<T, E: std::error::Error>(
+        &mut self,
+        work: impl AsyncFnOnce(&ResourceService) -> Result<T, E>,
+    ) {
         self.told.listen();
-        let result = self.service.write(NAME, path, content).await;
+        let result = self.scope.clone().run(work(&self.service)).await;
         self.told.outcome(result);
         self.settle().await;
     }
@@ -86,7 +92,8 @@ fn a_link(world: &mut Resources, path: String) {
 
 #[given("the folder is watched")]
 async fn watched(world: &mut Resources) {
-    world.watch = Some(world.service.watch(NAME).await.expect("it can be watched"));
+    let watched = world.scope.clone().run(world.service.watch(NAME)).await;
+    world.watch = Some(watched.expect("it can be watched"));
 }
 
 #[given("the folder is forgotten")]
@@ -94,71 +101,55 @@ fn forgotten(world: &mut Resources) {
     world.service.unregister(NAME).expect("it is registered");
 }
 
+#[given(expr = "the plan {string} was opened")]
+fn the_plan_was_opened(world: &mut Resources, plan: PlanId) {
+    world.scope = world.told.opens_plan(&plan);
+}
+
 #[when("the folder is watched once more")]
 async fn watched_once_more(world: &mut Resources) {
-    world.told.listen();
-    let result = world.service.watch(NAME).await;
-    world.told.outcome(result);
+    world.ask(async |service| service.watch(NAME).await).await;
 }
 
 #[when(expr = "{string} is read")]
 async fn read(world: &mut Resources, path: String) {
-    world.told.listen();
-    let result = world.service.read(NAME, path).await;
-    world.told.outcome(result);
+    world.ask(async |service| service.read(NAME, path).await).await;
 }
 
 #[when("the folder is listed")]
 async fn listed(world: &mut Resources) {
-    world.told.listen();
-    let result = world.service.list(NAME, "").await;
-    world.told.outcome(result);
+    world.ask(async |service| service.list(NAME, "").await).await;
 }
 
 #[when(expr = "{string} is looked at")]
 async fn looked_at(world: &mut Resources, path: String) {
-    world.told.listen();
-    let result = world.service.stat(NAME, path).await;
-    world.told.outcome(result);
+    world.ask(async |service| service.stat(NAME, path).await).await;
 }
 
 #[when(expr = "{string} is written as {string}")]
 async fn written(world: &mut Resources, path: String, content: String) {
-    world.write(&path, &content).await;
-}
-
-#[when(expr = "{string} is written as {string} for plan {string}")]
-async fn written_for_plan(world: &mut Resources, path: String, content: String, plan: String) {
-    Scope::new().with_plan_id(plan).run(world.write(&path, &content)).await;
+    world.ask(async |service| service.write(NAME, path, content).await).await;
 }
 
 #[when(expr = "a tool writes {string} as {string}")]
 async fn written_by_a_tool(world: &mut Resources, path: String, content: String) {
-    world.told.listen();
     let resource = world.service.get(NAME).expect("it is registered").for_tools();
-    let result = resource.write(path, content).await;
-    world.told.outcome(result);
+    world.ask(async |_service| resource.write(path, content).await).await;
 }
 
 #[when(expr = "{string} is moved to {string}")]
 async fn moved(world: &mut Resources, from: String, to: String) {
-    world.told.listen();
-    let result = world.service.rename(NAME, from, to).await;
-    world.told.outcome(result);
+    world.ask(async |service| service.rename(NAME, from, to).await).await;
 }
 
 #[when(expr = "{string} is deleted")]
 async fn deleted(world: &mut Resources, path: String) {
-    world.told.listen();
-    let result = world.service.delete(NAME, path).await;
-    world.told.outcome(result);
+    world.ask(async |service| service.delete(NAME, path).await).await;
 }
 
 #[when("the folder is indexed")]
 async fn indexed(world: &mut Resources) {
-    world.told.listen();
-    let result = world.service.index(NAME).await;
-    world.told.outcome(result);
+    world.ask(async |service| service.index(NAME).await).await;
 }
 
 #[when(expr = "somebody writes {string} as {string}")]

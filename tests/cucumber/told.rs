@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
 
+use agentbus::event::{Hash, PlanCreated, PlanId, PlanPhase, Scope, Text};
 use agentbus::testing::RecordingEventBus;
 use agentbus::{DomainEvent, EventBus};
 use cucumber::World;
@@ -34,6 +35,21 @@ pub(crate) struct Told {
 }
 
 impl Told {
+    /// What is told on that bus.
+    pub(crate) fn on(bus: RecordingEventBus) -> Self {
+        Self { bus, ..Self::default() }
+    }
+
+    /// Tells that a plan was opened within a session; what is done in the scope is caused by that.
+    pub(crate) fn opens_plan(&self, plan: &PlanId) -> Scope {
+        let created = PlanCreated::new(1, plan.to_string(), PlanPhase::Action, Vec::<Text>::new(), 3);
+        let event =
+            DomainEvent::new(created).with_plan_id(plan).with_root_plan_id(plan).with_session_id("s-1");
+        let scope = event.scope();
+        self.bus.emit(event);
+        scope
+    }
+
     /// The bus that the services are given.
     pub(crate) fn bus(&self) -> Arc<dyn EventBus> {
         Arc::new(self.bus.clone())
@@ -79,7 +95,7 @@ impl Told {
 
     /// Exactly the events of the table, in its order. The column `event` is their kind, `cause` the kind of the
     /// event that caused them, any other a key of the envelope or the details; `-` means that there is none, `*`
-    /// that there is one, whatever it is.
+    /// that there is one, whatever it is, `hash of x` the hash of the text `x`.
     #[track_caller]
     pub(crate) fn expect_events(&self, step: &Step) {
         let rows = rows(step);
@@ -96,7 +112,11 @@ impl Told {
     #[track_caller]
     fn expect_value(&self, event: &DomainEvent, key: &str, expected: &str) {
         let value = self.value(event, key);
-        let is_expected = if expected == "*" { value != "-" } else { value == expected };
+        let is_expected = match expected.strip_prefix("hash of ") {
+            Some(text) => value == Hash::of(text).to_string(),
+            None if expected == "*" => value != "-",
+            None => value == expected,
+        };
         assert!(is_expected, "{key} is {value}, not {expected}, in {event:#?}");
     }
 

@@ -47,21 +47,26 @@ fn a_flaky_tool(world: &mut Agent, name: String, failures: u32) {
     world.tools.register(Arc::new(tool)).expect("its name is free");
 }
 
+/// Calls a tool; the first call is named `call-1`, the next one `call-2`.
+async fn call(world: &mut Agent, tool: String, input: &str, token: CancellationToken) {
+    let input = serde_json::from_str(input).expect("the scenario writes JSON");
+    world.calls += 1;
+    let call = ToolCall::new(tool, input).with_id(format!("call-{}", world.calls));
+    let context = world.context().with_cancellation(token);
+    let result = world.scope.clone().run(world.tools.call(call, &context)).await;
+    world.told.outcome(result);
+}
+
 #[when(regex = r#"^"(.+)" is called with (.+)$"#)]
 async fn called(world: &mut Agent, tool: String, input: String) {
-    let input = serde_json::from_str(&input).expect("the scenario writes JSON");
-    let result = world.tools.call(ToolCall::new(tool, input), &world.context()).await;
-    world.settle(result);
+    call(world, tool, &input, world.token.clone()).await;
 }
 
 #[when(regex = r#"^somebody who has given up calls "(.+)" with (.+)$"#)]
 async fn called_and_given_up(world: &mut Agent, tool: String, input: String) {
-    let input = serde_json::from_str(&input).expect("the scenario writes JSON");
     let token = CancellationToken::new();
     token.cancel();
-    let context = world.context().with_cancellation(token);
-    let result = world.tools.call(ToolCall::new(tool, input), &context).await;
-    world.settle(result);
+    call(world, tool, &input, token).await;
 }
 
 /// Does one thing, always.
@@ -109,7 +114,7 @@ impl Tool for Constant {
 
 fn register(world: &mut Agent, name: String, manner: Manner) {
     let registered = world.tools.register(Arc::new(Constant { name, manner }));
-    world.settle(registered);
+    world.told.outcome(registered);
 }
 
 #[given(expr = "a tool {string} that fails for good")]
