@@ -55,8 +55,11 @@
 //! | the commit log was removed | the project as after | tells it once more |
 //!
 //! Who comes next is [`SandboxService::open`] on the same root, by which the sandbox learns of it and it is told; or,
-//! as all that it takes is in the project, any service that makes a sandbox of the project or commits to it. While it
-//! can be neither finished nor undone, both are refused with [`SandboxError::Unfinished`], which names the folder. What
+//! as all that it takes is in the project, any service that makes a sandbox of the project or commits to it; that leaves a
+//! small file there, from which the sandbox learns how it ended, and which goes with it. A rollback, and going back to a
+//! checkpoint, is seen to and told in the same way. While something can be neither finished nor undone, it is refused
+//! with [`SandboxError::Unfinished`], which names the folder; until it was done again, nothing else is done to the
+//! sandbox. What
 //! somebody else made of a path that is to be put back stays theirs; the original is kept in a folder
 //! `.agentbus-originals-<sandbox id>` that [`SandboxError::NotUndone`] names. A folder that is not this user's alone is
 //! not taken for one of these.
@@ -93,12 +96,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use self::create::Order;
+use self::create::{Made, Order};
 use self::diff::changes;
 use self::disk::Disk;
 use self::handle::Claim;
 use self::place::{open_file, parent_of};
-use super::blocking::blocking;
 use crate::bus::EventBus;
 use crate::emitter::Emitter;
 use crate::event::{PlanId, SandboxId, SandboxStrategy, Scope};
@@ -112,6 +114,7 @@ mod diff;
 mod disk;
 mod error;
 mod fill;
+mod going_back;
 mod handle;
 mod lock;
 pub(super) mod place;
@@ -119,7 +122,9 @@ mod record;
 mod recover;
 mod remove;
 pub(in crate::service) mod rewrites;
+mod running;
 mod saved;
+mod state;
 mod store;
 pub(super) mod tree;
 mod worktree;
@@ -128,8 +133,9 @@ pub use super::git::GitError;
 pub use checkpoint::SandboxCheckpoint;
 pub use diff::{ChangeKind, FileChange, SandboxDiff};
 pub use error::{Conflict, ConflictKind, SandboxError};
-pub use handle::{Sandbox, SandboxOperation, SandboxState, WriteAccess};
+pub use handle::{Sandbox, WriteAccess};
 pub use recover::Recovered;
+pub use state::{SandboxOperation, SandboxState};
 
 const TREE: &str = "tree";
 const STORE: &str = "store";
@@ -148,6 +154,8 @@ struct Inner {
     disk: Disk,
     /// Guards the list of open sandboxes; held for single moves.
     open: Mutex<HashMap<SandboxId, Sandbox>>,
+    /// How many operations run.
+    running: running::Count,
 }
 
 impl SandboxService {
@@ -167,7 +175,8 @@ impl SandboxService {
     /// [`SandboxError::Io`] if the root cannot be read.
     ///
     /// # Cancel safety
-    /// Dropped, it goes on to its end; what it opened is free again then.
+    /// Dropped while another process opens what is there, it has done nothing. Dropped later, it goes on to its end;
+    /// what it opened is free again then.
     pub async fn open(
         root: impl Into<PathBuf>,
         bus: Option<Arc<dyn EventBus>>,
@@ -182,14 +191,21 @@ impl SandboxService {
     ) -> Result<(Self, Recovered), SandboxError> {
         let service = Self::on(root, bus, disk);
         let opened = service.clone();
-        // Whoever does not wait for it any more must not leave half of it open.
-        let recovered = blocking(move |_stop| opened.reopen_all(&CancellationToken::new())).await?;
+        let recovered = service.blocking(move |stop| opened.reopen_all(stop)).await?;
         Ok((service, recovered))
     }
 
     fn on(root: PathBuf, bus: Option<Arc<dyn EventBus>>, disk: Disk) -> Self {
         let emitter = Emitter::new(bus);
-        Self { inner: Arc::new(Inner { root, emitter, disk, open: Mutex::default() }) }
+        Self {
+            inner: Arc::new(Inner {
+                root,
+                emitter,
+                disk,
+                open: Mutex::default(),
+                running: running::Count::default(),
+            }),
+        }
     }
 
     /// Makes a sandbox of `project` for `plan`. If a commit to the project was killed in the middle, by whatever
@@ -202,7 +218,7 @@ impl SandboxService {
     /// be seen to; [`SandboxError::Io`] if something could not be read or copied. Nothing of the sandbox is left then.
     ///
     /// # Cancel safety
-    /// Dropped, it stops before the next file and leaves nothing.
+    /// Dropped, it stops before the next file and leaves nothing; [`SandboxService::settled`] waits for that.
     pub async fn create(
         &self,
         plan: &PlanId,
@@ -211,7 +227,10 @@ impl SandboxService {
     ) -> Result<Sandbox, SandboxError> {
         let (service, project) = (self.clone(), project.as_ref().to_owned());
         let order = Order { plan: plan.clone(), project, strategy, scope: Scope::current() };
-        blocking(move |stop| service.make(order, stop)).await
+        let made = self.blocking(move |stop| {
+            service.make(order, stop).map(|sandbox| Made { service, sandbox: Some(sandbox) })
+        });
+        made.await.map(Made::taken)
     }
 
     /// The open sandbox with that id.
@@ -241,7 +260,7 @@ impl SandboxService {
         self.run(sandbox, SandboxOperation::Diff, |claim, stop| compare(&claim, stop)).await
     }
 
-    /// Ends the sandbox and removes everything of it; of a worktree the branch too, unless something was committed on it.
+    /// Ends the sandbox and removes everything of it, after which nothing else can be done to it if that fails; of a worktree the branch too, unless something was committed on it.
     ///
     /// # Errors
     /// [`SandboxError`]: `Unknown`, `State` while it is active, `Busy`, `Io` or `Git` if something could not be
@@ -262,7 +281,7 @@ impl SandboxService {
         work: impl FnOnce(Claim, &CancellationToken) -> Result<T, SandboxError> + Send + 'static,
     ) -> Result<T, SandboxError> {
         let claim = self.get(sandbox)?.begin(operation)?;
-        blocking(move |stop| work(claim, stop)).await
+        self.blocking(move |stop| work(claim, stop)).await
     }
 
     fn sandboxes(&self) -> std::sync::MutexGuard<'_, HashMap<SandboxId, Sandbox>> {

@@ -36,6 +36,7 @@ use super::tree::{Entry, KEPT_PREFIX, STAGING_PREFIX};
 mod backward;
 mod forward;
 mod staging;
+pub(super) mod trace;
 
 /// What a record of that kind is.
 const COMMIT_LOG: &str = "commit log";
@@ -82,8 +83,18 @@ impl Planned {
     }
 }
 
+/// What the log says.
+#[derive(Debug, Deserialize, Serialize)]
+struct Log {
+    /// The folder of the sandbox whose change it is.
+    #[serde(with = "path_text")]
+    owner: PathBuf,
+    changes: Vec<Planned>,
+}
+
 /// How a change ended: the tree is whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Ending {
     /// It is entirely as after.
     Finished,
@@ -92,20 +103,19 @@ pub(super) enum Ending {
 }
 
 /// Changes the tree by `changes`, whose new contents the store has: all of it or nothing. `settle` is told how it
-/// ended, while whoever dies is still made up for; what it refuses to finish is undone. `name` is that of whoever
-/// changes the tree; nobody changes it by the same name at the same time.
+/// ended, while whoever dies is still made up for; what it refuses to finish is undone. Nobody else changes the tree by
+/// the same name at the same time.
 pub(super) fn apply(
     target: Target<'_>,
     store: &Store,
-    name: &str,
     changes: &[Change<'_>],
-    settle: &dyn Fn(Ending) -> Result<(), SandboxError>,
+    own: Own<'_>,
 ) -> Result<(), SandboxError> {
+    let settle = own.settle;
     if changes.is_empty() {
         return settle(Ending::Finished).inspect_err(|_counts| drop(settle(Ending::Undone)));
     }
-    let name = OsString::from(format!("{STAGING_PREFIX}{name}"));
-    let staging = Staging::prepare(target, &name, store, changes)?;
+    let staging = Staging::prepare(target, own, store, changes)?;
     match staging.forward().map_err(|failed| target.failed(failed)).and_then(|()| settle(Ending::Finished)) {
         Ok(()) => {
             // What is left over is looked after by the next who comes.
@@ -127,8 +137,12 @@ pub(super) struct Left {
 }
 
 impl Left {
-    pub(super) fn error(self, source: io::Error) -> SandboxError {
+    fn error(self, source: io::Error) -> SandboxError {
         SandboxError::NotUndone { paths: self.paths, kept_in: self.kept_in, source }
+    }
+
+    pub(super) fn was_killed(self) -> SandboxError {
+        self.error(io::Error::other("it was killed in the middle"))
     }
 }
 
@@ -154,32 +168,61 @@ fn back(
     Ok(Some(Left { paths, kept_in: target.path.join(kept) }))
 }
 
-/// Finishes or undoes every change of the tree that was killed in the middle; nobody else changes it meanwhile. `settle`
-/// is told by whose name each was, and how it ended. Returns what could not be put back.
+/// Whose changes of a tree are one's own.
+#[derive(Clone, Copy)]
+pub(super) struct Own<'a> {
+    /// The folder of the sandbox. Its name is that by which it changes the tree.
+    pub(super) home: &'a Path,
+    /// Is told how a change ended.
+    pub(super) settle: &'a dyn Fn(Ending) -> Result<(), SandboxError>,
+}
+
+impl Own<'_> {
+    pub(super) fn staging(&self) -> OsString {
+        let mut name = OsString::from(STAGING_PREFIX);
+        name.push(self.home.file_name().unwrap_or_default());
+        name
+    }
+}
+
+/// Finishes or undoes every change of the tree that was killed in the middle; nobody else changes it meanwhile. How one's
+/// own ended is settled; of another's a trace is left, by which its owner learns it. `heed` is told what could not be
+/// put back; what it refuses ends the recovery, and the next one goes on.
 pub(super) fn recover(
     target: Target<'_>,
-    settle: &dyn Fn(&str, Ending) -> Result<(), SandboxError>,
-) -> Result<Vec<Left>, SandboxError> {
-    let mut left = Vec::new();
+    own: Option<Own<'_>>,
+    heed: &mut dyn FnMut(Left) -> Result<(), SandboxError>,
+) -> Result<(), SandboxError> {
+    trace::remove_orphans(target).map_err(SandboxError::io("read", target.path))?;
     for name in leftovers(target.root).map_err(SandboxError::io("read", target.path))? {
         let path = target.path.join(&name);
         let dir = open_dir(target.root, &name).map_err(SandboxError::io("open", &path))?;
-        let Some(planned) = record::load::<Vec<Planned>>(&dir, &path, LOG, COMMIT_LOG)? else {
+        let Some(Log { owner, changes }) = record::load::<Log>(&dir, &path, LOG, COMMIT_LOG)? else {
             // Before its log, or after it, the tree is whole.
             target.disk.remove_all((target.root, &name)).map_err(SandboxError::io("remove", &path))?;
             continue;
         };
-        let staging = Staging { target, dir, name: name.clone(), planned };
-        let text = name.to_string_lossy();
-        let settle = |ending| settle(text.trim_start_matches(STAGING_PREFIX), ending);
+        let own = own.filter(|own| own.staging() == name);
+        let settle = |ending| match own {
+            Some(own) => (own.settle)(ending),
+            None => {
+                trace::leave(target, &name, &owner, ending).map_err(|error| target.unfinished(&name, error))
+            }
+        };
+        let staging = Staging { target, dir, name: name.clone(), owner: owner.clone(), planned: changes };
         if !staging.is_undoing() && staging.forward().is_ok() {
             settle(Ending::Finished)?;
             end_of(&staging)?;
-        } else {
-            left.extend(back(&staging, &settle)?);
+        } else if let Some(left) = back(&staging, &settle)? {
+            heed(left)?;
         }
     }
-    Ok(left)
+    Ok(())
+}
+
+/// To whom what was not put back is an error.
+pub(super) fn refuse(left: Left) -> Result<(), SandboxError> {
+    Err(left.was_killed())
 }
 
 /// Ends a change that is over.

@@ -8,16 +8,14 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::SandboxService;
-use super::apply::{Ending, Target, apply, recover};
 use super::diff::{Change, changes};
 use super::error::SandboxError;
-use super::handle::{Claim, Sandbox, SandboxOperation, SandboxState, Shared};
+use super::going_back::{restore, roll_back, see_to_tree};
+use super::handle::{Claim, Sandbox, Shared};
 use super::place::{open_file, parent_of};
-use super::saved::Stage;
+use super::state::SandboxOperation;
 use super::tree::{Entry, Manifest, hash_file, scan};
-use crate::event::{
-    Brief, CheckpointCreated, CheckpointId, CheckpointRestored, Hash, SandboxId, SandboxRolledBack, Timestamp,
-};
+use crate::event::{Brief, CheckpointCreated, CheckpointId, Hash, SandboxId, Timestamp};
 
 /// A state of a sandbox to go back to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,7 +66,7 @@ impl SandboxService {
     /// Dropped, it has changed nothing, or goes on to its end.
     pub async fn restore(&self, sandbox: &SandboxId, checkpoint: &CheckpointId) -> Result<(), SandboxError> {
         let checkpoint = checkpoint.clone();
-        self.run(sandbox, SandboxOperation::Restore, move |claim, stop| restore(claim, checkpoint, stop))
+        self.run(sandbox, SandboxOperation::Restore, move |claim, stop| restore(&claim, checkpoint, stop))
             .await
     }
 
@@ -81,8 +79,10 @@ impl SandboxService {
     /// Dropped, it has changed nothing, or goes on to its end.
     pub async fn rollback(&self, sandbox: &SandboxId, reason: impl Into<Brief>) -> Result<(), SandboxError> {
         let reason = reason.into();
-        self.run(sandbox, SandboxOperation::RollBack, move |claim, stop| roll_back(claim, reason, None, stop))
-            .await
+        self.run(sandbox, SandboxOperation::RollBack, move |claim, stop| {
+            roll_back(&claim, reason, None, stop)
+        })
+        .await
     }
 
     /// Undoes what was written in the sandbox since a checkpoint.
@@ -99,7 +99,7 @@ impl SandboxService {
         reason: impl Into<Brief>,
     ) -> Result<(), SandboxError> {
         let (checkpoint, reason) = (checkpoint.clone(), reason.into());
-        let work = move |claim, stop: &_| roll_back(claim, reason, Some(checkpoint), stop);
+        let work = move |claim: Claim, stop: &_| roll_back(&claim, reason, Some(checkpoint), stop);
         self.run(sandbox, SandboxOperation::RollBack, work).await
     }
 
@@ -165,55 +165,6 @@ pub(super) fn facts_of(checkpoints: &[Checkpoint]) -> Vec<SandboxCheckpoint> {
     checkpoints.iter().map(|checkpoint| checkpoint.facts.clone()).collect()
 }
 
-fn restore(claim: Claim, checkpoint: CheckpointId, stop: &CancellationToken) -> Result<(), SandboxError> {
-    let sandbox = claim.sandbox.clone();
-    let target = manifest_of(&sandbox, &checkpoint)?;
-    let now = scan_tree(&claim, stop)?;
-    let back = changes(&now, &target);
-    apply_to_tree(&sandbox, &back, &|ending| match ending {
-        Ending::Finished => sandbox.shared.home.mark_active(),
-        Ending::Undone => Ok(()),
-    })?;
-    let restored = back.iter().filter(|change| change.leaf_after().is_some()).map(|_| 1).sum();
-    let removed = back.iter().filter(|c| c.leaf_before().is_some() && c.leaf_after().is_none());
-    let removed = removed.map(|_| 1).sum();
-    claim.finish(|status, changes| {
-        status.state = SandboxState::Active;
-        let details = || CheckpointRestored::new(checkpoint, sandbox.id(), restored, removed);
-        changes.emit_in(&status.scope, details);
-    });
-    Ok(())
-}
-
-fn roll_back(
-    claim: Claim,
-    reason: Brief,
-    to: Option<CheckpointId>,
-    stop: &CancellationToken,
-) -> Result<(), SandboxError> {
-    let sandbox = claim.sandbox.clone();
-    let checkpoint = to.as_ref().map(|id| manifest_of(&sandbox, id)).transpose()?;
-    let now = scan_tree(&claim, stop)?;
-    let back = changes(&now, checkpoint.as_ref().unwrap_or(&sandbox.shared.base));
-    claim.require_change(!back.is_empty())?;
-    apply_to_tree(&sandbox, &back, &|ending| match ending {
-        Ending::Finished => sandbox.shared.save_stage(Stage::RolledBack),
-        Ending::Undone => sandbox.shared.save_stage(sandbox.state().into()),
-    })?;
-    // Left over, it makes a later process take the sandbox for one that was written in again, which harms nothing.
-    drop(sandbox.shared.home.unmark_active());
-    let reverted = back.iter().filter(|c| c.leaf_before().or(c.leaf_after()).is_some()).map(|_| 1).sum();
-    claim.finish(|status, changes| {
-        status.state = SandboxState::RolledBack;
-        changes.emit_in(&status.scope, || {
-            let mut details = SandboxRolledBack::new(sandbox.id(), reason, reverted);
-            details.to_checkpoint = to;
-            details
-        });
-    });
-    Ok(())
-}
-
 fn prune(claim: Claim, keep: usize) -> Result<usize, SandboxError> {
     let sandbox = claim.sandbox.clone();
     let shared = &sandbox.shared;
@@ -242,7 +193,7 @@ pub(super) fn hash_of(entry: &Entry) -> Option<Hash> {
     }
 }
 
-fn manifest_of(sandbox: &Sandbox, checkpoint: &CheckpointId) -> Result<Manifest, SandboxError> {
+pub(super) fn manifest_of(sandbox: &Sandbox, checkpoint: &CheckpointId) -> Result<Manifest, SandboxError> {
     let found = sandbox.shared.status.read(|status| {
         let found = status.checkpoints.iter().find(|c| c.facts.id == *checkpoint);
         found.map(|checkpoint| checkpoint.manifest.clone())
@@ -253,9 +204,10 @@ fn manifest_of(sandbox: &Sandbox, checkpoint: &CheckpointId) -> Result<Manifest,
     })
 }
 
-/// What stands in the tree now.
+/// What stands in the tree now: what an earlier change of it left in the middle is finished or undone first.
 pub(super) fn scan_tree(claim: &Claim, stop: &CancellationToken) -> Result<Manifest, SandboxError> {
     let shared = &claim.sandbox.shared;
+    see_to_tree(claim)?;
     scan(&shared.tree, &shared.base, stop, hash_file).map_err(claim.walk_error())
 }
 
@@ -285,18 +237,4 @@ fn store_file(shared: &Shared, path: &Path, hash: &Hash) -> io::Result<u64> {
     }
     shared.store.sync_content(hash)?;
     Ok(put.new_bytes)
-}
-
-fn apply_to_tree(
-    sandbox: &Sandbox,
-    changes: &[Change<'_>],
-    settle: &dyn Fn(Ending) -> Result<(), SandboxError>,
-) -> Result<(), SandboxError> {
-    let shared = &sandbox.shared;
-    let path = sandbox.tree();
-    let target = Target { root: &shared.tree, path: &path, disk: &shared.home.disk };
-    // What an earlier change left there.
-    recover(target, &|_name, _ending| Ok(()))?;
-    shared.rewrites.keep(changes);
-    apply(target, &shared.store, &sandbox.id().to_string(), changes, settle)
 }

@@ -1,19 +1,20 @@
 //! The commit of a sandbox to its project: all or nothing.
 
-use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use super::apply::{Ending, Planned, Target, apply, recover};
+use super::apply::{Ending, Own, Planned, Target, apply, recover, refuse, trace};
 use super::checkpoint::{scan_tree, store_contents};
 use super::conflict::outstanding;
 use super::diff::{Change, SandboxDiff, changes, diff};
 use super::error::SandboxError;
-use super::handle::{Claim, Sandbox, SandboxOperation, SandboxState, Shared, Status};
+use super::handle::{Claim, Sandbox, Shared, Status};
 use super::lock::{Lock, Use, lock_project};
+use super::recover::resolve;
 use super::saved::{Counts, Intent, Stage};
+use super::state::{SandboxOperation, SandboxState};
 use super::tree::Manifest;
 use super::{SandboxService, worktree::Recorded};
 use crate::emitter::Changes;
@@ -47,23 +48,34 @@ fn commit(
     stop: &CancellationToken,
 ) -> Result<SandboxDiff, SandboxError> {
     let started = Instant::now();
-    let sandbox = &claim.sandbox;
-    let shared = &*sandbox.shared;
+    let shared = &*claim.sandbox.shared;
     let now = scan_tree(claim, stop)?;
     let wanted = changes(&shared.base, &now);
     claim.require_change(!wanted.is_empty())?;
     let diff = if shared.strategy == SandboxStrategy::InPlace {
-        let diff = diff_of(sandbox, &wanted)?;
-        shared.save_stage(Stage::Committed)?;
-        claim.tell(|status, changes| {
-            tell_committed(shared, status, changes, (&diff).into(), started.elapsed());
-        });
-        diff
+        keep(claim, &wanted)?
     } else if service.works_in_place(&shared.project, Use::Alone) {
         return Err(SandboxError::ProjectInUse { project: shared.project.clone() });
     } else {
-        write_to_project(claim, &now, &wanted, started, stop)?
+        write_to_project(claim, &now, &wanted, stop)?
     };
+    // Nobody waits for a lock of the project by now.
+    claim.tell(|status, changes| {
+        tell_committed(shared, status, changes, (&diff).into(), started.elapsed());
+    });
+    forget(shared, &CancellationToken::new());
+    Ok(diff)
+}
+
+/// Commits in place, where the changes stand already.
+fn keep(claim: &Claim, wanted: &[Change<'_>]) -> Result<SandboxDiff, SandboxError> {
+    let shared = &*claim.sandbox.shared;
+    let diff = diff_of(&claim.sandbox, wanted)?;
+    shared.home.save_intent(&Intent { changes: Vec::new(), diff: (&diff).into(), recorded: None })?;
+    shared.save_stage(Stage::Committed).inspect_err(|_failed| {
+        // Left over, it is forgotten at the next open.
+        drop(shared.home.remove_intent());
+    })?;
     Ok(diff)
 }
 
@@ -71,14 +83,17 @@ fn write_to_project(
     claim: &Claim,
     now: &Manifest,
     wanted: &[Change<'_>],
-    started: Instant,
     stop: &CancellationToken,
 ) -> Result<SandboxDiff, SandboxError> {
     let sandbox = &claim.sandbox;
     let shared = &*sandbox.shared;
     let _lock = lock_for_change(shared, stop)?;
+    // From where it must go on to its end, whoever waits for it.
+    let never = CancellationToken::new();
+    if end_earlier(claim, &never)? == Some(Ending::Finished) {
+        return diff_of(sandbox, wanted);
+    }
     let target = Target { root: &shared.project_dir, path: &shared.project, disk: &shared.home.disk };
-    recover(target, &|_name, _ending| Ok(()))?;
     let missing = outstanding(&shared.project_dir, wanted)
         .map_err(|(path, source)| SandboxError::Io {
             doing: "read",
@@ -91,23 +106,37 @@ fn write_to_project(
     if stop.is_cancelled() {
         return Err(SandboxError::Cancelled { sandbox_id: sandbox.id().clone(), operation: claim.operation });
     }
-    // From here on it goes on to its end, whoever waits for it.
-    let never = CancellationToken::new();
     let changes = wanted.iter().map(Planned::of).collect();
     let intent = Intent { changes, diff: (&diff).into(), recorded };
-    let applied = shared.home.save_intent(&intent).and_then(|()| {
-        let settle = |ending| settle(shared, &intent, ending, &never);
-        apply(target, &shared.store, &sandbox.id().to_string(), &missing, &settle)
-    });
-    if let Err(error) = applied {
+    let settle = |ending| settle(shared, &intent, ending, &never);
+    let own = Own { home: &shared.home.path, settle: &settle };
+    // Of an earlier one it would say the wrong thing.
+    trace::remove(target, own).map_err(SandboxError::io("change", &shared.project))?;
+    let applied = shared.home.save_intent(&intent).and_then(|()| apply(target, &shared.store, &missing, own));
+    if let Err(error) = claim.noted(applied) {
         if !matches!(error, SandboxError::Unfinished { .. }) {
             forget(shared, &never);
         }
         return Err(error);
     }
-    claim.tell(|status, changes| tell_committed(shared, status, changes, intent.diff, started.elapsed()));
-    forget(shared, &never);
     Ok(diff)
+}
+
+/// Finishes or undoes what was left in the middle, by whom ever. Returns how an earlier commit of this sandbox ended.
+fn end_earlier(claim: &Claim, stop: &CancellationToken) -> Result<Option<Ending>, SandboxError> {
+    let shared = &*claim.sandbox.shared;
+    let is_pending = shared.status.read(|status| status.pending == Some(claim.operation));
+    let Some(intent) = is_pending.then(|| shared.home.load_intent()).transpose()?.flatten() else {
+        let target = Target { root: &shared.project_dir, path: &shared.project, disk: &shared.home.disk };
+        recover(target, None, &mut refuse)?;
+        return Ok(None);
+    };
+    let ending = resolve(shared, &intent, &mut refuse, stop)?;
+    claim.tell(|status, _silent| status.pending = None);
+    if ending == Ending::Undone {
+        forget(shared, stop);
+    }
+    Ok(Some(ending))
 }
 
 fn lock_for_change(shared: &Shared, stop: &CancellationToken) -> Result<Lock, SandboxError> {
@@ -173,7 +202,9 @@ pub(super) fn forget(shared: &Shared, stop: &CancellationToken) {
     if let Some(worktree) = &shared.worktree {
         drop(worktree.forget(stop));
     }
-    drop::<io::Result<()>>(shared.home.remove_intent());
+    let target = Target { root: &shared.project_dir, path: &shared.project, disk: &shared.home.disk };
+    drop(trace::remove(target, Own { home: &shared.home.path, settle: &|_ending| Ok(()) }));
+    drop(shared.home.remove_intent());
 }
 
 /// Keeps and tells that a sandbox is committed.

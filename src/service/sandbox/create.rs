@@ -8,15 +8,16 @@ use std::time::Instant;
 use cap_std::fs::Dir;
 use tokio_util::sync::CancellationToken;
 
-use super::apply::{Target, has_leftovers, recover};
+use super::apply::{Target, has_leftovers, recover, refuse};
 use super::error::SandboxError;
 use super::fill::fill;
-use super::handle::{Sandbox, SandboxOperation, SandboxState, Shared, Status};
+use super::handle::{Sandbox, Shared, Status};
 use super::lock::{Lock, Project, Use, lock, lock_project, try_lock};
 use super::place::open_root;
 use super::remove::{dismantle, remove_home};
 use super::rewrites::Rewrites;
 use super::saved::{CHECKPOINTS, Home, LOCK, Saved, Stage};
+use super::state::{SandboxOperation, SandboxState};
 use super::store::Store;
 use super::tree::{CACHE_TAG, Entry, Manifest, scan};
 use super::worktree::Worktree;
@@ -46,20 +47,32 @@ impl SandboxService {
             SandboxStrategy::GitWorktree => Some(Worktree::plan(&order.project, &id, stop)?),
             SandboxStrategy::Copy | SandboxStrategy::InPlace => None,
         };
-        let (home, lock) = self.make_home(&id)?;
+        let (home, lock) = self.make_home(&id, stop)?;
         let path = home.path.clone();
         let making = Making { id: &id, order: &order, home, worktree, stop };
         let made = making.run(lock, project, self.inner.emitter.clone());
         let made = made.inspect_err(|_failed| {
             // The error that counts is the one of the making; what is left is removed at the next open.
-            drop(dismantle(&path, &CancellationToken::new()));
+            drop(dismantle(&path, &self.inner.disk, &CancellationToken::new()));
         })?;
         let sandbox = Sandbox { shared: made.into() };
-        self.sandboxes().insert(sandbox.id().clone(), sandbox.clone());
-        tell_created(&sandbox, started);
-        // With the event that it was told by. If that fails, a later process only does not know what caused its events.
-        drop(sandbox.shared.save_stage(Stage::Created));
+        self.tell_created(&sandbox, started);
         Ok(sandbox)
+    }
+
+    /// Tells that a sandbox was made, and keeps the scope of what happens in it. Until it is kept, nobody has the
+    /// sandbox but this call, so nobody waits for its state; whoever hears of it finds it.
+    fn tell_created(&self, sandbox: &Sandbox, started: Instant) {
+        let shared = &sandbox.shared;
+        shared.status.change(|status, changes| {
+            status.scope = changes.open(&status.scope.clone(), || {
+                let (files, bytes) = size_of(&shared.base);
+                SandboxCreated::new(sandbox.id(), shared.strategy, files, bytes, millis(started.elapsed()))
+            });
+            // If that fails, a later process only does not know what caused its events.
+            drop(shared.save_in(&status.scope, Stage::Created, Vec::new()));
+            self.sandboxes().insert(sandbox.id().clone(), sandbox.clone());
+        });
     }
 
     /// Locks the project for the copy, or for as long as somebody works in it, and sees to what a dead process left.
@@ -83,7 +96,7 @@ impl SandboxService {
             held = take(Use::Alone)?;
             if held.is_some() {
                 let target = Target { root: &root, path, disk: &self.inner.disk };
-                recover(target, &|_name, _ending| Ok(()))?;
+                recover(target, None, &mut refuse)?;
             }
         }
         Ok(held.map(|lock| (lock, root)))
@@ -102,7 +115,7 @@ impl SandboxService {
 
     /// Makes the folder of a sandbox and locks it. The root is marked as a cache, so that a project that holds it is
     /// not copied into itself.
-    fn make_home(&self, id: &SandboxId) -> Result<(Home, Lock), SandboxError> {
+    fn make_home(&self, id: &SandboxId, stop: &CancellationToken) -> Result<(Home, Lock), SandboxError> {
         let root = &self.inner.root;
         make_private(root).map_err(SandboxError::io("make", root))?;
         let root = root.canonicalize().map_err(SandboxError::io("find", root))?;
@@ -111,10 +124,10 @@ impl SandboxService {
             std::fs::write(&tag, format!("{CACHE_TAG}\n")).map_err(SandboxError::io("write", &tag))?;
         }
         let path = root.join(id.to_string());
-        let _nobody_looks = lock_root(&root)?;
+        let _nobody_looks = lock_root(&root, stop)?;
         self.furnish(&path).inspect_err(|_failed| {
             // The error that counts is the one of the making; what is left is removed at the next open.
-            drop(remove_home(&path));
+            drop(remove_home(&path, &self.inner.disk));
         })
     }
 
@@ -233,17 +246,6 @@ impl Making<'_> {
     }
 }
 
-/// Tells that a sandbox was made, and keeps the scope of what happens in it.
-fn tell_created(sandbox: &Sandbox, started: Instant) {
-    let shared = &sandbox.shared;
-    shared.status.change(|status, changes| {
-        status.scope = changes.open(&status.scope.clone(), || {
-            let (files, bytes) = size_of(&shared.base);
-            SandboxCreated::new(sandbox.id(), shared.strategy, files, bytes, millis(started.elapsed()))
-        });
-    });
-}
-
 /// How many files and links a manifest has, and how many bytes.
 fn size_of(manifest: &Manifest) -> (u64, u64) {
     manifest.values().fold((0, 0), |(files, bytes), entry| match entry {
@@ -259,7 +261,31 @@ fn make_private(path: &Path) -> io::Result<()> {
 }
 
 /// While it is held, no other process looks at what is in the root.
-pub(super) fn lock_root(root: &Path) -> Result<Lock, SandboxError> {
+pub(super) fn lock_root(root: &Path, stop: &CancellationToken) -> Result<Lock, SandboxError> {
     let path = root.join(LOCK);
-    lock(&path).map_err(SandboxError::io("lock", &path))
+    let locked = lock(&path, stop).and_then(|lock| lock.ok_or_else(|| io::ErrorKind::TimedOut.into()));
+    locked.map_err(SandboxError::io("lock", &path))
+}
+
+/// A sandbox that was made, until somebody takes it. If nobody waits for it any more, it is removed again.
+pub(super) struct Made {
+    pub(super) service: SandboxService,
+    pub(super) sandbox: Option<Sandbox>,
+}
+
+impl Made {
+    pub(super) fn taken(mut self) -> Sandbox {
+        self.sandbox.take().expect("it is taken once")
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        // One in which somebody writes who heard of it is theirs.
+        let claim = self.sandbox.take().and_then(|sandbox| sandbox.begin(SandboxOperation::Close).ok());
+        if let Some(claim) = claim {
+            // What is left of it then is removed at the next open.
+            drop(self.service.remove(claim));
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::handle::{SandboxOperation, SandboxState};
+use super::state::{SandboxOperation, SandboxState};
 use super::tree::WalkError;
 use crate::event::{CheckpointId, SandboxId, SandboxStrategy};
 use crate::service::git::GitError;

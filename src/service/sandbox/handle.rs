@@ -1,6 +1,5 @@
-//! [`Sandbox`]: the handle of one sandbox, its state, and who may do what in it.
+//! [`Sandbox`]: the handle of one sandbox, and who may do what in it.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,92 +10,12 @@ use super::error::SandboxError;
 use super::lock::{Lock, Project};
 use super::rewrites::Rewrites;
 use super::saved::Home;
+use super::state::{SandboxOperation, SandboxState};
 use super::store::Store;
 use super::tree::Manifest;
 use super::worktree::Worktree;
 use crate::emitter::{Changes, Outbox};
 use crate::event::{PlanId, SandboxId, SandboxStrategy, Scope};
-
-/// Where a sandbox is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SandboxState {
-    /// It was made; nothing was written in it yet.
-    Created,
-    /// Something was written in it.
-    Active,
-    /// What was written in it is in the project.
-    Committed,
-    /// What was written in it was undone.
-    RolledBack,
-    /// It is gone.
-    Closed,
-}
-
-impl fmt::Display for SandboxState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Created => "created",
-            Self::Active => "active",
-            Self::Committed => "committed",
-            Self::RolledBack => "rolled back",
-            Self::Closed => "closed",
-        })
-    }
-}
-
-/// What can be done to a sandbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SandboxOperation {
-    /// Its making.
-    Create,
-    /// A write in it, or a command that may write.
-    Write,
-    /// The comparison with what it was made from.
-    Diff,
-    /// A checkpoint of it.
-    Checkpoint,
-    /// Going back to a checkpoint.
-    Restore,
-    /// The removal of old checkpoints.
-    Prune,
-    /// The commit to the project.
-    Commit,
-    /// The undoing of what was written.
-    RollBack,
-    /// Its end.
-    Close,
-}
-
-impl fmt::Display for SandboxOperation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Create => "create",
-            Self::Write => "write in",
-            Self::Diff => "diff",
-            Self::Checkpoint => "checkpoint",
-            Self::Restore => "restore",
-            Self::Prune => "prune",
-            Self::Commit => "commit",
-            Self::RollBack => "roll back",
-            Self::Close => "close",
-        })
-    }
-}
-
-impl SandboxOperation {
-    /// What can be done instead in that state; none if the operation is allowed.
-    fn refusal(self, state: SandboxState) -> Option<&'static str> {
-        match (state, self) {
-            (SandboxState::Closed, _) => Some("create another"),
-            (SandboxState::Committed, Self::Close | Self::Prune) => None,
-            (SandboxState::Committed, _) => Some("close it and create another"),
-            (SandboxState::Active, Self::Close) => Some("commit it or roll it back first"),
-            _ => None,
-        }
-    }
-}
 
 /// A sandbox: a folder where a plan may write. Cheap to clone; clones are the same sandbox.
 #[derive(Clone, Debug)]
@@ -131,12 +50,21 @@ impl Shared {
     pub(super) fn project(&self) -> Project<'_> {
         Project { dir: &self.project_dir, path: &self.project }
     }
+
+    pub(super) fn tree_path(&self) -> PathBuf {
+        match self.strategy {
+            SandboxStrategy::InPlace => self.project.clone(),
+            SandboxStrategy::Copy | SandboxStrategy::GitWorktree => self.home.path.join(super::TREE),
+        }
+    }
 }
 
 #[derive(Debug)]
 pub(super) struct Status {
     pub(super) state: SandboxState,
     activity: Activity,
+    /// What ended in the middle: until it was done again, nothing else is.
+    pub(super) pending: Option<SandboxOperation>,
     /// Oldest first.
     pub(super) checkpoints: Vec<Checkpoint>,
     /// What its events are told in.
@@ -147,7 +75,7 @@ pub(super) struct Status {
 
 impl Status {
     pub(super) fn new(state: SandboxState, scope: Scope, project_lock: Option<Lock>) -> Self {
-        Self { state, activity: Activity::Idle, checkpoints: Vec::new(), scope, project_lock }
+        Self { state, activity: Activity::Idle, pending: None, checkpoints: Vec::new(), scope, project_lock }
     }
 }
 
@@ -184,10 +112,7 @@ impl Sandbox {
 
     /// The folder that holds the files: in place, the project itself.
     pub fn tree(&self) -> PathBuf {
-        match self.shared.strategy {
-            SandboxStrategy::InPlace => self.shared.project.clone(),
-            SandboxStrategy::Copy | SandboxStrategy::GitWorktree => self.shared.home.path.join(super::TREE),
-        }
+        self.shared.tree_path()
     }
 
     /// The folder beside the tree for what builds make; it is neither compared nor committed.
@@ -247,7 +172,13 @@ impl Sandbox {
     }
 
     fn check(&self, status: &Status, operation: SandboxOperation) -> Result<(), SandboxError> {
-        match operation.refusal(status.state) {
+        let way_out = match status.pending {
+            Some(pending) if status.state != SandboxState::Closed => {
+                (!pending.is_again(operation)).then(|| pending.way_out())
+            }
+            _ => operation.refusal(status.state),
+        };
+        match way_out {
             None => Ok(()),
             Some(way_out) => Err(self.refused(status.state, operation, way_out)),
         }
@@ -301,6 +232,14 @@ pub(super) struct Claim {
 }
 
 impl Claim {
+    /// Notes of what a change of a tree came to whether it is in the middle, so that nothing else is done meanwhile.
+    pub(super) fn noted<T>(&self, done: Result<T, SandboxError>) -> Result<T, SandboxError> {
+        let is_in_the_middle = matches!(done, Err(SandboxError::Unfinished { .. }));
+        let pending = is_in_the_middle.then_some(self.operation);
+        self.tell(|status, _silent| status.pending = pending);
+        done
+    }
+
     /// Keeps and tells the change that the operation made; it goes on.
     pub(super) fn tell<R>(&self, change: impl FnOnce(&mut Status, &mut Changes<'_>) -> R) -> R {
         self.sandbox.shared.status.change(change)

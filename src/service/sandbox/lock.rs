@@ -18,6 +18,9 @@ use super::place::open_dir;
 /// How long a project that somebody else uses is waited for.
 const WAIT_AT_MOST: Duration = Duration::from_secs(10);
 
+/// How long the place of the sandboxes is waited for, while another process opens what stands there.
+const ROOT_AT_MOST: Duration = Duration::from_mins(1);
+
 /// How long each wait between two tries is.
 const TRY_EVERY: Duration = Duration::from_millis(5);
 
@@ -52,11 +55,28 @@ pub(super) fn try_lock(path: &Path) -> io::Result<Option<Lock>> {
     Ok(lock.add(file, Use::Alone)?.then_some(lock))
 }
 
-/// Locks the file at `path`, which is made if it is missing, and waits for it.
-pub(super) fn lock(path: &Path) -> io::Result<Lock> {
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
-    file.lock()?;
-    Ok(Lock { files: vec![file] })
+/// Locks the file at `path`, which is made if it is missing, and waits for it while somebody waits for that; none if it
+/// stays in use.
+pub(super) fn lock(path: &Path, stop: &CancellationToken) -> io::Result<Option<Lock>> {
+    wait(ROOT_AT_MOST, stop, || try_lock(path))
+}
+
+/// Tries until it is locked, nobody waits for it any more, or the time is over.
+fn wait(
+    at_most: Duration,
+    stop: &CancellationToken,
+    attempt: impl Fn() -> io::Result<Option<Lock>>,
+) -> io::Result<Option<Lock>> {
+    let started = Instant::now();
+    loop {
+        if let Some(lock) = attempt()? {
+            return Ok(Some(lock));
+        }
+        if stop.is_cancelled() || started.elapsed() > at_most {
+            return Ok(None);
+        }
+        std::thread::sleep(TRY_EVERY);
+    }
 }
 
 /// Locks a project, and waits for it while somebody waits for that; none if it stays in use.
@@ -65,16 +85,7 @@ pub(super) fn lock_project(
     how: Use,
     stop: &CancellationToken,
 ) -> io::Result<Option<Lock>> {
-    let started = Instant::now();
-    loop {
-        if let Some(lock) = try_lock_project(project, how)? {
-            return Ok(Some(lock));
-        }
-        if stop.is_cancelled() || started.elapsed() > WAIT_AT_MOST {
-            return Ok(None);
-        }
-        std::thread::sleep(TRY_EVERY);
-    }
+    wait(WAIT_AT_MOST, stop, || try_lock_project(project, how))
 }
 
 /// Locks a project; none if it, or a project that holds it, is in use.
@@ -156,6 +167,18 @@ mod tests {
         assert!(lock(Use::Shared).is_none());
         drop(writer);
         assert!(lock(Use::Shared).is_some());
+    }
+
+    #[test]
+    fn who_waits_for_a_lock_stops_when_nobody_waits_for_that() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let held = try_lock(&path).unwrap().unwrap();
+        let stop = CancellationToken::new();
+        stop.cancel();
+        assert!(lock(&path, &stop).unwrap().is_none());
+        drop(held);
+        assert!(lock(&path, &CancellationToken::new()).unwrap().is_some());
     }
 
     #[test]

@@ -1,25 +1,26 @@
 //! Opening what earlier processes left.
 
 use std::cell::Cell;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cap_std::fs::Dir;
 use tokio_util::sync::CancellationToken;
 
-use super::apply::{Ending, Left, Planned, Target, recover};
+use super::apply::{Ending, Left, Own, Planned, Target, recover, trace};
 use super::checkpoint::Checkpoint;
 use super::commit::{forget, settle, tell_committed};
 use super::conflict::has_all;
 use super::create::lock_root;
 use super::error::SandboxError;
-use super::handle::{Sandbox, SandboxState, Shared, Status};
+use super::going_back::{self, Way, recover_tree};
+use super::handle::{Sandbox, Shared, Status};
 use super::lock::{Lock, Project, Use, try_lock, try_lock_project};
 use super::place::open_root;
 use super::remove::{dismantle, is_home};
 use super::rewrites::Rewrites;
-use super::saved::{Home, Intent, LOCK, Saved, Stage};
+use super::saved::{Counts, Home, Intent, LOCK, Saved, Stage};
+use super::state::SandboxState;
 use super::store::Store;
 use super::{STORE, SandboxService, TREE};
 use crate::emitter::Outbox;
@@ -55,8 +56,10 @@ enum Outcome {
 /// A sandbox that is open again.
 struct Opened {
     sandbox: Sandbox,
-    /// What became of its commit, if that was killed.
-    is_finished: Option<bool>,
+    /// Its commit, if that was killed, and what became of it.
+    commit: Option<(Ending, Counts)>,
+    /// A way back of it that is gone.
+    way: Option<Way>,
     kept: Vec<SandboxError>,
 }
 
@@ -68,40 +71,70 @@ impl SandboxService {
             return Ok(recovered);
         }
         let root = root.canonicalize().map_err(SandboxError::io("find", root))?;
-        let _nobody_makes_one = lock_root(&root)?;
+        // Told when nobody waits for a lock of the root or of a project any more.
+        for opened in self.reopen_homes(&root, &mut recovered, stop)? {
+            self.take_over(opened, &mut recovered);
+        }
+        Ok(recovered)
+    }
+
+    fn reopen_homes(
+        &self,
+        root: &Path,
+        recovered: &mut Recovered,
+        stop: &CancellationToken,
+    ) -> Result<Vec<Opened>, SandboxError> {
+        let _nobody_makes_one = lock_root(root, stop)?;
         let mut folders = Vec::new();
-        for entry in std::fs::read_dir(&root).map_err(SandboxError::io("read", &root))? {
-            let path = entry.map_err(SandboxError::io("read", &root))?.path();
+        for entry in std::fs::read_dir(root).map_err(SandboxError::io("read", root))? {
+            let path = entry.map_err(SandboxError::io("read", root))?.path();
             if is_home(&path) {
                 folders.push(path);
             }
         }
         folders.sort_unstable();
+        let mut all = Vec::new();
         for path in folders {
             let id = SandboxId::from(path.file_name().unwrap_or_default().to_string_lossy().as_ref());
-            match self.reopen(&id, &path, stop) {
+            match self.reopen(&id, &path) {
                 Ok(Outcome::InUse) => recovered.in_use.push(id),
                 Ok(Outcome::Removed) => recovered.removed.push(id),
-                Ok(Outcome::Open(opened)) => self.take_over(*opened, &mut recovered),
+                Ok(Outcome::Open(opened)) => all.push(*opened),
                 Err(error) => recovered.unreadable.push((path, error)),
             }
         }
-        Ok(recovered)
+        Ok(all)
     }
 
     fn take_over(&self, opened: Opened, recovered: &mut Recovered) {
-        let id = opened.sandbox.id().clone();
-        match opened.is_finished {
-            Some(true) => recovered.finished.push(id.clone()),
-            Some(false) => recovered.undone.push(id.clone()),
-            None => {}
-        }
+        let sandbox = opened.sandbox;
+        let shared = &*sandbox.shared;
+        let id = sandbox.id().clone();
         recovered.kept.extend(opened.kept);
         recovered.reopened.push(id.clone());
-        self.sandboxes().insert(id, opened.sandbox);
+        self.sandboxes().insert(id.clone(), sandbox.clone());
+        if let Some(way) = &opened.way {
+            shared.status.change(|status, changes| going_back::tell(shared, status, changes, way));
+        }
+        // Left over, it is told once more at the next open.
+        drop(shared.home.remove_way());
+        let Some((ending, diff)) = opened.commit else {
+            return;
+        };
+        shared.status.change(|status, changes| match ending {
+            // Whether it was told before it was killed nobody knows; it is told once more rather than not at all.
+            Ending::Finished => tell_committed(shared, status, changes, diff, Duration::ZERO),
+            Ending::Undone if status.state == SandboxState::Committed => status.state = SandboxState::Active,
+            Ending::Undone => {}
+        });
+        forget(shared, &CancellationToken::new());
+        let list = if ending == Ending::Finished { &mut recovered.finished } else { &mut recovered.undone };
+        list.push(id);
     }
 
-    fn reopen(&self, id: &SandboxId, path: &Path, stop: &CancellationToken) -> Result<Outcome, SandboxError> {
+    fn reopen(&self, id: &SandboxId, path: &Path) -> Result<Outcome, SandboxError> {
+        // It goes on to its end, once it began.
+        let stop = &CancellationToken::new();
         let lock_path = path.join(LOCK);
         let Some(lock) = try_lock(&lock_path).map_err(SandboxError::io("lock", &lock_path))? else {
             return Ok(Outcome::InUse);
@@ -110,7 +143,7 @@ impl SandboxService {
         let saved = match home.load()? {
             Some(saved) if !matches!(saved.stage, Stage::Making | Stage::Closing) => saved,
             _ => {
-                dismantle(path, stop)?;
+                dismantle(path, &self.inner.disk, stop)?;
                 return Ok(Outcome::Removed);
             }
         };
@@ -131,14 +164,20 @@ impl SandboxService {
             None
         };
         let shared = self.assemble(saved, home, lock, (project_dir, project_lock))?;
-        let mut kept = recover_tree(&shared)?;
-        let is_finished = intent.map(|intent| resolve(&shared, &intent, &mut kept, stop)).transpose()?;
+        let mut kept = Vec::new();
+        let mut heed = |left: Left| {
+            kept.push(left.was_killed());
+            Ok(())
+        };
+        let way = recover_tree(&shared, shared.home.load_way()?.as_ref(), &mut heed)?;
+        let ending = intent.as_ref().map(|intent| resolve(&shared, intent, &mut heed, stop)).transpose()?;
+        let commit = ending.zip(intent.map(|intent| intent.diff));
         shared.status.change(|status, _silent| {
             if shared.strategy != SandboxStrategy::InPlace {
                 status.project_lock = None;
             }
         });
-        Ok(Outcome::Open(Box::new(Opened { sandbox: Sandbox { shared: shared.into() }, is_finished, kept })))
+        Ok(Outcome::Open(Box::new(Opened { sandbox: Sandbox { shared: shared.into() }, commit, way, kept })))
     }
 
     fn assemble(
@@ -190,56 +229,33 @@ impl SandboxService {
     }
 }
 
-/// Finishes or undoes what was being changed in the tree itself: a rollback, or going back to a checkpoint.
-fn recover_tree(shared: &Shared) -> Result<Vec<SandboxError>, SandboxError> {
-    let path = match shared.strategy {
-        SandboxStrategy::InPlace => shared.project.clone(),
-        SandboxStrategy::Copy | SandboxStrategy::GitWorktree => shared.home.path.join(TREE),
-    };
-    let target = Target { root: &shared.tree, path: &path, disk: &shared.home.disk };
-    Ok(recover(target, &|_name, _ending| Ok(()))?.into_iter().map(told).collect())
-}
-
-fn told(left: Left) -> SandboxError {
-    left.error(io::Error::other("it was killed in the middle"))
-}
-
-/// Finishes or undoes a commit that was killed; whether it is finished.
-fn resolve(
+/// Finishes or undoes a commit that was left in the middle, and settles it. The project is locked.
+pub(super) fn resolve(
     shared: &Shared,
     intent: &Intent,
-    kept: &mut Vec<SandboxError>,
+    heed: &mut dyn FnMut(Left) -> Result<(), SandboxError>,
     stop: &CancellationToken,
-) -> Result<bool, SandboxError> {
+) -> Result<Ending, SandboxError> {
     let target = Target { root: &shared.project_dir, path: &shared.project, disk: &shared.home.disk };
-    let own = shared.id.to_string();
     let found = Cell::new(None);
-    let left = recover(target, &|name, ending| {
-        if name == own {
-            found.set(Some(ending));
-            settle(shared, intent, ending, stop)?;
-        }
-        Ok(())
-    })?;
-    kept.extend(left.into_iter().map(told));
-    let ending = if let Some(ending) = found.get() {
-        ending
-    } else {
-        let ending = look_how_it_ended(shared, intent)?;
-        settle(shared, intent, ending, stop)?;
-        ending
+    let note = |ending| {
+        found.set(Some(ending));
+        settle(shared, intent, ending, stop)
     };
-    shared.status.change(|status, changes| match ending {
-        // Whether it was told before it was killed nobody knows; it is told once more rather than not at all.
-        Ending::Finished => tell_committed(shared, status, changes, intent.diff, Duration::ZERO),
-        Ending::Undone if status.state == SandboxState::Committed => status.state = SandboxState::Active,
-        Ending::Undone => {}
-    });
-    forget(shared, stop);
-    Ok(ending == Ending::Finished)
+    let own = Own { home: &shared.home.path, settle: &note };
+    recover(target, Some(own), heed)?;
+    if let Some(ending) = found.get() {
+        return Ok(ending);
+    }
+    let ending = match trace::of(target, own)? {
+        Some(ending) => ending,
+        None => look_how_it_ended(shared, intent)?,
+    };
+    settle(shared, intent, ending, stop)?;
+    Ok(ending)
 }
 
-/// How a commit ended that left nothing in the project: it never began, or somebody else saw to it.
+/// How a commit ended that left nothing in the project: it never began, or all of it was done but to tell it.
 fn look_how_it_ended(shared: &Shared, intent: &Intent) -> Result<Ending, SandboxError> {
     if shared.status.read(|status| status.state) == SandboxState::Committed {
         return Ok(Ending::Finished);
@@ -247,5 +263,5 @@ fn look_how_it_ended(shared: &Shared, intent: &Intent) -> Result<Ending, Sandbox
     let changes: Vec<_> = intent.changes.iter().map(Planned::change).collect();
     let has_all =
         has_all(&shared.project_dir, &changes).map_err(SandboxError::io("read", &shared.project))?;
-    Ok(if has_all { Ending::Finished } else { Ending::Undone })
+    Ok(if has_all && !changes.is_empty() { Ending::Finished } else { Ending::Undone })
 }

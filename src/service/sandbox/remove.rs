@@ -6,19 +6,28 @@ use std::path::Path;
 
 use tokio_util::sync::CancellationToken;
 
+use super::apply::{Own, Target, trace};
 use super::disk::Disk;
 use super::error::SandboxError;
-use super::handle::{Claim, SandboxState};
+use super::handle::Claim;
 use super::saved::{Home, LOCK, SAVED, Stage};
+use super::state::{SandboxOperation, SandboxState};
 use super::{SandboxService, TREE};
 
 impl SandboxService {
     pub(super) fn remove(&self, claim: Claim) -> Result<(), SandboxError> {
         let sandbox = claim.sandbox.clone();
         let shared = &sandbox.shared;
+        // Whatever fails from here on, what is left of it is good for nothing else.
+        claim.tell(|status, _silent| status.pending = Some(SandboxOperation::Close));
         shared.save_stage(Stage::Closing)?;
+        // Left over, somebody who sees to the project takes it away.
+        drop(trace::remove(
+            Target { root: &shared.project_dir, path: &shared.project, disk: &shared.home.disk },
+            Own { home: &shared.home.path, settle: &|_ending| Ok(()) },
+        ));
         // Whoever waits for it, it goes on to its end.
-        dismantle(&shared.home.path, &CancellationToken::new())?;
+        dismantle(&shared.home.path, &shared.home.disk, &CancellationToken::new())?;
         self.sandboxes().remove(sandbox.id());
         claim.finish(|status, _silent| {
             status.state = SandboxState::Closed;
@@ -40,26 +49,29 @@ fn is_husk(path: &Path) -> bool {
 }
 
 /// Removes everything of a sandbox that is not used any more; what git knows of it first, as that is outside.
-pub(super) fn dismantle(path: &Path, stop: &CancellationToken) -> Result<(), SandboxError> {
-    let saved = Home::open(path, Disk::default())?.load()?;
+pub(super) fn dismantle(path: &Path, disk: &Disk, stop: &CancellationToken) -> Result<(), SandboxError> {
+    let saved = Home::open(path, disk.clone())?.load()?;
     if let Some(worktree) = saved.and_then(|saved| saved.worktree) {
         let tree = path.join(TREE);
         // Git removes nothing from a folder that its owner may not write.
         make_writable(&tree);
         worktree.remove(&tree, stop)?;
     }
-    remove_home(path).map_err(SandboxError::io("remove", path))
+    remove_home(path, disk).map_err(SandboxError::io("remove", path))
 }
 
 /// Removes the folder of a sandbox. Its lock goes last.
-pub(super) fn remove_home(path: &Path) -> io::Result<()> {
+pub(super) fn remove_home(path: &Path, disk: &Disk) -> io::Result<()> {
     for entry in fs::read_dir(path)? {
         let entry = entry?;
         if entry.file_name() != LOCK {
+            disk.step("remove", entry.file_name())?;
             remove_all(&entry.path())?;
         }
     }
+    disk.step("remove", LOCK)?;
     gone(fs::remove_file(path.join(LOCK)))?;
+    disk.step("remove", path)?;
     fs::remove_dir(path)
 }
 

@@ -8,6 +8,7 @@
 //! | `base` | what the project was | when it is made |
 //! | `checkpoints/<id>` | what stood in the tree | with the checkpoint |
 //! | `commit` | [`Intent`]: what a commit is about to do | before it changes the project; removed after it was told |
+//! | `way back` | [`WayBack`]: a rollback, or going to a checkpoint | before it changes the tree; removed after it was told |
 
 use std::ffi::OsStr;
 use std::io;
@@ -21,11 +22,13 @@ use super::checkpoint::{SandboxCheckpoint, facts_of};
 use super::diff::SandboxDiff;
 use super::disk::Disk;
 use super::error::SandboxError;
-use super::handle::{SandboxState, Shared};
+use super::going_back::WayBack;
+use super::handle::Shared;
 use super::record::{self, Listed, path_text};
+use super::state::SandboxState;
 use super::tree::Manifest;
 use super::worktree::{Recorded, Worktree};
-use crate::event::{CheckpointId, PlanId, SandboxId, SandboxStrategy};
+use crate::event::{CheckpointId, PlanId, SandboxId, SandboxStrategy, Scope};
 use crate::service::scope::KeptScope;
 
 pub(super) const LOCK: &str = "lock";
@@ -34,6 +37,7 @@ pub(super) const SAVED: &str = "sandbox.json";
 const BASE: &str = "base";
 const ACTIVE: &str = "active";
 const INTENT: &str = "commit";
+const WAY: &str = "way back";
 
 /// Where a sandbox is in its life, as far as it is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,6 +156,18 @@ impl Home {
         self.disk.remove_if_there((&self.dir, OsStr::new(INTENT)))
     }
 
+    pub(super) fn save_way(&self, way: &WayBack) -> Result<(), SandboxError> {
+        self.write(WAY, "way back", way)
+    }
+
+    pub(super) fn load_way(&self) -> Result<Option<WayBack>, SandboxError> {
+        record::load(&self.dir, &self.path, WAY, "way back")
+    }
+
+    pub(super) fn remove_way(&self) -> io::Result<()> {
+        self.disk.remove_if_there((&self.dir, OsStr::new(WAY)))
+    }
+
     /// Says that somebody may write from now on.
     pub(super) fn mark_active(&self) -> Result<(), SandboxError> {
         let path = self.path.join(ACTIVE);
@@ -213,13 +229,24 @@ impl Home {
 impl Shared {
     /// Keeps what it is, in that state and with these checkpoints.
     pub(super) fn save(&self, stage: Stage, checkpoints: Vec<SandboxCheckpoint>) -> Result<(), SandboxError> {
+        let scope = self.status.read(|status| status.scope.clone());
+        self.save_in(&scope, stage, checkpoints)
+    }
+
+    /// The same, where its events are told in that scope.
+    pub(super) fn save_in(
+        &self,
+        scope: &Scope,
+        stage: Stage,
+        checkpoints: Vec<SandboxCheckpoint>,
+    ) -> Result<(), SandboxError> {
         self.home.save(&Saved {
             sandbox_id: self.id.clone(),
             plan_id: self.plan.clone(),
             project: self.project.clone(),
             strategy: self.strategy,
             stage,
-            scope: KeptScope::of(&self.status.read(|status| status.scope.clone())),
+            scope: KeptScope::of(scope),
             worktree: self.worktree.clone(),
             checkpoints,
         })

@@ -2,7 +2,10 @@
 
 mod faults;
 mod kill;
+mod later;
+mod middle;
 mod places;
+mod stand;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use cap_std::fs::Dir;
 
-use super::{COMMIT_LOG, LOG, Planned, Target, is_private, name_for_originals};
+use super::{COMMIT_LOG, LOG, Log, Own, Planned, Target, is_private, name_for_originals};
 use crate::service::sandbox::diff::Change;
 use crate::service::sandbox::error::SandboxError;
 use crate::service::sandbox::place::{open_dir, parent_of};
@@ -26,6 +26,7 @@ pub(super) struct Staging<'a> {
     pub(super) target: Target<'a>,
     pub(super) dir: Dir,
     pub(super) name: OsString,
+    pub(super) owner: PathBuf,
     pub(super) planned: Vec<Planned>,
 }
 
@@ -44,14 +45,15 @@ impl<'a> Staging<'a> {
     /// Makes everything that is new, and then the log. When it fails, the tree is as it was.
     pub(super) fn prepare(
         target: Target<'a>,
-        name: &OsStr,
+        own: Own<'_>,
         store: &Store,
         changes: &[Change<'_>],
     ) -> Result<Self, SandboxError> {
-        let at_root = |source| (PathBuf::new(), source);
+        let (at_root, name) = (|source| (PathBuf::new(), source), &own.staging());
         target.disk.create_dir((target.root, name)).map_err(|source| target.failed(at_root(source)))?;
         let dir = open_dir(target.root, name).map_err(|source| target.failed(at_root(source)))?;
-        let mut staging = Self { target, dir, name: name.to_owned(), planned: Vec::new() };
+        let mut staging =
+            Self { target, dir, name: name.clone(), owner: own.home.to_owned(), planned: Vec::new() };
         let prepared = staging.plan(changes).and_then(|()| staging.look()).and_then(|()| staging.fill(store));
         match prepared.and_then(|()| staging.write_log().map_err(at_root)) {
             Ok(()) => Ok(staging),
@@ -142,11 +144,14 @@ impl<'a> Staging<'a> {
     }
 
     /// From here on the change is finished or undone, whoever dies.
-    fn write_log(&self) -> io::Result<()> {
+    fn write_log(&mut self) -> io::Result<()> {
         let disk = self.target.disk;
         disk.sync_dir(&self.dir)?;
         disk.sync_dir(self.target.root)?;
-        record::write(disk, (&self.dir, OsStr::new(LOG)), COMMIT_LOG, &self.planned)
+        let log = Log { owner: self.owner.clone(), changes: std::mem::take(&mut self.planned) };
+        let written = record::write(disk, (&self.dir, OsStr::new(LOG)), COMMIT_LOG, &log);
+        self.planned = log.changes;
+        written
     }
 
     /// Every change with its number, by path: a folder before what it holds.

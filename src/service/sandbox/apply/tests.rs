@@ -64,12 +64,22 @@ impl Fixture {
     ) -> Result<(), SandboxError> {
         let (disk, path) = (Disk::default(), self.folder.path().join("tree"));
         let target = Target { root: &self.root, path: &path, disk: &disk };
-        apply(target, &self.store, "test", &changes(from, to), settle)
+        apply(target, &self.store, &changes(from, to), Own { home: &self.home(), settle })
     }
 
     fn recover(&self) -> Vec<Left> {
         let (disk, path) = (Disk::default(), self.folder.path().join("tree"));
-        recover(Target { root: &self.root, path: &path, disk: &disk }, &|_, _| Ok(())).unwrap()
+        let mut all = Vec::new();
+        let mut heed = |left| {
+            all.push(left);
+            Ok(())
+        };
+        recover(Target { root: &self.root, path: &path, disk: &disk }, None, &mut heed).unwrap();
+        all
+    }
+
+    fn home(&self) -> PathBuf {
+        self.folder.path().join("test")
     }
 
     fn entries(&self) -> usize {
@@ -197,8 +207,8 @@ fn a_staging_folder_that_others_can_look_into_is_not_ours_and_stays() {
     assert!(theirs.join("log").exists());
     fs::set_permissions(&theirs, PermissionsExt::from_mode(0o700)).unwrap();
     let (disk, path) = (Disk::default(), fixture.path(""));
-    let damaged = recover(Target { root: &fixture.root, path: &path, disk: &disk }, &|_, _| Ok(()));
-    let Err(SandboxError::Damaged { path, .. }) = damaged.map(drop) else {
+    let damaged = recover(Target { root: &fixture.root, path: &path, disk: &disk }, None, &mut refuse);
+    let Err(SandboxError::Damaged { path, .. }) = damaged else {
         panic!("a log that is none was believed");
     };
     assert_eq!(path, theirs.join("log"));
@@ -225,7 +235,8 @@ fn a_file_system_that_keeps_no_modes_is_refused_before_anything_is_changed() {
     let path = fixture.path("");
     let disk = Disk::with(std::sync::Arc::new(Modeless(path.clone())));
     let target = Target { root: &fixture.root, path: &path, disk: &disk };
-    let refused = apply(target, &fixture.store, "test", &changes(&before, &after), &fine);
+    let own = Own { home: &fixture.home(), settle: &fine };
+    let refused = apply(target, &fixture.store, &changes(&before, &after), own);
     let (_, error) = io_error(refused.unwrap_err());
     assert_eq!(error.kind(), io::ErrorKind::Unsupported);
     assert!(error.to_string().contains("put the project on one that does"), "{error}");

@@ -1,8 +1,8 @@
-//! SIGKILL: a process that commits is killed at each step, and at moments that nobody chose.
+//! SIGKILL: a process that commits stops at a step and says so, and is killed there.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 use crate::service::sandbox::SandboxState;
@@ -11,25 +11,26 @@ use crate::service::sandbox::disk::Seam;
 /// Where the process that is killed finds its sandboxes.
 const ROOT: &str = "AGENTBUS_TEST_SANDBOXES";
 
-/// Whether it waits before each step.
-const WAITS: &str = "AGENTBUS_TEST_WAITS";
+/// At which step it stops, from 1.
+const STOPS_AT: &str = "AGENTBUS_TEST_STOPS_AT";
 
 /// So many files are changed.
-const FILES: usize = 60;
+const FILES: usize = 24;
 
-/// Says each step, and waits to be told to go on.
+/// Stops at one step: says so, and waits for what never comes.
 #[derive(Debug)]
-struct Telling {
-    waits: bool,
+struct Stopping {
+    at: u64,
+    steps: AtomicU64,
 }
 
-impl Seam for Telling {
+impl Seam for Stopping {
     fn before(&self, step: &str) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        writeln!(out, "step {}", step.escape_debug())?;
-        out.flush()?;
-        if self.waits {
-            io::stdin().lock().read_exact(&mut [0])?;
+        if self.steps.fetch_add(1, Ordering::Relaxed) + 1 == self.at {
+            let mut out = io::stdout().lock();
+            writeln!(out, "stopped at {}", step.escape_debug())?;
+            out.flush()?;
+            let _never = io::stdin().lock().read(&mut [0])?;
         }
         Ok(())
     }
@@ -41,7 +42,8 @@ fn the_process_that_is_killed() {
     let Some(root) = std::env::var_os(ROOT) else {
         return;
     };
-    let disk = Disk::with(Arc::new(Telling { waits: std::env::var_os(WAITS).is_some() }));
+    let at = std::env::var(STOPS_AT).unwrap().parse().unwrap();
+    let disk = Disk::with(Arc::new(Stopping { at, steps: AtomicU64::new(0) }));
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let (service, _recovered) = SandboxService::open_on(root.into(), None, disk).await.unwrap();
@@ -51,42 +53,34 @@ fn the_process_that_is_killed() {
     });
 }
 
-/// A process that commits whatever is in `root`.
+/// A process that commits whatever is in `root`, and stops at a step.
 struct Committing {
     child: Child,
-    go_on: ChildStdin,
-    steps: BufReader<ChildStdout>,
+    said: BufReader<ChildStdout>,
 }
 
 impl Committing {
-    fn start(root: &Path, waits: bool) -> Self {
+    fn start(root: &Path, stops_at: u64) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "service::sandbox::tests::kill::the_process_that_is_killed", "--nocapture"]);
-        command.env(ROOT, root).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        if waits {
-            command.env(WAITS, "1");
-        }
-        let mut child = command.spawn().unwrap();
-        let (go_on, steps) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
-        Self { child, go_on, steps }
+        command.env(ROOT, root).env(STOPS_AT, stops_at.to_string());
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap());
+        Self { child, said }
     }
 
-    /// Waits for the next step; false if there is none.
-    fn next(&mut self) -> bool {
+    /// Waits until it stops, or ends before; whether it stopped.
+    fn has_stopped(&mut self) -> bool {
         let mut line = String::new();
-        while self.steps.read_line(&mut line).unwrap() > 0 {
+        while self.said.read_line(&mut line).unwrap() > 0 {
             // The harness writes the name of the test, and no newline, before what the test itself writes.
-            if line.contains("step ") {
+            if line.contains("stopped at ") {
                 return true;
             }
             line.clear();
         }
         false
-    }
-
-    fn go_on(&mut self) {
-        // One that ended needs none.
-        drop(self.go_on.write_all(b"x"));
     }
 
     fn kill(mut self) {
@@ -134,44 +128,18 @@ async fn check(project: &Path, root: &Path, (before, after): (&Look, &Look), tol
 
 #[tokio::test]
 async fn a_commit_that_is_killed_at_chosen_steps_is_never_half_done() {
-    let (mut nth, mut ended) = (1, BTreeMap::<bool, u32>::new());
+    let (mut step, mut ended) = (1, BTreeMap::<bool, u32>::new());
     loop {
         let (project, root, before, after) = stand().await;
-        let mut committing = Committing::start(root.path(), true);
-        let mut has_ended = false;
-        for step in 0..nth {
-            has_ended = !committing.next();
-            if has_ended {
-                break;
-            }
-            // At the last one it is killed while it waits.
-            if step + 1 < nth {
-                committing.go_on();
-            }
-        }
+        let mut committing = Committing::start(root.path(), step);
+        let has_stopped = committing.has_stopped();
         committing.kill();
-        let is_after = check(project.path(), root.path(), (&before, &after), &format!("step {nth}")).await;
+        let is_after = check(project.path(), root.path(), (&before, &after), &format!("step {step}")).await;
         *ended.entry(is_after).or_default() += 1;
-        if has_ended {
+        if !has_stopped {
             break;
         }
-        nth += 11;
+        step += 7;
     }
     assert!(ended[&false] > 5 && ended[&true] > 5, "{ended:?}");
-}
-
-#[tokio::test]
-async fn a_commit_that_is_killed_at_any_moment_is_never_half_done() {
-    use std::hash::{BuildHasher, RandomState};
-    let kills = std::env::var("AGENTBUS_KILLS").map_or(20, |kills| kills.parse::<u64>().unwrap());
-    for nth in 0..kills {
-        let (project, root, before, after) = stand().await;
-        let mut committing = Committing::start(root.path(), false);
-        let begun = committing.next();
-        let micros = RandomState::new().hash_one(nth) % 60_000;
-        std::thread::park_timeout(Duration::from_micros(micros));
-        committing.kill();
-        assert!(begun, "it did not begin");
-        check(project.path(), root.path(), (&before, &after), &format!("after {micros} µs")).await;
-    }
 }

@@ -1,0 +1,195 @@
+//! What ends in the middle, and what may be done then.
+
+use std::sync::mpsc;
+
+use super::stand::{Act, Refusing, Stand};
+use super::*;
+use crate::bus::{EventBusExt, ReactiveEventBus};
+use crate::event::{DomainEvent, EventType, Payload};
+use crate::filter::Filter;
+use crate::service::sandbox::lock::{Project, Use, try_lock, try_lock_project};
+use crate::service::sandbox::place::open_root;
+
+/// The commit fails, and so does undoing it.
+const UNFINISHED: [&str; 2] = ["rename over read only", "create undo"];
+
+async fn unfinished(act: Act) -> (Stand, Arc<Refusing>) {
+    let disk = Refusing::new(&[]);
+    let stand = Stand::new(SandboxStrategy::Copy, &disk).await;
+    disk.set(&UNFINISHED);
+    let failed = stand.act(act).await;
+    assert!(matches!(failed, Err(SandboxError::Unfinished { .. })), "{failed:?}");
+    (stand, disk)
+}
+
+/// Asserts that nothing but that is allowed.
+async fn assert_pending(stand: &Stand, pending: SandboxOperation) {
+    let (service, id) = (&stand.service, stand.sandbox.id());
+    let refused = [
+        (SandboxOperation::Commit, service.commit(id).await.map(drop)),
+        (SandboxOperation::RollBack, service.rollback(id, "test").await),
+        (SandboxOperation::Close, service.close(id).await),
+        (SandboxOperation::Checkpoint, service.checkpoint(id, "test").await.map(drop)),
+        (SandboxOperation::Diff, service.diff(id).await.map(drop)),
+        (SandboxOperation::Write, stand.sandbox.write_access().map(drop)),
+    ];
+    for (operation, refused) in refused.into_iter().filter(|(operation, _)| *operation != pending) {
+        let Err(SandboxError::State { way_out, .. }) = &refused else {
+            panic!("{operation}: {refused:?}");
+        };
+        assert!(way_out.contains("in the middle"), "{operation}: {way_out}");
+    }
+}
+
+#[tokio::test]
+async fn a_commit_that_is_in_the_middle_is_committed_again_before_anything_else() {
+    let (stand, disk) = unfinished(Act::Commit).await;
+    assert_pending(&stand, SandboxOperation::Commit).await;
+    disk.set(&[]);
+    stand.act(Act::Commit).await.unwrap();
+    assert_eq!(look(stand.project.path()), look(&stand.sandbox.tree()));
+    stand.service.close(stand.sandbox.id()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_commit_in_the_middle_that_another_finished_is_committed_whatever_is_written_since() {
+    let (stand, disk) = unfinished(Act::Commit).await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let other = SandboxService::new(elsewhere.path(), None);
+    other.create(&PlanId::from("q"), stand.project.path(), SandboxStrategy::Copy).await.unwrap();
+    fs::write(stand.project.path().join("changed"), "theirs").unwrap();
+    disk.set(&[]);
+    stand.act(Act::Commit).await.unwrap();
+    assert_eq!(stand.sandbox.state(), SandboxState::Committed);
+    assert_eq!(fs::read_to_string(stand.project.path().join("changed")).unwrap(), "theirs");
+    assert!(!look(stand.project.path()).keys().any(|path| path.to_string_lossy().contains("agentbus")));
+}
+
+#[tokio::test]
+async fn a_rollback_that_is_in_the_middle_is_gone_again_before_anything_else() {
+    let (stand, disk) = unfinished(Act::RollBack).await;
+    assert_pending(&stand, SandboxOperation::RollBack).await;
+    disk.set(&[]);
+    stand.act(Act::RollBack).await.unwrap();
+    assert_eq!(look(&stand.sandbox.tree()), look(stand.project.path()));
+    assert_eq!(stand.sandbox.state(), SandboxState::RolledBack);
+    stand.service.close(stand.sandbox.id()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_sandbox_that_is_half_removed_is_good_for_nothing_but_to_be_closed() {
+    for step in ["sync sandbox.json", "remove tree", "remove sandbox.json", "remove lock", "remove /"] {
+        for is_closed_again in [false, true] {
+            let disk = Refusing::new(&[]);
+            let stand = Stand::new(SandboxStrategy::Copy, &disk).await;
+            stand.act(Act::RollBack).await.unwrap();
+            disk.set(&[step]);
+            stand.service.close(stand.sandbox.id()).await.unwrap_err();
+            assert_pending(&stand, SandboxOperation::Close).await;
+            disk.set(&[]);
+            if is_closed_again {
+                stand.service.close(stand.sandbox.id()).await.unwrap();
+            }
+            let before = look(stand.project.path());
+            let (project, root, _, _) = stand.gone();
+            let (service, recovered) = SandboxService::open(root.path(), None).await.unwrap();
+            for sandbox in service.list() {
+                // Not even that was kept that it is about to be removed.
+                assert_eq!(step, "sync sandbox.json", "{recovered:?}");
+                service.close(sandbox.id()).await.unwrap();
+            }
+            assert!(recovered.unreadable.is_empty(), "{step}: {recovered:?}");
+            assert_eq!(look(root.path()).len(), 2, "{step}: {recovered:?}");
+            assert_eq!(look(project.path()), before);
+        }
+    }
+}
+
+/// A bus on which `look` is shown each event while it is told.
+fn shown(look: impl Fn(&DomainEvent) + Send + Sync + 'static) -> Arc<dyn EventBus> {
+    let bus = ReactiveEventBus::new();
+    bus.on(Filter::all(), move |event: &Arc<DomainEvent>| look(event)).detach();
+    Arc::new(bus)
+}
+
+#[tokio::test]
+async fn what_is_told_of_a_sandbox_is_kept_and_no_lock_is_held_meanwhile() {
+    let (project, root) = (project(SandboxStrategy::Copy), tempfile::tempdir().unwrap());
+    let (told, heard) = mpsc::channel();
+    let (project_path, root_path) = (project.path().to_owned(), root.path().to_owned());
+    let look = move |event: &DomainEvent| {
+        let dir = open_root(&project_path).unwrap();
+        let at = Project { dir: &dir, path: &project_path };
+        let is_free = event.event_type() == EventType::SandboxCreated
+            || try_lock_project(at, Use::Alone).unwrap().is_some();
+        let is_root_free = try_lock(&root_path.join("lock")).unwrap().is_some();
+        let is_kept = match event.payload() {
+            Payload::SandboxCreated(created) => {
+                let saved = root_path.join(created.sandbox_id.to_string()).join("sandbox.json");
+                fs::read_to_string(saved).unwrap().contains(&event.id().to_string())
+            }
+            _ => true,
+        };
+        told.send((event.event_type(), is_free, is_root_free, is_kept)).unwrap();
+    };
+    let bus = shown(look);
+    let disk = Refusing::new(&[]);
+    let service = SandboxService::on(root.path().to_owned(), Some(bus.clone()), Disk::with(disk.clone()));
+    let plan = PlanId::from("p");
+    for is_told_later in [false, true] {
+        let sandbox = service.create(&plan, project.path(), SandboxStrategy::Copy).await.unwrap();
+        let access = sandbox.write_access().unwrap();
+        fs::write(sandbox.tree().join("changed"), format!("{is_told_later}")).unwrap();
+        drop(access);
+        if is_told_later {
+            disk.set(&["rename over changed", "create undo"]);
+            service.commit(sandbox.id()).await.unwrap_err();
+        } else {
+            service.commit(sandbox.id()).await.unwrap();
+        }
+    }
+    drop(service);
+    let (_service, recovered) = SandboxService::open(root.path(), Some(bus)).await.unwrap();
+    assert_eq!(recovered.finished.len(), 1, "{recovered:?}");
+    let (created, committed) = (EventType::SandboxCreated, EventType::SandboxCommitted);
+    let all: Vec<_> = heard.try_iter().collect();
+    let expected = [created, committed, created, committed].map(|told| (told, true, true, true));
+    assert_eq!(all, expected);
+}
+
+#[tokio::test]
+async fn a_sandbox_that_nobody_waits_for_any_more_is_removed_whenever_that_is() {
+    let (project, root) = (project(SandboxStrategy::Copy), tempfile::tempdir().unwrap());
+    let (service, plan) = (SandboxService::new(root.path(), None), PlanId::from("p"));
+    {
+        let making = service.create(&plan, project.path(), SandboxStrategy::Copy);
+        let polled = std::pin::pin!(making)
+            .as_mut()
+            .poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+        drop(polled);
+    }
+    service.settled().await;
+    assert!(service.list().is_empty());
+    assert!(look(root.path()).len() <= 2);
+    // It was made and told, but nobody took it.
+    let (told, is_told) = mpsc::channel();
+    let (go_on, may_go_on) = mpsc::channel::<()>();
+    let may_go_on = Mutex::new(may_go_on);
+    let bus = shown(move |_event| {
+        told.send(()).unwrap();
+        may_go_on.lock().unwrap().recv().unwrap();
+    });
+    let service = SandboxService::new(root.path(), Some(bus));
+    let (making, path) = (service.clone(), project.path().to_owned());
+    let task = tokio::spawn(async move {
+        making.create(&PlanId::from("p"), path, SandboxStrategy::Copy).await.map(drop)
+    });
+    tokio::task::spawn_blocking(move || is_told.recv().unwrap()).await.unwrap();
+    assert_eq!(service.list().len(), 1);
+    task.abort();
+    assert!(task.await.unwrap_err().is_cancelled());
+    go_on.send(()).unwrap();
+    service.settled().await;
+    assert!(service.list().is_empty());
+    assert_eq!(look(root.path()).len(), 2);
+}
