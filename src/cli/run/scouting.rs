@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use agentbus::event::{DecisionType, PlanId, SandboxStrategy};
+use agentbus::event::{DecisionType, PlanId};
 use agentbus::service::actor::{ActorOutcome, ActorTask, Message};
 use agentbus::service::decision::{Decision, NewDecision};
 use agentbus::service::plan::{ApplySummary, NewPlan, Plan};
@@ -78,8 +78,7 @@ impl Agent {
 
     /// Lets the scout act in a sandbox that is gone afterwards.
     async fn explore(&self, scout: &Scout, child: &Plan) -> Result<ActorOutcome, Ending> {
-        let making = self.sandboxes.create(&child.id, self.destination.as_path(), SandboxStrategy::Copy);
-        let sandbox = self.or_cancelled(making).await??;
+        let sandbox = self.sandbox_for(&child.id).await?;
         let actor = self.actor(&scout.actor, Arc::clone(&scout.model), [&child.id, &child.root_id]);
         let task = ActorTask::new(scout.goal.as_str()).with_context(self.tool_context(&sandbox));
         let outcome = self.actors.run(&actor, task).await;

@@ -112,8 +112,7 @@ impl Agent {
         let plan = &strategy.plan_id;
         self.plans.advance(plan).await?;
         self.plans.start(plan)?;
-        let making = self.sandboxes.create(plan, self.destination.as_path(), SandboxStrategy::Copy);
-        let sandbox = self.or_cancelled(making).await??;
+        let sandbox = self.sandbox_for(plan).await?;
         self.rules.look_at(&sandbox);
         let watch = self.watch(&sandbox).await;
         let ended = self.until_allowed(&Fixing::new(self, strategy, &sandbox), started).await;
@@ -197,6 +196,19 @@ impl Agent {
         };
         self.plans.apply(plan, summary)?;
         Ok(Applied { plan: plan.clone(), diff })
+    }
+
+    /// Makes a sandbox of the destination. Cancelled, it returns when nothing of it is left: what it stands in is about
+    /// to be removed.
+    pub(super) async fn sandbox_for(&self, plan: &PlanId) -> Result<Sandbox, Ending> {
+        let making = self.sandboxes.create(plan, self.destination.as_path(), SandboxStrategy::Copy);
+        match self.or_cancelled(making).await {
+            Ok(made) => Ok(made?),
+            Err(cancelled) => {
+                self.sandboxes.settled().await;
+                Err(cancelled)
+            }
+        }
     }
 
     /// Undoes what was not committed, and closes the sandbox.
