@@ -9,7 +9,7 @@ usage: run [--quick] [--json FILE] [--docs] [--only GROUP]
   --quick       fewer rounds and lines: at most three minutes
   --json FILE   writes the figures that have a bar, and both sides of each ratio, as one object
   --docs        writes the comparison section of docs/benchmarks.md, and its plots
-  --only GROUP  one of emit, inline, fanout, flood, selective, handlers, journal
+  --only GROUP  one of emit, inline, fanout, flood, selective, handlers, threads, journal
   --soak        100 million emissions; exit status 1 if memory grows";
 
 /// What the command line asks for.
@@ -47,6 +47,9 @@ impl Args {
             && !crate::case::GROUPS.iter().any(|(name, _)| name == only)
         {
             return Err(format!("{only} is no group"));
+        }
+        if args.docs.is_some() && args.only.is_some() {
+            return Err("--docs writes about all groups: leave --only out".to_owned());
         }
         Ok(args)
     }

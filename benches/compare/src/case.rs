@@ -14,7 +14,7 @@ use crate::machine::Machine;
 use crate::measure::{Figure, Side, in_turns};
 use crate::report::{Line, Section, Unit};
 use crate::rival::Rival;
-use crate::{journal, key};
+use crate::{docs, journal, key};
 
 mod emit;
 mod fanout;
@@ -22,18 +22,20 @@ mod flood;
 mod handlers;
 mod inline;
 mod selective;
+mod threads;
 
 /// Measures one group.
 type Group = fn(&Bench);
 
 /// The groups, in the order in which they are measured.
-pub(crate) const GROUPS: [(&str, Group); 7] = [
+pub(crate) const GROUPS: [(&str, Group); 8] = [
     ("emit", emit::run),
     ("inline", inline::run),
     ("fanout", fanout::run),
     ("flood", flood::run),
     ("selective", selective::run),
     ("handlers", handlers::run),
+    ("threads", threads::run),
     ("journal", journal::run),
 ];
 
@@ -66,6 +68,9 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     bench.report.key("loss_unaccounted", bench.loss_unaccounted() as f64);
     println!();
     key::print(&bench.report);
+    if let Some(folder) = &args.docs {
+        docs::write(folder, args, &bench.report);
+    }
     if let Some(file) = &args.json {
         fs::write(file, as_json(&bench)).unwrap();
     }

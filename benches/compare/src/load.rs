@@ -112,7 +112,8 @@ pub(crate) fn run<R: Rival>(bench: &Bench, load: &Load) -> Outcome {
     let tally = Tally::new(load.subscribers);
     let runtime = bench.runtime.handle();
     let own_plans = (load.routing == Routing::OwnPlans).then_some(&*sources);
-    let mut rival = R::open(Wiring { runtime, seats: tally.seats(), own_plans });
+    let wiring = Wiring { runtime, seats: tally.seats(), publishers: load.publishers, own_plans };
+    let mut rival = R::open(wiring);
     let burst = load.burst();
     let bursts = load.emissions.div_ceil(burst);
     let shift =

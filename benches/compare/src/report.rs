@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::measure::Figure;
+use crate::plot::Plot;
 
 /// One thing measured at several sides; the first is ours.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -13,6 +14,8 @@ pub(crate) struct Section {
     pub(crate) group: String,
     pub(crate) title: String,
     pub(crate) unit: Unit,
+    /// The plot that it is a point of, and where: the number of subscribers.
+    pub(crate) point: Option<(Plot, usize)>,
     pub(crate) lines: Vec<Line>,
 }
 
@@ -62,7 +65,7 @@ impl Line {
 
 impl Section {
     pub(crate) fn new(group: &str, title: &str, unit: Unit) -> Self {
-        Self { group: group.to_owned(), title: title.to_owned(), unit, lines: Vec::new() }
+        Self { group: group.to_owned(), title: title.to_owned(), unit, point: None, lines: Vec::new() }
     }
 
     pub(crate) fn line(mut self, name: &str, figure: Figure) -> Self {

@@ -9,12 +9,18 @@ use tokio::task::JoinHandle;
 use crate::model::Source;
 use crate::tally::Seat;
 
+pub(crate) mod abxbus;
+pub(crate) mod async_broadcast;
 pub(crate) mod broadcast;
 pub(crate) mod broadcast_filtered;
 pub(crate) mod closures;
+pub(crate) mod disruptor;
+pub(crate) mod kameo;
 pub(crate) mod ours;
 pub(crate) mod ours_spawned;
+pub(crate) mod ours_threaded;
 pub(crate) mod python;
+pub(crate) mod rxrust;
 
 /// A way to hand events from publishers to consumers that run beside them.
 pub(crate) trait Rival: Sized {
@@ -37,6 +43,8 @@ pub(crate) trait Rival: Sized {
 pub(crate) struct Wiring<'a> {
     pub(crate) runtime: &'a Handle,
     pub(crate) seats: Vec<Seat>,
+    /// How many threads are to publish.
+    pub(crate) publishers: usize,
     /// If set, the consumer on seat `n` wants the events of source `n` alone; else all of them.
     pub(crate) own_plans: Option<&'a [Source]>,
 }

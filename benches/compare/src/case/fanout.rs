@@ -3,9 +3,12 @@
 use super::{ALLOCATOR, Runs};
 use crate::bench::Bench;
 use crate::load::{Events, Load};
+use crate::plot::Plot;
 use crate::report::Section;
+use crate::rival::async_broadcast::AsyncBroadcast;
 use crate::rival::broadcast::Broadcast;
 use crate::rival::broadcast_filtered::BroadcastFiltered;
+use crate::rival::kameo::Kameo;
 use crate::rival::ours::{Ours, OursInBatches};
 
 const GROUP: &str = "fanout";
@@ -19,8 +22,9 @@ pub(crate) fn run(bench: &Bench) {
             for events in [Events::Fresh, Events::Prebuilt] {
                 let load =
                     Load { publishers, events, ..Load::paced(subscribers, emissions(bench, subscribers)) };
-                let section = measure(bench, load);
-                if publishers == 1 && events == Events::Fresh {
+                let mut section = measure(bench, load);
+                if publishers == 1 && events == Events::Fresh && ALLOCATOR == "glibc" {
+                    section.point = Some((Plot::Full, subscribers));
                     keys(bench, subscribers, &section);
                 }
                 bench.report.add(section);
@@ -47,7 +51,7 @@ fn measure(bench: &Bench, load: Load) -> Section {
 }
 
 fn the_rest(runs: Runs<'_>) -> Runs<'_> {
-    runs.rival::<BroadcastFiltered>()
+    runs.rival::<BroadcastFiltered>().rival::<AsyncBroadcast>().rival::<Kameo>()
 }
 
 fn keys(bench: &Bench, subscribers: usize, section: &Section) {

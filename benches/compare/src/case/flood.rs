@@ -1,9 +1,12 @@
 //! Publishers that never wait: what is delivered, and what is lost.
 
-use super::Runs;
+use super::{ALLOCATOR, Runs};
 use crate::bench::Bench;
 use crate::load::{Load, Pacing};
+use crate::plot::Plot;
+use crate::rival::async_broadcast::AsyncBroadcast;
 use crate::rival::broadcast::Broadcast;
+use crate::rival::kameo::Kameo;
 use crate::rival::ours::{Ours, OursInBatches};
 
 const GROUP: &str = "flood";
@@ -20,8 +23,16 @@ fn flood(bench: &Bench, subscribers: usize, publishers: usize) {
     let emissions = bench.pick(200_000, 2_000_000);
     let load = Load { publishers, pacing: Pacing::Flood, ..Load::paced(subscribers, emissions) };
     let runs = Runs::of(bench, load).rival::<Ours>().rival::<OursInBatches>().rival::<Broadcast>();
+    let runs = if publishers == 1 && ALLOCATOR == "glibc" || !bench.quick {
+        runs.rival::<AsyncBroadcast>().slow_rival::<Kameo>(emissions / 10)
+    } else {
+        runs
+    };
     let title = format!("{subscribers} subscribers, {publishers} publishers, fresh events");
-    let section = runs.deliveries(GROUP, &title);
+    let mut section = runs.deliveries(GROUP, &title);
+    if publishers == 1 && ALLOCATOR == "glibc" {
+        section.point = Some((Plot::Loss, subscribers));
+    }
     if (subscribers, publishers) == (8, 1) {
         for (key, line) in
             ["flood8_delivered", "flood8_delivered_many", "flood8_delivered_tokio"].iter().zip(&section.lines)

@@ -1,10 +1,12 @@
 //! Async handlers that a bus calls itself: deliveries a second, paced.
 
+use super::Runs;
 use crate::bench::Bench;
 use crate::load::Load;
 use crate::measure::{Figure, in_turns};
 use crate::report::{Line, Section, Unit};
 use crate::rival::Rival;
+use crate::rival::abxbus::AbxBus;
 use crate::rival::ours_spawned::OursSpawned;
 use crate::rival::python::Python;
 
@@ -12,7 +14,23 @@ const GROUP: &str = "handlers";
 const HANDLERS: usize = 8;
 
 pub(crate) fn run(bench: &Bench) {
+    for publishers in [1, 2] {
+        beside_abxbus(bench, publishers);
+    }
     python(bench);
+}
+
+/// abxbus is given fewer emissions: it takes a tenth of a millisecond for each.
+fn beside_abxbus(bench: &Bench, publishers: usize) {
+    let load = Load { publishers, ..Load::paced(HANDLERS, bench.pick(50_000, 500_000)) };
+    let runs = Runs::of(bench, load).rival::<OursSpawned>().slow_rival::<AbxBus>(1_024);
+    let title = format!("8 async handlers, {publishers} publishers, fresh events");
+    let section = runs.deliveries(GROUP, &title);
+    if publishers == 1 {
+        bench.report.add_with_ratio("abxbus", section, 1);
+    } else {
+        bench.report.add(section);
+    }
 }
 
 /// Ours beside bubus, whose rounds are short: it takes milliseconds for an event.

@@ -14,6 +14,7 @@ use crate::rival::Account;
 use crate::rival::closures::Closures;
 use crate::rival::ours;
 use crate::rival::python::Python;
+use crate::rival::rxrust::RxRust;
 
 const GROUP: &str = "inline";
 
@@ -54,6 +55,7 @@ fn emissions(bench: &Bench, handlers: usize) {
     let (bus, emitter) = bus(handlers, &count);
     let plain = closures(handlers, &others);
     let caught = closures(handlers, &others);
+    let mut subject = RxRust::new(handlers, || counting(&others));
     let mut sides: Vec<(&str, Side<'_, f64>)> = vec![
         ("agentbus, on", Box::new(|| nanos(times, || source.emit(&emitter)))),
         ("closures behind an ArcSwap", Box::new(|| nanos(times, || plain.publish(&source.shared())))),
@@ -61,6 +63,7 @@ fn emissions(bench: &Bench, handlers: usize) {
             "the same under catch_unwind",
             Box::new(|| nanos(times, || caught.publish_caught(&source.shared()))),
         ),
+        ("rxrust, SharedSubject", Box::new(|| nanos(times, || subject.publish(source.shared())))),
     ];
     let (names, mut sides): (Vec<_>, Vec<_>) = sides.drain(..).unzip();
     let given = in_turns(bench.rounds(), &mut sides);

@@ -8,6 +8,7 @@ use crate::bench::Bench;
 use crate::load::{Load, Routing};
 use crate::measure::{compare, nanos};
 use crate::model::{self, Source};
+use crate::plot::Plot;
 use crate::report::{Section, Unit};
 use crate::rival::broadcast::Broadcast;
 use crate::rival::broadcast_filtered::BroadcastFiltered;
@@ -32,7 +33,8 @@ fn throughput(bench: &Bench, subscribers: usize) {
         .rival::<OursInBatches>()
         .slow_rival::<Broadcast>(theirs)
         .slow_rival::<BroadcastFiltered>(theirs);
-    let section = runs.deliveries(GROUP, &format!("{subscribers} subscribers, each to its own plan"));
+    let mut section = runs.deliveries(GROUP, &format!("{subscribers} subscribers, each to its own plan"));
+    section.point = Some((Plot::Selective, subscribers));
     if subscribers == 1_000 {
         bench.report.add_with_ratio("selective1000", section, 2);
     } else {
