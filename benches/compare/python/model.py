@@ -2,6 +2,7 @@
 
 import sys
 import time
+import uuid
 from dataclasses import dataclass
 
 DETAILS = {
@@ -29,18 +30,19 @@ class ToolCompleted:
 
 @dataclass(slots=True)
 class DomainEvent:
-    """As much as a plain class of Python needs; its id is a number, which is cheap."""
+    """The fields of ours that have a value; the correlation id of an event that nothing caused is its own id."""
 
-    id: int
+    id: uuid.UUID
     event_type: str
     timestamp: int
-    correlation_id: int
+    correlation_id: uuid.UUID
     plan_id: str
     details: ToolCompleted
 
 
-def event(number):
-    return DomainEvent(number, "tool.completed", time.time_ns(), number, PLAN, ToolCompleted(**DETAILS))
+def event():
+    id = uuid.uuid4()
+    return DomainEvent(id, "tool.completed", time.time_ns(), id, PLAN, ToolCompleted(**DETAILS))
 
 
 def emissions():

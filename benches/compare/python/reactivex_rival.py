@@ -22,6 +22,6 @@ for _ in range(int(sys.argv[1])):
 for emissions in model.emissions():
     handled = 0
     begun = time.perf_counter()
-    for number in range(emissions):
-        subject.on_next(model.event(number))
+    for _ in range(emissions):
+        subject.on_next(model.event())
     model.answer(time.perf_counter() - begun, handled)

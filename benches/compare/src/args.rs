@@ -1,16 +1,6 @@
-//! What the command line asks for.
+//! What the command line asks for; `run --help` tells it to people.
 
 use std::path::PathBuf;
-
-pub(crate) const USAGE: &str = "\
-usage: run [--quick] [--json FILE] [--docs] [--only GROUP]
-       run --soak [--emissions N]
-
-  --quick       fewer rounds and lines: at most three minutes
-  --json FILE   writes the figures that have a bar, and both sides of each ratio, as one object
-  --docs        writes the comparison section of docs/benchmarks.md, and its plots
-  --only GROUP  one of emit, inline, fanout, flood, selective, handlers, threads, journal
-  --soak        100 million emissions; exit status 1 if memory grows";
 
 /// What the command line asks for.
 #[derive(Debug, Default)]

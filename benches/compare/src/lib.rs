@@ -36,7 +36,7 @@ pub fn main() -> ExitCode {
     let args = match args::Args::parse(std::env::args().skip(1)) {
         Ok(args) => args,
         Err(fault) => {
-            println!("{fault}\n{}", args::USAGE);
+            println!("{fault}: see benches/compare/run --help");
             return ExitCode::from(2);
         }
     };
