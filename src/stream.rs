@@ -35,7 +35,7 @@ pub mod rx;
 mod views;
 
 pub use delivery::{Delivery, Lag, Typed};
-pub use rx::{Correlated, Rx, StreamRx};
+pub use rx::{Correlated, Heard, Rx, StreamRx};
 pub use views::{Events, EventsOr, Of};
 
 /// A stream of what a bus delivers to one subscriber.

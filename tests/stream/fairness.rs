@@ -29,6 +29,16 @@ async fn a_source_that_is_always_ready_does_not_hold_the_task() {
     polls_end(flood().rx().window(usize::MAX));
     polls_end(flood().rx().window_time(FRAME));
     polls_end(flood().rx().window_count_or_time(usize::MAX, FRAME));
+    polls_end(flood().rx().sample(tokio_stream::pending::<()>()));
+    polls_end(flood().rx().distinct(1));
+    polls_end(flood().rx().distinct_by_key(1, |item| *item));
+    polls_end(flood().rx().group_by(|_| ()).merge_map(9, |group| group.filter(|_| false)));
+    polls_end(flood().rx().switch_map(|_| tokio_stream::empty::<()>()));
+    polls_end(flood().rx().merge_map(3, |_| tokio_stream::empty::<()>()));
+    polls_end(flood().rx().with_latest_from(tokio_stream::pending::<()>()));
+    polls_end(flood().rx().combine_latest(tokio_stream::pending::<()>()));
+    let failing = || tokio_stream::once(Err::<(), ()>(()));
+    polls_end(failing().rx().retry(usize::MAX, |()| failing()));
     polls_end(flood().rx().correlate(small, capital, FRAME));
 }
 
@@ -57,10 +67,34 @@ async fn a_source_that_is_always_ready_does_not_hold_up_a_timer_that_is_overdue(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_source_that_is_always_ready_does_not_drown_those_beside_it() {
+    /// Whether so much time and so many items bring the digit 2.
+    async fn brings_two<S: Stream<Item = char>>(stream: S) {
+        let mut stream = pin!(stream);
+        for _ in 0..2_000 {
+            if stream.next().await == Some('2') {
+                return;
+            }
+            tokio::time::advance(FRAME / 10).await;
+        }
+        panic!("it was drowned");
+    }
+    let rare = || tokio_stream::once('2').chain(tokio_stream::pending());
+    brings_two(flood().rx().merge(rare())).await;
+    let bound = |digit| tokio_stream::iter("112".chars()).rx().merge_map(3, digit);
+    brings_two(bound(|digit| tokio_stream::iter(std::iter::repeat(digit)))).await;
+    brings_two(flood().rx().with_latest_from(rare()).map(|(_, digit)| digit)).await;
+    brings_two(flood().rx().combine_latest(rare()).map(|(_, digit)| digit)).await;
+    brings_two(flood().rx().sample(rare()).map(|_| '2')).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn at_one_instant_even_many_items_come_before_a_timer() {
     let many = "a".repeat(1_000);
     let source = || cold(&format!("---({many})-|"));
     assert_marbles(source().rx().window_time(3 * FRAME), &format!("---[{many}]-([]|)")).await;
+    let merged = source().rx().merge(cold("---b|"));
+    assert_marbles(merged, &format!("---({many}b)-|")).await;
     let answered = source().rx().correlate(small, capital, 3 * FRAME).window(usize::MAX);
     assert_eq!(answered.map(|all| all.len()).collect::<Vec<_>>().await, [1_000]);
 }

@@ -8,34 +8,11 @@ use std::time::Duration;
 
 use agentbus::StreamRx;
 use agentbus::testing::marbles::{FRAME, Marble, Marbles, assert_marbles, cold};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tokio_stream::{Stream, StreamExt};
 
+use crate::every::{Record, TEXT, record};
 use crate::letters::{capital, small};
-
-/// What `$check` returns for each operator on a source that `$source` makes.
-macro_rules! every_operator {
-    ($source:expr, $check:ident) => {
-        [
-            $check("debounce", $source.rx().debounce(3 * FRAME)).await,
-            $check("throttle_first", $source.rx().throttle_first(3 * FRAME)).await,
-            $check("throttle_last", $source.rx().throttle_last(3 * FRAME)).await,
-            $check("distinct_until_changed", $source.rx().distinct_until_changed()).await,
-            $check("distinct_until_changed_by_key", $source.rx().distinct_until_changed_by_key(|item| *item))
-                .await,
-            $check("window", $source.rx().window(2)).await,
-            $check("window_time", $source.rx().window_time(3 * FRAME)).await,
-            $check("window_count_or_time", $source.rx().window_count_or_time(2, 3 * FRAME)).await,
-            $check("scan", $source.rx().scan(String::new(), |all, item| all + &item.to_string())).await,
-            $check("take_until", $source.rx().take_until(tokio::time::sleep(1_000 * FRAME))).await,
-            $check("take_until_item", $source.rx().take_until_item(cold("------------x"))).await,
-            $check("correlate", $source.rx().correlate(small, capital, 3 * FRAME)).await,
-        ]
-    };
-}
-
-/// Singles, groups, repetitions, silence, pairs, orphans, and an end inside a window.
-const TEXT: &str = "(ab)-A---c--d(dCBe)--(ff)|";
 
 /// Yields two items, ends, and begins anew.
 struct Unfused(u8);
@@ -61,37 +38,6 @@ async fn after_its_end_an_operator_stays_at_its_end() {
     }
     every_operator!(cold(TEXT), check);
     every_operator!(Unfused(0), check);
-}
-
-/// What a stream yields and when, and the hints it gave, each with how many items came before it.
-struct Record {
-    name: &'static str,
-    items: Vec<(Duration, String)>,
-    hints: Vec<(usize, (usize, Option<usize>))>,
-}
-
-/// Records a stream; a `next()` that takes longer than `patience` is dropped and asked for again.
-async fn record<S>(name: &'static str, stream: S, patience: Duration) -> Record
-where
-    S: Stream,
-    S::Item: Marble,
-{
-    let begun = Instant::now();
-    let mut stream = pin!(stream);
-    let mut record = Record { name, items: Vec::new(), hints: Vec::new() };
-    loop {
-        record.hints.push((record.items.len(), stream.size_hint()));
-        let Ok(item) = timeout(patience, stream.next()).await else {
-            continue;
-        };
-        let mut text = String::new();
-        let ended = item.is_none();
-        item.inspect(|item| item.write_marble(&mut text));
-        record.items.push((begun.elapsed(), text));
-        if ended {
-            return record;
-        }
-    }
 }
 
 async fn patiently<S: Stream<Item: Marble>>(name: &'static str, stream: S) -> Record {
@@ -137,12 +83,7 @@ fn an_operator_is_made_without_a_runtime() {
 async fn hints_hold_at_every_moment() {
     for text in ["|", "a|", "(ab|)", "(abcdef)|", "aaaa|", "a-----|", TEXT] {
         for record in every_operator!(cold(text), impatiently) {
-            let total = record.items.len() - 1;
-            for (before, (least, most)) in record.hints {
-                let left = total - before;
-                assert!(least <= left, "{} of {text}: at least {least}, but {left}", record.name);
-                assert!(most.is_none_or(|most| left <= most), "{} of {text}: {most:?}, {left}", record.name);
-            }
+            record.check_hints(text);
         }
     }
 }

@@ -28,6 +28,16 @@ pub(super) enum Step<T> {
     Lull(Lull),
 }
 
+impl<T> Step<T> {
+    pub(super) fn map<U>(self, change: impl FnOnce(T) -> U) -> Step<U> {
+        match self {
+            Self::Item(item) => Step::Item(change(item)),
+            Self::End => Step::End,
+            Self::Lull(lull) => Step::Lull(lull),
+        }
+    }
+}
+
 /// Why a source gives no item now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lull {
@@ -42,9 +52,19 @@ impl<S> Upstream<S> {
         Self { stream: Some(stream), taken: 0 }
     }
 
+    /// One that has no source yet, or never.
+    pub(super) const fn ended() -> Self {
+        Self { stream: None, taken: 0 }
+    }
+
     /// Ends it, and drops the source.
     pub(super) fn close(self: Pin<&mut Self>) {
         self.project().stream.set(None);
+    }
+
+    /// Takes its items from another source from now on.
+    pub(super) fn replace(self: Pin<&mut Self>, stream: S) {
+        self.project().stream.set(Some(stream));
     }
 
     pub(super) const fn is_ended(&self) -> bool {

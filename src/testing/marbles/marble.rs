@@ -1,7 +1,8 @@
 //! [`Marble`]: how a value is written in marble text.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
+use crate::stream::rx::{Group, Heard};
 use crate::stream::{Correlated, Delivery};
 
 /// A value that marble text can show.
@@ -45,6 +46,43 @@ impl<T: Marble> Marble for Vec<T> {
             item.write_marble(text);
         }
         text.push(']');
+    }
+}
+
+/// `[ab]`.
+impl<A: Marble, B: Marble> Marble for (A, B) {
+    fn write_marble(&self, text: &mut String) {
+        text.push('[');
+        self.0.write_marble(text);
+        self.1.write_marble(text);
+        text.push(']');
+    }
+}
+
+/// The item, or `[!what went wrong]`.
+impl<T: Marble, E: fmt::Display> Marble for Result<T, E> {
+    fn write_marble(&self, text: &mut String) {
+        match self {
+            Ok(item) => item.write_marble(text),
+            Err(error) => write!(text, "[!{error}]").expect("a String takes any text"),
+        }
+    }
+}
+
+/// The item, or `[~3]` for three missed.
+impl<T: Marble> Marble for Heard<T> {
+    fn write_marble(&self, text: &mut String) {
+        match self {
+            Self::Item(item) => item.write_marble(text),
+            Self::Missed(missed) => write!(text, "[~{missed}]").expect("a String takes any text"),
+        }
+    }
+}
+
+/// `[a:]`, the key.
+impl<K: fmt::Display, T> Marble for Group<K, T> {
+    fn write_marble(&self, text: &mut String) {
+        write!(text, "[{}:]", self.key()).expect("a String takes any text");
     }
 }
 

@@ -1,0 +1,116 @@
+//! Who of the readers of a shared stream has its ring: one at a time, without a lock held.
+
+use std::sync::Arc;
+use std::task::Context;
+
+use tokio_stream::Stream;
+
+use super::ring::Ring;
+use super::wakers::Wakers;
+use crate::sync::{Mutex, lock};
+
+/// Where the ring lies while no reader has it. Source, clones and drops of items are foreign code: they run while one
+/// reader has the ring, not under a lock. Who comes meanwhile is woken when it is put back.
+pub(super) struct Desk<S: Stream> {
+    /// Held for single steps.
+    state: Mutex<State<S>>,
+    wakers: Arc<Wakers>,
+}
+
+struct State<S: Stream> {
+    /// `None` while a reader has it.
+    ring: Option<Box<Ring<S>>>,
+    /// Whether somebody came meanwhile, who waits for it to be put back.
+    wanted: bool,
+    /// What those would have read next who left meanwhile.
+    left: Vec<u64>,
+}
+
+impl<S: Stream> Desk<S> {
+    pub(super) fn new(ring: Ring<S>) -> Self {
+        let state = State { ring: Some(Box::new(ring)), wanted: false, left: Vec::new() };
+        Self { state: Mutex::new(state), wakers: Arc::new(Wakers::new()) }
+    }
+
+    pub(super) fn wakers(&self) -> &Arc<Wakers> {
+        &self.wakers
+    }
+
+    /// The ring, for the reader on that seat. If another has it, the reader is woken when it is put back.
+    pub(super) fn take_turn(&self, seat: usize, cx: &Context<'_>) -> Option<Turn<'_, S>> {
+        self.take().or_else(|| {
+            drop(self.wakers.set(seat, Some(cx.waker().clone())));
+            let mut state = lock(&self.state);
+            // Noted under the same lock as the ring is put back under, so that whoever does so sees it.
+            state.wanted |= state.ring.is_none();
+            drop(state);
+            self.take()
+        })
+    }
+
+    fn take(&self) -> Option<Turn<'_, S>> {
+        let ring = lock(&self.state).ring.take()?;
+        Some(Turn { desk: self, ring: Some(ring), news: false })
+    }
+
+    /// A reader is gone, who would have read from `next` on.
+    pub(super) fn leave(&self, next: u64) {
+        lock(&self.state).left.push(next);
+        // Putting it back deals with who left; if another reader has it, that one does.
+        drop(self.take());
+    }
+
+    /// Does something to the ring, unless a reader has it.
+    pub(super) fn with_ring(&self, act: impl FnOnce(&mut Ring<S>)) {
+        if let Some(mut turn) = self.take() {
+            act(turn.ring());
+        }
+    }
+}
+
+/// The ring, while one reader has it; dropping this puts it back.
+pub(super) struct Turn<'d, S: Stream> {
+    desk: &'d Desk<S>,
+    ring: Option<Box<Ring<S>>>,
+    /// Whether others are to be woken.
+    news: bool,
+}
+
+impl<S: Stream> Turn<'_, S> {
+    pub(super) fn ring(&mut self) -> &mut Ring<S> {
+        self.ring.as_mut().expect("it is taken only when this is dropped")
+    }
+
+    /// The reader on that seat is woken when the source has something.
+    pub(super) fn wait_for_news(&self, seat: usize, cx: &Context<'_>) {
+        drop(self.desk.wakers.set(seat, Some(cx.waker().clone())));
+    }
+
+    /// Something came: the others are to hear of it, and the reader on that seat need not be woken.
+    pub(super) fn has_news(&mut self, seat: usize) {
+        drop(self.desk.wakers.set(seat, None));
+        self.news = true;
+    }
+}
+
+impl<S: Stream> Drop for Turn<'_, S> {
+    fn drop(&mut self) {
+        loop {
+            let left = std::mem::take(&mut lock(&self.desk.state).left);
+            if let Some(ring) = &mut self.ring {
+                for next in left {
+                    ring.leave(next);
+                }
+            }
+            let mut state = lock(&self.desk.state);
+            if state.left.is_empty() {
+                state.ring = self.ring.take();
+                self.news |= std::mem::take(&mut state.wanted);
+                break;
+            }
+        }
+        if self.news {
+            self.desk.wakers.wake_all();
+        }
+    }
+}
