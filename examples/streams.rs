@@ -43,16 +43,16 @@ async fn answers(events: impl Stream<Item = Event>) {
 
 /// A running sum for each tool: a stream for each, all of them merged again.
 async fn sums(completions: impl Stream<Item = Event>) {
-    let took = completions.filter_map(|event| {
+    let calls = completions.filter_map(|event| {
         event.details().map(|call: &ToolCompleted| (call.tool.clone(), call.duration_ms))
     });
-    let sums = took.rx().group_by(|(tool, _)| tool.clone()).merge_map(1_024, |group| {
+    let sums = calls.rx().group_by(|(tool, _)| tool.clone()).merge_map(1_024, |group| {
         let tool = group.key().clone();
         let times = group.filter_map(Heard::into_item);
         times.rx().scan(0, |sum, (_, took)| sum + took).map(move |sum| format!("{tool}: {sum} ms so far"))
     });
-    let mut sums = pin!(sums);
-    while let Some(sum) = sums.next().await {
+    let mut totals = pin!(sums);
+    while let Some(sum) = totals.next().await {
         println!("{sum}");
     }
 }
@@ -69,8 +69,8 @@ async fn main() -> Result<(), agentbus::FilterError> {
     bus.emit(completed("grep", "c", 30));
     drop(bus);
 
-    // One stream for two readers; a repetition of an event would be left out.
-    let events = events.rx().distinct_by_key(1_000, |event| event.id()).share(0);
+    // One stream for two readers, of which one begins when the other has read; a repetition would be left out.
+    let events = events.rx().distinct_by_key(1_000, |event| event.id()).share(1_000);
     let counted = events.clone();
     let count = async {
         let all = counted.filter_map(Heard::into_item).fold(0, |count, _| count + 1).await;

@@ -94,7 +94,7 @@ pub use manifest::ManifestError;
 pub use open::{DEFAULT_QUEUE_BYTES, DEFAULT_SEGMENT_BYTES, JournalBuilder};
 pub use position::{ParsePositionError, Position};
 pub use reader::{
-    Damage, DamageFault, Events, Follow, FollowLines, JournalReader, JournalStats, Reading, Tailed,
+    Damage, DamageFault, Events, Follow, FollowLines, JournalReader, JournalStats, Missed, Reading, Tailed,
     Unfinished, Verification,
 };
 pub use record::{Entry, ReadError, ReadFrom, Recorded, Unreadable};

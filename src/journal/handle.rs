@@ -16,7 +16,7 @@ use super::log::{OpenError, Recovery};
 use super::open::JournalBuilder;
 use super::queue::Ticket;
 use super::queued::Queued;
-use super::reader::{Follow, JournalReader, Reading, Tailed};
+use super::reader::{Follow, JournalReader, Missed, Reading, Tailed};
 use super::record::{ReadError, ReadFrom};
 use super::shared::{Handle, Progress, Shared};
 use super::storage::Storage;
@@ -24,6 +24,7 @@ use crate::bus::{RecordError, Recorder};
 use crate::event::{DomainEvent, Turn};
 use crate::filter::Filter;
 use crate::redact::Redactor;
+use crate::stream::Lag;
 
 mod append;
 
@@ -104,6 +105,35 @@ impl Journal {
     /// As [`JournalReader::tail`].
     pub fn tail(&self, n: usize, filter: Filter) -> Result<Tailed, ReadError> {
         self.reader.tail(n, filter)
+    }
+
+    /// What a slow stream missed; see [`JournalReader::missed`]. What the bus emitted before is found once it is
+    /// flushed.
+    ///
+    /// ```
+    /// use agentbus::event::SessionCreated;
+    /// use agentbus::journal::Journal;
+    /// use agentbus::{Delivery, DomainEvent, EventBus, Filter, ReactiveEventBus};
+    /// use tokio_stream::StreamExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// let journal = Journal::open(directory.path())?;
+    /// let bus = ReactiveEventBus::builder().capacity(2_usize).journal(journal.clone()).build();
+    /// let mut stream = bus.stream(Filter::all());
+    /// (0..5).for_each(|_| drop(bus.emit(DomainEvent::new(SessionCreated::new(false)))));
+    /// bus.flush().await?;
+    /// let Some(Delivery::Lagged(lag)) = stream.next().await else { panic!("it was too slow") };
+    /// assert_eq!(journal.missed(&lag, Filter::all())?.count(), 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`JournalReader::missed`].
+    pub fn missed(&self, lag: &Lag, filter: Filter) -> Result<Missed, ReadError> {
+        self.reader.missed(lag, filter)
     }
 
     /// The consumer of that name; see [`JournalReader::consumer`].

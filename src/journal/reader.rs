@@ -9,10 +9,12 @@ use super::record::{Entry, ReadError, ReadFrom};
 use super::storage::{FileSystem, Storage};
 use super::tail::Tail;
 use crate::filter::Filter;
+use crate::stream::Lag;
 
 mod follow;
 mod last;
 mod lines;
+mod missed;
 mod newest;
 mod peek;
 mod reading;
@@ -26,6 +28,7 @@ mod verify;
 
 pub use follow::{Follow, FollowLines};
 pub use last::Tailed;
+pub use missed::Missed;
 pub(crate) use newest::newest;
 pub use reading::{Events, Reading};
 pub use stats::JournalStats;
@@ -117,6 +120,22 @@ impl JournalReader {
     /// What keeps a file from being read.
     pub fn tail(&self, n: usize, filter: Filter) -> Result<Tailed, ReadError> {
         last::entries(&self.storage, n, filter)
+    }
+
+    /// What a stream missed, of which it was told by `lag`: what the bus of the lag emitted within it, in order, as far
+    /// as the filter lets it through.
+    ///
+    /// Events that the bus passed on, of another origin, are not among it. What it emitted and the stream did get in
+    /// between is: critical events have a ring of their own; who heals tells them by their id. A lag that reaches back
+    /// to the start of its subscription has no [`after`](Lag::after): then everything from the first event of that bus
+    /// on is within. What is not written yet is not found: flush before, and see [`Missed::is_complete`].
+    ///
+    /// The place is found by bisection, unless the filter [needs history](Filter::needs_history) or there is no `after`.
+    ///
+    /// # Errors
+    /// What keeps a file from being read.
+    pub fn missed(&self, lag: &Lag, filter: Filter) -> Result<Missed, ReadError> {
+        Missed::new(self, *lag, filter)
     }
 
     /// Verifies that it is as it was written: each line has to follow by its chain from the one before, each segment from

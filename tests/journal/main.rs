@@ -17,6 +17,7 @@ mod follow;
 mod format;
 mod golden;
 mod health;
+mod missed;
 mod power;
 mod processes;
 mod read;

@@ -32,7 +32,7 @@ impl<S: Stream> Rx<S> {
     ///     'y' => cold("-2|"),
     ///     _ => cold("3|"),
     /// });
-    /// assert_eq!(fetched.collect::<String>().await, "213");
+    /// assert_eq!(fetched.collect::<Vec<_>>().await, ['2', '1', '3']);
     /// # }
     /// ```
     pub fn merge_map<N, F>(self, bound: impl Count, f: F) -> Rx<MergeMap<S, N, F>>

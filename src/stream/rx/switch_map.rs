@@ -27,7 +27,7 @@ impl<S: Stream> Rx<S> {
     ///     'x' => cold("-1-2-3|"),
     ///     _ => cold("-4|"),
     /// });
-    /// assert_eq!(searches.collect::<String>().await, "14");
+    /// assert_eq!(searches.collect::<Vec<_>>().await, ['1', '4']);
     /// # }
     /// ```
     pub fn switch_map<N, F>(self, f: F) -> Rx<SwitchMap<S, N, F>>
