@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Waker};
 
 use agentbus::event::{CallId, Hash, PlanId, Scope, SessionId, ToolCompleted};
-use agentbus::{Emitter, EventBus, EventBusExt, EventStream, EventType, Filter, ReactiveEventBus};
+use agentbus::{Emitter, EventBus, EventBusExt, EventStream, EventType, Filter, ReactiveEventBus, StreamRx};
 use allocation_counter::{AllocationInfo, measure};
-use tokio_stream::Stream;
+use tokio_stream::{Stream, StreamExt};
 
 /// As many as fill the ring of a stream that is not read, twice.
 const EMISSIONS: u64 = 512;
@@ -96,4 +96,38 @@ fn with_nobody_observing_nothing_is_allocated() {
     let _others = bus.stream(EventType::PlanCreated.into());
     let emitter = emitter(&bus);
     assert_eq!(allocated(|call| emit(&emitter, call)).count_total, 0);
+}
+
+/// What an operator allocates while it yields, after it has warmed up.
+fn allocated_by(stream: impl Stream) -> u64 {
+    let mut stream = std::pin::pin!(stream);
+    let mut take = || {
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..EMISSIONS {
+            // A source lets others have a turn now and then.
+            while stream.as_mut().poll_next(&mut cx).is_pending() {}
+        }
+    };
+    // Tables grow to their size first.
+    (0..8).for_each(|_| take());
+    measure(take).count_total
+}
+
+#[test]
+fn operators_allocate_nothing_for_an_item() {
+    let numbers = || tokio_stream::iter(0_u64..).rx();
+    assert_eq!(allocated_by(numbers().distinct(64)), 0);
+    assert_eq!(allocated_by(numbers().distinct_by_key(64, |number| *number)), 0);
+    assert_eq!(allocated_by(numbers().pairwise()), 0);
+    assert_eq!(allocated_by(numbers().start_with([7])), 0);
+    assert_eq!(allocated_by(numbers().merge(numbers())), 0);
+    assert_eq!(allocated_by(numbers().combine_latest(numbers())), 0);
+    assert_eq!(allocated_by(numbers().with_latest_from(tokio_stream::once(7).chain(numbers()))), 0);
+    assert_eq!(allocated_by(numbers().sample(numbers())), 0);
+    assert_eq!(allocated_by(numbers().switch_map(tokio_stream::once)), 0);
+    assert_eq!(allocated_by(numbers().merge_map(4, tokio_stream::once)), 0);
+    assert_eq!(allocated_by(numbers().share(8)), 0);
+    assert_eq!(allocated_by(numbers().map(Ok::<_, ()>).rx().retry(1, |()| unreachable!("all are well"))), 0);
+    let grouped = numbers().group_by(|_| ()).merge_map(1_024, |group| group);
+    assert_eq!(allocated_by(grouped), 0);
 }
