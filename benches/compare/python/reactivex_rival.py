@@ -7,6 +7,8 @@ from reactivex.subject import Subject
 
 import model
 
+PARTS = 100
+
 subject = Subject()
 handled = 0
 
@@ -21,7 +23,10 @@ for _ in range(int(sys.argv[1])):
 
 for emissions in model.emissions():
     handled = 0
-    begun = time.perf_counter()
-    for _ in range(emissions):
-        subject.on_next(model.event())
-    model.answer(time.perf_counter() - begun, handled)
+    parts = []
+    for _ in range(PARTS):
+        begun = time.perf_counter()
+        for _ in range(emissions // PARTS):
+            subject.on_next(model.event())
+        parts.append(time.perf_counter() - begun)
+    model.answer(parts, handled)
