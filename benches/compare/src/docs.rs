@@ -62,8 +62,8 @@ Measured in turns within one run: medians, with the quartiles beside them. Every
 each emission unless it says otherwise, through channels of 4,096. Publishers are threads; paced, they publish bursts
 of at most 1,024 and wait until every consumer has had them. Async consumers are tasks on a tokio runtime of two
 workers. The last column is ours to that side's: where time is measured, under 1 is better; where a rate, over 1.
-kameo drops what an actor's mailbox has no room for and does not tell; rxrust panics when two threads publish at once;
-the disruptor loses nothing, as its publisher waits.";
+kameo's publisher waits while the mailbox of the pubsub actor is full, and what a consumer's mailbox has no room for is
+dropped untold; rxrust panics when two threads publish at once; the disruptor loses nothing, as its publisher waits.";
 
 const TABLE: &str = "| work | side | median | quartiles | lost | ours : it |\n|---|---|---|---|---|---|\n";
 

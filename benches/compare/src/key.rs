@@ -19,11 +19,12 @@ pub(crate) enum Bar {
 }
 
 impl Key {
-    pub(crate) fn is_met(&self, value: f64) -> bool {
+    /// Whether the bar is met, if there is one.
+    fn is_met(&self, value: f64) -> Option<bool> {
         match self.bar {
-            Bar::AtMost(most) => value <= most,
-            Bar::AtLeast(least) => value >= least,
-            Bar::None => true,
+            Bar::AtMost(most) => Some(value <= most),
+            Bar::AtLeast(least) => Some(value >= least),
+            Bar::None => None,
         }
     }
 
@@ -109,7 +110,7 @@ pub(crate) fn print(report: &Report) {
     print_row(["key", "value", "bar", "aim", "met", "ours : theirs", "what"]);
     for key in &KEYS {
         if let Some(value) = report.value(key.name) {
-            let met = if key.is_met(value) { "yes" } else { "NO" };
+            let met = key.is_met(value).map_or("", |met| if met { "yes" } else { "NO" });
             let (bar, aim, sides) = (key.bar(), aim(key, report), sides(key, report));
             print_row([key.name, &format!("{value:.3}"), &bar, &aim, met, &sides, key.about]);
         }

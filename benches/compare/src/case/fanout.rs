@@ -20,6 +20,9 @@ pub(crate) fn run(bench: &Bench) {
     for subscribers in SIZES {
         for publishers in [1, 2] {
             for events in [Events::Fresh, Events::Prebuilt] {
+                if bench.quick && is_for_full_runs(publishers, events) {
+                    continue;
+                }
                 let load =
                     Load { publishers, events, ..Load::paced(subscribers, emissions(bench, subscribers)) };
                 let mut section = measure(bench, load);
@@ -31,6 +34,11 @@ pub(crate) fn run(bench: &Bench) {
             }
         }
     }
+}
+
+/// Prebuilt events show least: a quick run has them from one publisher, with the default allocator.
+fn is_for_full_runs(publishers: usize, events: Events) -> bool {
+    events == Events::Prebuilt && (publishers > 1 || ALLOCATOR != "glibc")
 }
 
 /// As many as take some 40 ms.
