@@ -36,6 +36,7 @@ mod dispatch;
 mod ext;
 mod fanout;
 mod flush;
+mod hand;
 mod handler;
 mod lane;
 mod ledger;

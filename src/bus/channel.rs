@@ -8,6 +8,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
+use super::hand::{HAND, Hand, InHand};
 use super::lane::{Lane, Lanes};
 use super::ledger::LedgerRow;
 use super::report;
@@ -16,7 +17,7 @@ use super::slab::{Slab, Slot};
 use crate::event::{DomainEvent, Origin, Turn};
 use crate::filter::Filter;
 use crate::stream::Lag;
-use crate::sync::{Mutex, lock};
+use crate::sync::{Mutex, MutexGuard, lock};
 
 /// How many events each ring of a channel holds.
 pub(super) type Capacity = Lanes<NonZeroUsize>;
@@ -60,7 +61,9 @@ struct Seat {
     exact: bool,
     readers: Lanes<Reader>,
     waker: Option<Waker>,
-    delivered: u64,
+    /// How many were taken from the rings; of those some are still in the hand of the reader.
+    taken: u64,
+    in_hand: InHand,
     filtered: u64,
     overrun: u64,
 }
@@ -94,8 +97,14 @@ impl Channel {
         let reader = |ring: &Ring| Reader { joined: ring.end(), next: ring.end(), after: None };
         let readers =
             Lanes { chatter: reader(&state.rings.chatter), critical: reader(&state.rings.critical) };
-        let (waker, delivered, filtered, overrun) = (None, 0, 0, 0);
-        state.seats.insert(Seat { filter, exact, readers, waker, delivered, filtered, overrun })
+        let (waker, taken, filtered, overrun, in_hand) = (None, 0, 0, 0, InHand::default());
+        state.seats.insert(Seat { filter, exact, readers, waker, taken, in_hand, filtered, overrun })
+    }
+
+    /// An empty hand for the reader at that seat.
+    pub(super) fn hand(&self, slot: Slot) -> Hand {
+        let state = lock(&self.state);
+        Hand::new(state.seats.get(slot).map(|seat| seat.in_hand.clone()).unwrap_or_default())
     }
 
     /// Gives up a seat; returns its account, and whether it was the last.
@@ -133,6 +142,10 @@ impl Channel {
         if let Some(read) = state.read(slot, self.origin) {
             return Poll::Ready(Some(read));
         }
+        self.end_or_park(state, slot, waker)
+    }
+
+    fn end_or_park(&self, mut state: MutexGuard<'_, State>, slot: Slot, waker: &Waker) -> Poll<Option<Read>> {
         if state.closed {
             return Poll::Ready(None);
         }
@@ -141,6 +154,19 @@ impl Channel {
         // The last reference to a waker may be the last one to a task, and to a stream of this channel in it.
         drop(replaced);
         Poll::Pending
+    }
+
+    /// Reads the next thing for a seat as [`poll`](Self::poll) does, and with an event takes those that follow it into
+    /// the reader's hand, up to the next loss: so the lock is taken once for many. The hand must be empty.
+    pub(super) fn poll_into(&self, slot: Slot, hand: &mut Hand, waker: &Waker) -> Poll<Option<Read>> {
+        let mut state = lock(&self.state);
+        let Some(first) = state.read(slot, self.origin) else {
+            return self.end_or_park(state, slot, waker);
+        };
+        if let Read::Entry(_) = first {
+            hand.take(std::iter::from_fn(|| state.read_entry(slot)).take(HAND));
+        }
+        Poll::Ready(Some(first))
     }
 
     /// Reads up to `at_most` things that are there, under one lock.
@@ -222,18 +248,29 @@ impl State {
 
     /// The next entry or notice for a seat, in the order of turns over both rings.
     fn read(&mut self, slot: Slot, origin: Origin) -> Option<Read> {
+        if let Some(entry) = self.read_entry(slot) {
+            return Some(Read::Entry(entry));
+        }
+        let seat = self.seats.get_mut(slot)?;
+        let lane = next_lane(&self.rings, &seat.readers)?;
+        let (ring, reader) = (&self.rings[lane], &mut seat.readers[lane]);
+        let before = ring.at_or_first(reader.next).map(|entry| entry.turn);
+        let missed = ring.start() - reader.next;
+        seat.overrun += missed;
+        reader.next = ring.start();
+        Some(Read::Lagged(Lag { missed, origin, after: reader.after, before, exact: seat.exact }))
+    }
+
+    /// The next entry for a seat; none at the end, and where a loss lies before it.
+    fn read_entry(&mut self, slot: Slot) -> Option<Entry> {
         let is_alone = self.seats.len() == 1;
         let seat = self.seats.get_mut(slot)?;
         loop {
             let lane = next_lane(&self.rings, &seat.readers)?;
             let (ring, reader) = (&mut self.rings[lane], &mut seat.readers[lane]);
             let entry = ring.at_or_first(reader.next)?;
-            let missed = ring.start().saturating_sub(reader.next);
-            if missed > 0 {
-                seat.overrun += missed;
-                reader.next = ring.start();
-                let (after, before) = (reader.after, Some(entry.turn));
-                return Some(Read::Lagged(Lag { missed, origin, after, before, exact: seat.exact }));
+            if ring.start() > reader.next {
+                return None;
             }
             reader.after = Some(entry.turn);
             reader.next += 1;
@@ -241,11 +278,10 @@ impl State {
                 seat.filtered += 1;
                 continue;
             }
-            seat.delivered += 1;
+            seat.taken += 1;
             // What nobody else will read need not be kept.
             let can_take = is_alone && ring.start() + 1 == reader.next;
-            let entry = if can_take { ring.pop_front()? } else { entry.clone() };
-            return Some(Read::Entry(entry));
+            return if can_take { ring.pop_front() } else { Some(entry.clone()) };
         }
     }
 
@@ -255,7 +291,8 @@ impl State {
 
     fn row_of(&self, seat: &Seat) -> LedgerRow {
         let mut row = LedgerRow::stream(&seat.filter);
-        (row.delivered, row.filtered, row.overrun) = (seat.delivered, seat.filtered, seat.overrun);
+        row.pending = seat.in_hand.count();
+        (row.delivered, row.filtered, row.overrun) = (seat.taken - row.pending, seat.filtered, seat.overrun);
         for (ring, reader) in self.rings.each_ref().into_iter().zip(seat.readers.each_ref()) {
             row.offered += ring.end() - reader.joined;
             row.pending += ring.end() - reader.next.max(ring.start());

@@ -11,6 +11,7 @@ use tokio_stream::Stream;
 
 use super::channel::{Channel, Read};
 use super::core::Core;
+use super::hand::Hand;
 use super::route::RouteKey;
 use super::slab::Slot;
 use crate::filter::TypeSet;
@@ -28,16 +29,20 @@ pub(super) struct Seat {
 /// Reads from a seat until the bus is closed or gone; dropping it gives the seat up.
 pub(super) struct SeatStream {
     seat: Seat,
+    /// What is handed over before anything else is read.
+    hand: Hand,
     core: Weak<Core>,
 }
 
 impl SeatStream {
     pub(super) fn new(seat: Seat, core: Weak<Core>) -> Self {
-        Self { seat, core }
+        let hand = seat.channel.hand(seat.slot);
+        Self { seat, hand, core }
     }
 }
 
 impl Drop for SeatStream {
+    /// What is still in the hand then is given up with what waits.
     fn drop(&mut self) {
         if let Some(core) = self.core.upgrade() {
             core.leave(&self.seat);
@@ -58,9 +63,13 @@ impl Stream for SeatStream {
     type Item = Delivery;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
-        let Seat { channel, slot, .. } = &self.seat;
-        let polled = fairly(cx, |cx| channel.poll(*slot, cx.waker()));
-        polled.map(|read| read.map(Delivery::from))
+        let Self { seat: Seat { channel, slot, .. }, hand, .. } = self.get_mut();
+        fairly(cx, |cx| {
+            if let Some(event) = hand.pop() {
+                return Poll::Ready(Some(Delivery::Event(event)));
+            }
+            channel.poll_into(*slot, hand, cx.waker()).map(|read| read.map(Delivery::from))
+        })
     }
 }
 
@@ -71,9 +80,11 @@ impl Source for SeatStream {
         at_most: NonZeroUsize,
         into: &mut Vec<Delivery>,
     ) -> Poll<usize> {
-        let Seat { channel, slot, .. } = &self.seat;
+        let Self { seat: Seat { channel, slot, .. }, hand, .. } = self.get_mut();
         fairly(cx, |cx| {
-            let taken = channel.read_many(*slot, at_most.get(), |read| into.push(read.into()));
+            let held = std::iter::from_fn(|| hand.pop()).take(at_most.get());
+            let held = held.map(|event| into.push(Delivery::Event(event))).count();
+            let taken = held + channel.read_many(*slot, at_most.get() - held, |read| into.push(read.into()));
             if taken > 0 {
                 return Poll::Ready(taken);
             }

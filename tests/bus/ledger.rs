@@ -1,8 +1,10 @@
 //! The ledger's columns, each against an independent count.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 
 use agentbus::event::{SessionCreated, ToolErrorKind, ToolErrored};
 use agentbus::{
@@ -10,6 +12,7 @@ use agentbus::{
     Subscription,
 };
 use proptest::prelude::*;
+use tokio_stream::Stream;
 
 /// What a random run does, one after the other.
 #[derive(Clone, Debug)]
@@ -17,6 +20,7 @@ enum Step {
     Emit { critical: bool, plan: u8 },
     OpenStream { filter: u8 },
     Read { stream: usize, at_most: usize },
+    Poll { stream: usize },
     DropStream { stream: usize },
     Subscribe { filter: u8, panics: bool },
     Unsubscribe { handler: usize },
@@ -27,6 +31,7 @@ fn step() -> impl Strategy<Value = Step> {
         8 => (any::<bool>(), 0..3_u8).prop_map(|(critical, plan)| Step::Emit { critical, plan }),
         1 => (0..5_u8).prop_map(|filter| Step::OpenStream { filter }),
         3 => (0..8_usize, 1..9_usize).prop_map(|(stream, at_most)| Step::Read { stream, at_most }),
+        4 => (0..8_usize).prop_map(|stream| Step::Poll { stream }),
         1 => (0..8_usize).prop_map(|stream| Step::DropStream { stream }),
         1 => (0..5_u8, any::<bool>()).prop_map(|(filter, panics)| Step::Subscribe { filter, panics }),
         1 => (0..8_usize).prop_map(|handler| Step::Unsubscribe { handler }),
@@ -89,6 +94,8 @@ struct Model {
     lanes: [VecDeque<(u64, bool)>; 2],
     /// Overrun in each lane and not yet told.
     lost: [u64; 2],
+    /// Taken from the lanes and not handed over yet.
+    hand: usize,
     /// It found nothing when it last read: what does not pass moves it on at once.
     waits: bool,
     filtered: u64,
@@ -111,12 +118,19 @@ impl Model {
         self.lanes[lane].push_back((turn, passes));
     }
 
+    /// The lane whose next event has the lower turn.
+    fn lane(&self) -> Option<usize> {
+        let heads = self.lanes.iter().enumerate();
+        let heads = heads.filter_map(|(lane, unread)| unread.front().map(|(turn, _)| (*turn, lane)));
+        heads.min().map(|(_, lane)| lane)
+    }
+
+    /// Reads many at once: what is in the hand, then what lies in the lanes.
     fn read(&mut self, at_most: usize) {
-        let mut taken = 0;
+        let mut taken = self.hand.min(at_most);
+        self.hand -= taken;
         while taken < at_most {
-            let heads = self.lanes.iter().enumerate();
-            let heads = heads.filter_map(|(lane, unread)| unread.front().map(|(turn, _)| (*turn, lane)));
-            let Some((_, lane)) = heads.min() else {
+            let Some(lane) = self.lane() else {
                 self.waits = taken == 0;
                 return;
             };
@@ -131,8 +145,25 @@ impl Model {
         }
     }
 
+    /// Reads one. If the hand is empty and it is an event, those that follow are taken, up to the next loss.
+    fn poll(&mut self) {
+        let had = self.hand > 0;
+        let lost: u64 = self.lost.iter().sum();
+        self.read(1);
+        let is_event = !self.waits && self.lost.iter().sum::<u64>() == lost;
+        if had || !is_event {
+            return;
+        }
+        while let Some(lane) = self.lane().filter(|lane| self.lost[*lane] == 0) {
+            match self.lanes[lane].pop_front() {
+                Some((_, true)) => self.hand += 1,
+                _ => self.filtered += 1,
+            }
+        }
+    }
+
     fn pending(&self) -> u64 {
-        self.lanes.iter().map(|unread| unread.len() as u64).sum()
+        self.hand as u64 + self.lanes.iter().map(|unread| unread.len() as u64).sum::<u64>()
     }
 }
 
@@ -207,13 +238,24 @@ impl Run {
         let waker = std::task::Waker::noop();
         let next = std::pin::pin!(reader.stream.next_many(at_most));
         let poll = Future::poll(next, &mut std::task::Context::from_waker(waker));
-        if let std::task::Poll::Ready(deliveries) = poll {
+        if let Poll::Ready(deliveries) = poll {
             for delivery in deliveries {
                 match delivery {
                     Delivery::Event(_) => reader.count.delivered += 1,
                     Delivery::Lagged(lag) => reader.count.lagged += lag.missed,
                 }
             }
+        }
+    }
+
+    fn poll(&mut self, place: usize) {
+        let Some(reader) = self.readers.get_mut(place) else { return };
+        reader.model.poll();
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match Pin::new(&mut reader.stream).poll_next(&mut context) {
+            Poll::Ready(Some(Delivery::Event(_))) => reader.count.delivered += 1,
+            Poll::Ready(Some(Delivery::Lagged(lag))) => reader.count.lagged += lag.missed,
+            Poll::Ready(None) | Poll::Pending => {}
         }
     }
 
@@ -230,6 +272,7 @@ impl Run {
                 });
             }
             Step::Read { stream, at_most } => self.read(stream, at_most),
+            Step::Poll { stream } => self.poll(stream),
             Step::DropStream { stream } if stream < self.readers.len() => {
                 let gone = self.readers.remove(stream);
                 self.departed += gone.count.offered;
@@ -329,9 +372,14 @@ fn the_ledger_balances_while_many_threads_emit_read_come_and_go() {
                     let handler = bus.on(filter(number), move |_| {
                         seen.fetch_add(1, Ordering::Relaxed);
                     });
-                    let stream = bus.stream(filter(round % 5));
+                    let mut stream = bus.stream(filter(round % 5));
                     for plan in 0..5 {
                         bus.emit(DomainEvent::new(SessionCreated::new(false)).with_plan_id(plan.to_string()));
+                    }
+                    // Some of them: what is left in the hand is abandoned.
+                    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+                    for _ in 0..round % 4 {
+                        let _polled = Pin::new(&mut stream).poll_next(&mut context);
                     }
                     drop((handler, stream));
                 }
