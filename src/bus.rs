@@ -29,6 +29,7 @@ use crate::filter::Filter;
 use crate::stream::EventStream;
 
 mod channel;
+mod clock;
 mod close;
 mod core;
 mod desk;
@@ -41,6 +42,7 @@ mod handler;
 mod lane;
 mod ledger;
 mod logging;
+mod marks;
 mod member;
 mod null;
 mod order;

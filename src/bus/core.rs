@@ -15,7 +15,7 @@ use super::dispatch::Dispatch;
 use super::handler::EventHandler;
 use super::ledger::{Ledger, LedgerRow};
 use super::member::Member;
-use super::order::{Flight, Order, Phase, mask};
+use super::order::{Order, Phase, mask};
 use super::recorder::Recorder;
 use super::route::{Capacities, RouteKey, Routes};
 use super::seat::Seat;
@@ -136,21 +136,14 @@ impl Core {
         if order.members.is_empty() {
             return None;
         }
-        let (turn, members) = (order.turn, Arc::clone(&order.members));
-        let reached = order.spare.pop().unwrap_or_default();
-        reached.store(0, Ordering::Relaxed);
-        order.flights.push(Flight { turn, members: Arc::clone(&members), reached: Arc::clone(&reached) });
-        Some(Dispatch::new(Arc::clone(self), Arc::clone(event), turn, members, reached))
+        let (members, marks) = order.take_off();
+        Some(Dispatch::new(Arc::clone(self), Arc::clone(event), order.turn, members, marks))
     }
 
     /// Ends the dispatch of that turn.
     pub(super) fn landed(&self, turn: u64) {
         let mut order = lock(&self.order);
-        let place = order.flights.iter().position(|flight| flight.turn == turn);
-        let flight = place.map(|place| order.flights.swap_remove(place));
-        if let Some(flight) = &flight {
-            order.spare.push(Arc::clone(&flight.reached));
-        }
+        let flight = order.land(turn);
         drop(order);
         report::quietly(|| self.landings.notify_waiters());
         // Its members may hold the last reference to a handler, which is foreign: dropped outside the lock.
@@ -202,7 +195,7 @@ impl Core {
         if let Some(desk) = member.handler.desk() {
             desk.abandon_within(&mut aftermath);
         }
-        let row = member.depart(order.turn, || order.pending_at(member));
+        let row = order.depart(member);
         order.departed.fold(&row);
         self.observe(&mut order, member.filter.type_set(), -1);
         drop(order);
@@ -250,7 +243,7 @@ impl Core {
         let order = lock(&self.order);
         let mut rows = order.routes.rows();
         let members: Vec<_> = order.members.iter().chain(&order.at_desks).cloned().collect();
-        rows.extend(members.iter().map(|member| member.row(order.turn, || order.pending_at(member))));
+        rows.extend(members.iter().map(|member| order.row(member)));
         let first_member = rows.len() - members.len();
         let departed = order.departed.clone();
         drop(order);
@@ -325,7 +318,7 @@ impl Core {
         let mut departed = order.departed.clone();
         let gone = (std::mem::replace(&mut order.members, Arc::new([])), std::mem::take(&mut order.at_desks));
         for member in gone.0.iter().chain(&gone.1) {
-            departed.fold(&member.depart(order.turn, || order.pending_at(member)));
+            departed.fold(&order.depart(member));
         }
         order.departed = departed;
         order.observers = [0; EventType::NUMBERS];

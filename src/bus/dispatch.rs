@@ -9,13 +9,15 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::clock::Moment;
 use super::core::Core;
+use super::marks::{Mark, Marks};
 use super::member::{Member, Members};
 use super::{report, within};
 use crate::event::{DomainEvent, scope};
-use crate::sync::{AtomicUsize, Ordering};
+use crate::sync::Ordering;
 
 /// How long a chain of events may be of which each was emitted by a handler of the one before.
 pub(super) const MAX_GENERATIONS: u32 = 1_000;
@@ -23,7 +25,7 @@ pub(super) const MAX_GENERATIONS: u32 = 1_000;
 /// How many events emitted by handlers may wait on one thread.
 pub(super) const MAX_WAITING: usize = 16_384;
 
-/// How long one call of a handler may take before it is counted and logged.
+/// How long one call of a handler may take before it is counted and logged, to a tick of the coarse clock.
 const SLOW: Duration = Duration::from_millis(10);
 
 crate::sync::thread_local! {
@@ -81,8 +83,8 @@ pub(super) struct Dispatch {
     event: Arc<DomainEvent>,
     turn: u64,
     members: Members,
-    /// How many handlers it has reached.
-    reached: Arc<AtomicUsize>,
+    /// How far it has come.
+    marks: Arc<Marks>,
     /// How many events emitted by handlers led to it.
     generation: u32,
 }
@@ -93,9 +95,9 @@ impl Dispatch {
         event: Arc<DomainEvent>,
         turn: u64,
         members: Members,
-        reached: Arc<AtomicUsize>,
+        marks: Arc<Marks>,
     ) -> Self {
-        Self { core, event, turn, members, reached, generation: 0 }
+        Self { core, event, turn, members, marks, generation: 0 }
     }
 
     /// Calls the handlers, now or when those of the current event have returned.
@@ -128,21 +130,23 @@ impl Dispatch {
         scope::handling(&self.event, || {
             let mut clock = None;
             for (place, member) in self.members.iter().enumerate() {
-                if member.takes(&self.event, &self.reached, place) {
-                    let started = clock.unwrap_or_else(Instant::now);
-                    self.call(member);
-                    let ended = Instant::now();
-                    self.check_time(member, ended - started);
+                if !member.filter.matches(&self.event) {
+                    self.marks.set(place, Mark::Filtered);
+                } else if self.marks.claim(place, Mark::Delivered) {
+                    let started = clock.unwrap_or_else(Moment::now);
+                    self.call(place, member);
+                    let ended = Moment::now();
+                    self.check_time(member, ended.since(started));
                     clock = Some(ended);
                 }
             }
         });
     }
 
-    fn call(&self, member: &Member) {
+    fn call(&self, place: usize, member: &Member) {
         let call = || member.handler.handle(&self.event);
         if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
-            member.failed();
+            self.marks.set(place, Mark::Failed);
             self.core.stats.failed.fetch_add(1, Ordering::Relaxed);
             let error = report::panic_message(panic);
             let name = member.name();
@@ -151,7 +155,7 @@ impl Dispatch {
     }
 
     fn check_time(&self, member: &Member, took: Duration) {
-        if took > SLOW {
+        if took >= SLOW {
             self.core.stats.slow.fetch_add(1, Ordering::Relaxed);
             report::handler_slow(self.event.type_name(), &member.name(), took);
         }
@@ -161,9 +165,8 @@ impl Dispatch {
 impl Drop for Dispatch {
     /// However it ends, what it did not reach is passed over and it is no longer waited for.
     fn drop(&mut self) {
-        let reached = self.reached.load(Ordering::Relaxed);
-        for (place, member) in self.members.iter().enumerate().skip(reached) {
-            member.skip(&self.reached, place);
+        for place in (0..self.members.len()).filter(|place| self.marks.at(*place) == Mark::Waiting) {
+            self.marks.claim(place, Mark::Skipped);
         }
         self.core.landed(self.turn);
     }

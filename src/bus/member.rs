@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::handler::EventHandler;
 use super::ledger::{LedgerRow, SubscriberKind};
+use super::marks::Mark;
 use super::report;
 use crate::event::DomainEvent;
 use crate::filter::Filter;
-use crate::sync::{AtomicUsize, Mutex, Ordering, lock};
+use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
 /// The sync handlers at one moment, in the order in which they subscribed.
 pub(super) type Members = Arc<[Arc<Member>]>;
@@ -17,86 +18,82 @@ pub(super) struct Member {
     pub(super) handler: Arc<dyn EventHandler>,
     /// The number of the last turn before it subscribed.
     pub(super) since: u64,
-    /// Guards the account; held for single moves, never while the handler runs.
-    account: Mutex<Account>,
+    account: Account,
 }
 
+/// What became of the events whose dispatch is over. Changed only with the order lock held; so plain stores do.
 #[derive(Default)]
 struct Account {
-    departed: bool,
-    delivered: u64,
-    failed: u64,
-    filtered: u64,
-    skipped: u64,
+    departed: AtomicBool,
+    delivered: AtomicU64,
+    failed: AtomicU64,
+    filtered: AtomicU64,
+    skipped: AtomicU64,
+}
+
+fn count_one(counter: &AtomicU64) {
+    counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
 }
 
 impl Member {
     pub(super) fn new(filter: Filter, handler: Arc<dyn EventHandler>, since: u64) -> Self {
-        Self { filter, handler, since, account: Mutex::default() }
+        Self { filter, handler, since, account: Account::default() }
     }
 
-    /// Whether it takes this event: then it is on its account as delivered. The dispatch's place moves behind it
-    /// in the same step, so that an event is pending or accounted for, never both or neither.
-    pub(super) fn takes(&self, event: &DomainEvent, reached: &AtomicUsize, place: usize) -> bool {
-        let passes = self.filter.matches(event);
-        let mut account = lock(&self.account);
-        reached.store(place + 1, Ordering::Relaxed);
-        if account.departed {
-            return false;
-        }
-        if passes {
-            account.delivered += 1;
-        } else {
-            account.filtered += 1;
-        }
-        passes
-    }
-
-    /// Whether it takes this event onto its desk; the desk keeps the account of what it takes.
+    /// Whether it takes this event onto its desk; the desk keeps the account of what it takes. Called in the order
+    /// section.
     pub(super) fn takes_on_desk(&self, event: &DomainEvent) -> bool {
         let passes = self.filter.matches(event);
         if !passes {
-            lock(&self.account).filtered += 1;
+            count_one(&self.account.filtered);
         }
         passes
     }
 
-    pub(super) fn failed(&self) {
-        lock(&self.account).failed += 1;
+    /// Puts what became of an event on the account, unless that was closed before. Called with the order lock held.
+    pub(super) fn settle(&self, mark: Mark) {
+        let account = &self.account;
+        if account.departed.load(Ordering::Relaxed) {
+            return;
+        }
+        match mark {
+            Mark::Delivered => count_one(&account.delivered),
+            Mark::Failed => {
+                count_one(&account.delivered);
+                count_one(&account.failed);
+            }
+            Mark::Filtered => count_one(&account.filtered),
+            Mark::Skipped => count_one(&account.skipped),
+            Mark::Waiting | Mark::Departed => {}
+        }
     }
 
-    /// Passes over an event of a chain that is cut.
-    pub(super) fn skip(&self, reached: &AtomicUsize, place: usize) {
-        let mut account = lock(&self.account);
-        reached.store(place + 1, Ordering::Relaxed);
-        account.skipped += u64::from(!account.departed);
-    }
-
-    /// Its account, with `pending` counting the dispatches that have not reached it; `turn` is the last of the bus.
-    pub(super) fn row(&self, turn: u64, pending: impl Fn() -> u64) -> LedgerRow {
-        let account = lock(&self.account);
-        self.row_of(&account, turn, pending)
-    }
-
-    /// Ends its account: it takes nothing from now on.
-    pub(super) fn depart(&self, turn: u64, pending: impl Fn() -> u64) -> LedgerRow {
-        let mut account = lock(&self.account);
-        account.departed = true;
-        self.row_of(&account, turn, pending)
-    }
-
-    fn row_of(&self, account: &Account, turn: u64, pending: impl Fn() -> u64) -> LedgerRow {
-        let kind = SubscriberKind::Handler;
+    /// Its account, with the marks of the dispatches under way; `turn` is the last of the bus. Called with the order
+    /// lock held.
+    pub(super) fn row(&self, turn: u64, under_way: impl Iterator<Item = Mark>) -> LedgerRow {
+        let account = &self.account;
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let mut row = LedgerRow {
-            kind,
+            kind: SubscriberKind::Handler,
             offered: turn - self.since,
-            delivered: account.delivered,
-            failed: account.failed,
-            filtered: account.filtered,
-            skipped: account.skipped,
-            pending: pending(),
+            delivered: read(&account.delivered),
+            failed: read(&account.failed),
+            filtered: read(&account.filtered),
+            skipped: read(&account.skipped),
             ..LedgerRow::default()
         };
+        for mark in under_way {
+            match mark {
+                Mark::Waiting | Mark::Departed => row.pending += 1,
+                Mark::Delivered => row.delivered += 1,
+                Mark::Failed => {
+                    row.delivered += 1;
+                    row.failed += 1;
+                }
+                Mark::Filtered => row.filtered += 1,
+                Mark::Skipped => row.skipped += 1,
+            }
+        }
         if let Some(counts) = report::counts_of(&*self.handler) {
             row.kind = SubscriberKind::AsyncHandler;
             row.delivered = counts.delivered;
@@ -107,6 +104,11 @@ impl Member {
             row.pending += counts.pending;
         }
         row
+    }
+
+    /// Closes its account. Called with the order lock held.
+    pub(super) fn depart(&self) {
+        self.account.departed.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn name(&self) -> String {

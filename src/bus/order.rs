@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::channel::Aftermath;
 use super::ledger::LedgerRow;
+use super::marks::{Mark, Marks};
 use super::member::{Member, Members};
 use super::route::Routes;
 use crate::event::{DomainEvent, EventType, Turn};
-use crate::sync::{AtomicUsize, Ordering};
 
 /// What the order section guards. Locks of channels, desks and members are taken inside it.
 #[derive(Debug)]
@@ -21,8 +21,8 @@ pub(super) struct Order {
     /// Handlers that have a desk.
     pub(super) at_desks: Vec<Arc<Member>>,
     pub(super) flights: Vec<Flight>,
-    /// Places of flights that are over, to be used again.
-    pub(super) spare: Vec<Arc<AtomicUsize>>,
+    /// The marks of flights that are over, to be used again.
+    pub(super) spare: Vec<Arc<Marks>>,
     pub(super) observers: [u32; EventType::NUMBERS],
     pub(super) departed: LedgerRow,
 }
@@ -40,7 +40,7 @@ pub(super) enum Phase {
 pub(super) struct Flight {
     pub(super) turn: u64,
     pub(super) members: Members,
-    pub(super) reached: Arc<AtomicUsize>,
+    pub(super) marks: Arc<Marks>,
 }
 
 impl Order {
@@ -61,13 +61,51 @@ impl Order {
         self.at_desks.len()
     }
 
-    /// How many dispatches are on their way to `member`.
-    pub(super) fn pending_at(&self, member: &Arc<Member>) -> u64 {
-        let waits = |flight: &&Flight| {
-            let place = flight.members.iter().position(|other| Arc::ptr_eq(other, member));
-            place.is_some_and(|place| flight.reached.load(Ordering::Relaxed) <= place)
-        };
-        self.flights.iter().filter(waits).count() as u64
+    /// Begins a dispatch of the last turn to the handlers there are.
+    pub(super) fn take_off(&mut self) -> (Members, Arc<Marks>) {
+        let members = Arc::clone(&self.members);
+        let spare = self.spare.pop().filter(|marks| marks.reset(members.len()));
+        let marks = spare.unwrap_or_else(|| Arc::new(Marks::new(members.len())));
+        self.flights.push(Flight {
+            turn: self.turn,
+            members: Arc::clone(&members),
+            marks: Arc::clone(&marks),
+        });
+        (members, marks)
+    }
+
+    /// Ends the dispatch of that turn, whose marks go on the accounts.
+    pub(super) fn land(&mut self, turn: u64) -> Option<Flight> {
+        let place = self.flights.iter().position(|flight| flight.turn == turn)?;
+        let flight = self.flights.swap_remove(place);
+        for (place, member) in flight.members.iter().enumerate() {
+            member.settle(flight.marks.at(place));
+        }
+        self.spare.push(Arc::clone(&flight.marks));
+        Some(flight)
+    }
+
+    /// The account of a handler.
+    pub(super) fn row(&self, member: &Arc<Member>) -> LedgerRow {
+        member.row(self.turn, self.marks_of(member).map(|(marks, place)| marks.at(place)))
+    }
+
+    /// Ends the account of a handler: what is on its way to it does not reach it any more.
+    pub(super) fn depart(&self, member: &Arc<Member>) -> LedgerRow {
+        for (marks, place) in self.marks_of(member) {
+            marks.claim(place, Mark::Departed);
+        }
+        let row = self.row(member);
+        member.depart();
+        row
+    }
+
+    /// Where the dispatches under way have their mark of that handler.
+    fn marks_of<'a>(&'a self, member: &'a Arc<Member>) -> impl Iterator<Item = (&'a Marks, usize)> {
+        self.flights.iter().filter_map(move |flight| {
+            let place = flight.members.iter().position(|other| Arc::ptr_eq(other, member))?;
+            Some((&*flight.marks, place))
+        })
     }
 }
 
