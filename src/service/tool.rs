@@ -42,19 +42,22 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use crate::bus::EventBus;
 use crate::emitter::Emitter;
-use crate::event::{CallId, Hash, PlanId, ToolErrorKind};
+use crate::event::PlanId;
 
 mod call;
 mod command;
 mod files;
+mod hidden;
 #[cfg(feature = "mcp")]
 pub mod mcp;
+mod number;
+mod options;
 mod profile;
 mod program;
+mod result;
 mod schema;
 mod search;
 mod spec;
@@ -62,8 +65,10 @@ mod spec;
 pub(super) use call::panic_text;
 pub use command::RunCommand;
 pub use files::{DeleteFile, ReadFile, ReplaceInFile, WriteFile};
+pub use options::ToolOptions;
 pub use profile::{Approval, ApprovalDecision, ApprovalQuestion, PatternError, SafetyProfile};
 pub use program::ProgramTool;
+pub use result::{ToolFailure, ToolResult};
 use schema::{InputSchema, SchemaFault};
 pub use search::{ListFiles, SearchFiles};
 pub use spec::{Tool, ToolCall, ToolContext, ToolError, ToolOutput, ToolSpec, WholeOutput};
@@ -80,71 +85,6 @@ pub fn built_in() -> Vec<Arc<dyn Tool>> {
         Arc::new(DeleteFile),
         Arc::new(RunCommand::new()),
     ]
-}
-
-/// What holds for every call of a [`ToolRuntime`].
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ToolOptions {
-    /// Which calls are allowed; every one.
-    pub profile: SafetyProfile,
-    /// How long one attempt may take, unless the tool says otherwise: 30 s.
-    pub timeout: Duration,
-    /// How often a call is tried again at most: 2.
-    pub max_retries: u32,
-    /// How long the first wait between two attempts is at most, of which the later ones are multiples: 200 ms.
-    pub backoff: Duration,
-    /// How many bytes of an output are passed on: 64 KiB.
-    pub output_limit: usize,
-}
-
-impl Default for ToolOptions {
-    fn default() -> Self {
-        Self {
-            profile: SafetyProfile::new(),
-            timeout: Duration::from_secs(30),
-            max_retries: 2,
-            backoff: Duration::from_millis(200),
-            output_limit: 64 << 10,
-        }
-    }
-}
-
-impl ToolOptions {
-    /// The same with another profile.
-    #[must_use]
-    pub fn with_profile(mut self, profile: SafetyProfile) -> Self {
-        self.profile = profile;
-        self
-    }
-
-    /// The same with another timeout.
-    #[must_use]
-    pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
-    /// The same with another number of retries.
-    #[must_use]
-    pub fn with_max_retries(mut self, max_retries: u32) -> Self {
-        self.max_retries = max_retries;
-        self
-    }
-
-    /// The same with another first wait.
-    #[must_use]
-    pub fn with_backoff(mut self, backoff: Duration) -> Self {
-        self.backoff = backoff;
-        self
-    }
-
-    /// The same with another limit of outputs, in bytes.
-    #[must_use]
-    pub fn with_output_limit(mut self, bytes: usize) -> Self {
-        self.output_limit = bytes;
-        self
-    }
 }
 
 /// Calls tools. Cheap to clone; clones share the registry.
@@ -213,43 +153,6 @@ pub enum RegisterError {
     },
 }
 
-/// What a call of a tool gave.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ToolResult {
-    /// The call.
-    pub call_id: CallId,
-    /// The output, cut at the limit.
-    pub output: String,
-    /// Whether a part of the output is missing.
-    pub truncated: bool,
-    /// How long the whole output is, in bytes.
-    pub bytes: u64,
-    /// The hash of the whole output.
-    pub hash: Hash,
-    /// How many attempts it took.
-    pub attempts: u32,
-    /// How long it took.
-    pub duration: Duration,
-}
-
-/// Why a call of a tool gave nothing.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot call {tool}: {message}")]
-#[non_exhaustive]
-pub struct ToolFailure {
-    /// The name that was asked for.
-    pub tool: String,
-    /// The call.
-    pub call_id: CallId,
-    /// What kind of failure it is.
-    pub kind: ToolErrorKind,
-    /// What happened.
-    pub message: String,
-    /// How many attempts were made; 0 if it was refused.
-    pub attempts: u32,
-}
-
 impl ToolRuntime {
     /// A runtime without tools, with the default options.
     pub fn new(bus: Option<Arc<dyn EventBus>>) -> Self {
@@ -310,12 +213,21 @@ impl ToolRuntime {
         plans.calls.remove(plan);
     }
 
-    fn find(&self, name: &str) -> Result<Arc<Registered>, String> {
+    /// The tool of that name, if it may be called in that context at all. Nothing is said of those that may not.
+    fn find(&self, name: &str, context: &ToolContext) -> Result<Arc<Registered>, String> {
+        let profile = &self.inner.options.profile;
         let tools = lock(&self.inner.tools);
-        tools.get(name).cloned().ok_or_else(|| {
-            let known = tools.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-            format!("there is no such tool; there is {known}")
-        })
+        let Some(registered) = tools.get(name) else {
+            let may_be = |name: &&String| context.may_call(name) && profile.check_name(name).is_ok();
+            let known: Vec<_> = tools.keys().filter(may_be).map(String::as_str).collect();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            return Err(format!("there is no such tool; there is {known}"));
+        };
+        if !context.may_call(name) {
+            return Err("it is not among the tools that may be called here".to_owned());
+        }
+        profile.check_name(name)?;
+        Ok(Arc::clone(registered))
     }
 
     /// Whether the plan may have such a call now.

@@ -72,6 +72,7 @@ fn serve_badly(manner: &str, mut output: File) {
                 writeln!(output, "{error}").unwrap();
             }
             ("initialize", _) => answer(&mut output, &id, &hello("2025-06-18")),
+            ("tools/list", "asks at once") => ask_without_reading(&mut output),
             ("tools/list", "noisy") => {
                 noise(&mut output);
                 answer(&mut output, &id, &tools());
@@ -113,6 +114,15 @@ fn noise(output: &mut File) {
     writeln!(output, "\"{}\"", "x".repeat(6 << 20)).unwrap();
 }
 
+/// Asks the client again and again, and reads none of the answers.
+fn ask_without_reading(output: &mut File) {
+    let mut id = 0;
+    // Until nobody reads any more.
+    while writeln!(output, "{}", json!({"jsonrpc": "2.0", "id": id, "method": "ping"})).is_ok() {
+        id += 1;
+    }
+}
+
 fn call(output: &mut File, id: &Value, how: &str) {
     match how {
         "not json" => writeln!(output, "oops {id}").unwrap(),
@@ -131,6 +141,7 @@ fn call(output: &mut File, id: &Value, how: &str) {
             output.write_all(b"{\"jsonrpc\": \"2.0\", \"id\":").unwrap();
             std::process::exit(4);
         }
+        "asks" => ask_without_reading(output),
         "noise first" => {
             noise(output);
             answer(output, id, &json!({"content": [{"type": "text", "text": "at last"}]}));

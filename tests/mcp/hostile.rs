@@ -2,15 +2,20 @@
 
 use std::time::Duration;
 
+use agentbus::event::ToolErrorKind;
 use agentbus::service::tool::ToolOptions;
-use agentbus::service::tool::mcp::{McpError, McpOptions};
+use agentbus::service::tool::mcp::{McpError, McpOptions, McpServer};
 
-use crate::child::spawn;
+use serde_json::json;
+
+use crate::child::{command, spawn};
+use crate::server::KEY;
 use crate::{World, names};
 
 #[tokio::test]
 async fn tools_that_cannot_be_used_are_left_out_with_the_reason_and_the_others_are_bounded() {
-    let server = spawn("hostile", McpOptions::default()).await.unwrap();
+    let command = command("hostile").with_variable("KEY", KEY);
+    let server = McpServer::spawn("small", command, McpOptions::default()).await.unwrap();
     let rejected: Vec<_> = server.rejected().iter().map(ToString::to_string).collect();
     for (tool, reason) in [
         ("twice", "there is one of that name"),
@@ -18,17 +23,23 @@ async fn tools_that_cannot_be_used_are_left_out_with_the_reason_and_the_others_a
         ("bad", "#/type"),
         ("runaway", "#/properties/x/pattern"),
         ("large", "more than 262144"),
+        ("patterns", "more than 64 patterns"),
+        ("hidden", "#/properties: it has a character that cannot be seen, U+202E"),
+        ("leak", "it says back what the server was sent"),
     ] {
         let named = format!("cannot use the tool {tool:?} of the MCP server small: ");
         let told = rejected.iter().find(|told| told.starts_with(&named));
         assert!(told.is_some_and(|told| told.contains(reason)), "{tool}: {rejected:?}");
     }
-    assert_eq!(rejected.len(), 5);
+    assert_eq!(rejected.len(), 8);
     let names = names(&server);
     assert_eq!(names.len(), 6);
     for tool in server.tools() {
         let spec = tool.spec();
-        assert!(spec.description.len() <= 4096 && !spec.description.contains('\u{1b}'));
+        assert!(
+            spec.description.len() <= 4096 && !spec.description.contains(['\u{1b}', '\u{202e}', '\u{e0041}'])
+        );
+        assert!(!format!("{spec:?}").contains(KEY), "{spec:?}");
     }
     // Each of them has a name that the runtime takes, and none meets another.
     World::new(&server, ToolOptions::default());
@@ -40,6 +51,10 @@ async fn more_tools_or_pages_than_are_read_are_an_error() {
     assert_eq!(error.to_string(), "the MCP server small has more than 512 tools");
     let all = spawn("many tools", McpOptions::default().with_max_tools(10_000)).await.unwrap();
     assert_eq!(all.tools().len(), 10_000);
+    let patterns = spawn("many patterns", McpOptions::default()).await.unwrap();
+    assert_eq!((patterns.tools().len(), patterns.rejected().len()), (8, 2));
+    let told = patterns.rejected()[0].to_string();
+    assert!(told.ends_with("with it the server would have more than 512 patterns"), "{told}");
     let error = spawn("endless pages", McpOptions::default()).await.unwrap_err();
     assert_eq!(error.to_string(), "the MCP server small has more than 100 pages of tools");
 }
@@ -56,4 +71,38 @@ async fn a_server_that_hangs_or_dies_at_the_start_is_an_error_in_time() {
     assert!(matches!(error, McpError::Handshake { .. }), "{error:?}");
     let error = spawn("dies at list", McpOptions::default()).await.unwrap_err();
     assert!(matches!(error, McpError::Listing { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_asks_and_does_not_read_is_ended_with_the_reason() {
+    let error = spawn("asks at once", McpOptions::default()).await.unwrap_err();
+    let expected = "the MCP server small does not read what it is told: more than 4096 messages wait for it";
+    assert_eq!(error.to_string(), expected);
+
+    let server = spawn("odd", McpOptions::default()).await.unwrap();
+    let world = World::new(&server, ToolOptions::default());
+    for how in ["asks", "at all"] {
+        let failure = world.fail("odd", json!({"how": how})).await;
+        assert_eq!(failure.kind, ToolErrorKind::Failed, "{failure}");
+        assert!(
+            failure.message.contains("cannot be reached: it was ended, since it does not read"),
+            "{failure}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_the_server_was_sent_is_masked_where_it_says_it_back() {
+    let command = command("good").with_variable("KEY", KEY).with_open_variable("PLACE", "/srv/files");
+    let server = McpServer::spawn("small", command, McpOptions::default()).await.unwrap();
+    let world = World::new(&server, ToolOptions::default());
+    let said = world.call("value", json!({"text": "KEY"})).await.unwrap();
+    assert_eq!(said.output, "it is [redacted]");
+    assert_eq!(world.call("value", json!({"text": "PLACE"})).await.unwrap().output, "it is /srv/files");
+    for tool in ["fail with value", "refuse with value"] {
+        let failure = world.fail(&tool.replace(' ', "_"), json!({"text": "KEY"})).await;
+        assert!(failure.message.contains("it is [redacted]"), "{failure}");
+    }
+    let told = format!("{:?}", world.bus.events());
+    assert!(!told.contains(KEY), "{told}");
 }

@@ -20,9 +20,7 @@ use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::World;
-use crate::server::{Mode, Small};
-
-const KEY: &str = "open-sesame-4711";
+use crate::server::{KEY, Mode, Small};
 
 /// A server on a free port of the loopback.
 struct HttpServer {
@@ -71,6 +69,8 @@ async fn the_tools_of_a_server_over_http_are_tools_like_others() {
         let server = McpServer::connect("small", endpoint, McpOptions::default()).await.unwrap();
         let world = World::new(&server, ToolOptions::default());
         assert_eq!(world.call("echo", json!({"text": "hello"})).await.unwrap().output, "hello");
+        let said = world.call("echo", json!({"text": format!("got Bearer {KEY}, or {KEY}")})).await;
+        assert_eq!(said.unwrap().output, "got [redacted], or [redacted]");
         let failure = world.fail("fail", json!({"text": "broken"})).await;
         assert!(failure.message.contains("the tool reports an error: broken"), "{failure}");
         assert!(!format!("{server:?} {world:?}", world = world.tools).contains(KEY));

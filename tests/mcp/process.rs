@@ -19,7 +19,18 @@ const ERRORED: EventType = EventType::ToolErrored;
 #[tokio::test]
 async fn the_tools_of_a_server_are_called_and_told_like_others() {
     let server = good().await;
-    let all = ["die", "echo", "environment", "fail", "family", "hang", "parts"];
+    let all = [
+        "die",
+        "echo",
+        "environment",
+        "fail",
+        "fail_with_value",
+        "family",
+        "hang",
+        "parts",
+        "refuse_with_value",
+        "value",
+    ];
     assert_eq!(names(&server), all.map(|name| format!("small__{name}")));
     assert!(server.rejected().is_empty());
     let world = World::new(&server, ToolOptions::default());

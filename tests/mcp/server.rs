@@ -11,6 +11,9 @@ use rmcp::model::{
 use rmcp::service::{RequestContext, RoleServer};
 use serde_json::{Value, json};
 
+/// What it is given in the variable `KEY`, if anything.
+pub(crate) const KEY: &str = "open-sesame-4711";
+
 /// What the server does otherwise than a good one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -18,6 +21,7 @@ pub(crate) enum Mode {
     /// Its tools are such as nobody wants.
     Hostile,
     ManyTools,
+    ManyPatterns,
     EndlessPages,
     HangsAtList,
     DiesAtList,
@@ -29,6 +33,7 @@ impl Mode {
             "good" => Self::Good,
             "hostile" => Self::Hostile,
             "many tools" => Self::ManyTools,
+            "many patterns" => Self::ManyPatterns,
             "endless pages" => Self::EndlessPages,
             "hangs at list" => Self::HangsAtList,
             "dies at list" => Self::DiesAtList,
@@ -52,14 +57,29 @@ fn good_tools() -> Vec<Tool> {
     let echo = json!({"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]});
     let any = || json!({"type": "object"});
     let mut tools = vec![tool("echo", echo).annotate(ToolAnnotations::new().read_only(true))];
-    tools.extend(["parts", "fail", "hang", "die", "environment", "family"].map(|name| tool(name, any())));
+    tools.extend(
+        [
+            "parts",
+            "fail",
+            "hang",
+            "die",
+            "environment",
+            "family",
+            "value",
+            "fail_with_value",
+            "refuse_with_value",
+        ]
+        .map(|name| tool(name, any())),
+    );
     tools
 }
 
 fn hostile_tools() -> Vec<Tool> {
     let any = || json!({"type": "object"});
     let mut loud = tool("loud", any());
-    loud.description = Some(format!("\u{1b}[2J{}", "x".repeat(100_000)).into());
+    loud.description = Some(format!("\u{1b}[2J\u{202e}\u{e0041}{KEY} {}", "x".repeat(100_000)).into());
+    let pattern = json!({"pattern": "a"});
+    let hidden = Value::Object(serde_json::Map::from_iter([("a\u{202e}b".to_owned(), any())]));
     vec![
         tool("twice", any()),
         tool("twice", json!({"type": "object", "title": "the other one"})),
@@ -67,6 +87,9 @@ fn hostile_tools() -> Vec<Tool> {
         tool("bad", json!({"type": "objekt"})),
         tool("runaway", json!({"properties": {"x": {"pattern": "(a{999}){999}"}}})),
         tool("large", json!({"type": "object", "description": "x".repeat(300_000)})),
+        tool("patterns", json!({"allOf": vec![pattern; 65]})),
+        tool("hidden", json!({"properties": hidden})),
+        tool("leak", json!({"properties": {"x": {"const": KEY}}})),
         tool("\u{1b}[2J../../etc", any()),
         tool("n".repeat(10_000), any()),
         tool("n".repeat(10_001), any()),
@@ -90,6 +113,11 @@ impl ServerHandler for Small {
             Mode::Hostile => Ok(ListToolsResult::with_all_items(hostile_tools())),
             Mode::ManyTools => {
                 let tools = (0..10_000).map(|nth| tool(format!("t{nth}"), json!({"type": "object"})));
+                Ok(ListToolsResult::with_all_items(tools.collect()))
+            }
+            Mode::ManyPatterns => {
+                let schema = json!({"allOf": vec![json!({"pattern": "a"}); 64]});
+                let tools = (0..10).map(|nth| tool(format!("t{nth}"), schema.clone()));
                 Ok(ListToolsResult::with_all_items(tools.collect()))
             }
             Mode::EndlessPages => {
@@ -123,6 +151,11 @@ impl ServerHandler for Small {
             "die" => std::process::exit(3),
             "environment" => said(std::env::vars().map(|(name, _value)| name).collect::<Vec<_>>().join(" ")),
             "family" => said(family()),
+            "value" => said(value(&text("text"))),
+            "fail_with_value" => {
+                Ok(CallToolResult::error(vec![ContentBlock::text(value(&text("text")))]).into())
+            }
+            "refuse_with_value" => Err(ErrorData::invalid_params(value(&text("text")), None)),
             _ => Err(ErrorData::invalid_params("no such tool; my key is sk-0123456789abcdefghijkl", None)),
         }
     }
@@ -135,6 +168,10 @@ fn said_in_parts() -> CallToolResult {
         ContentBlock::text("two"),
     ];
     CallToolResult::success(parts)
+}
+
+fn value(variable: &str) -> String {
+    format!("it is {}", std::env::var(variable).unwrap())
 }
 
 fn touch(path: &str) {

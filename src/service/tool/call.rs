@@ -142,7 +142,7 @@ impl ToolRuntime {
         context: &ToolContext,
         running: &mut Running,
     ) -> Result<ToolOutput, Fault> {
-        let registered = self.find(&call.tool).map_err(Fault::refused)?;
+        let registered = self.find(&call.tool, context).map_err(Fault::refused)?;
         let fits = registered.input.check(&call.input);
         fits.map_err(|misfit| Fault::new(ToolErrorKind::Schema, misfit.to_string()))?;
         self.allow(call, &registered, context, &running.scope).await?;
@@ -171,7 +171,7 @@ impl ToolRuntime {
         }
     }
 
-    /// Whether the safety profile lets the call be.
+    /// Whether the safety profile lets such a call be, of a tool that may be called.
     async fn allow(
         &self,
         call: &ToolCall,
@@ -182,13 +182,8 @@ impl ToolRuntime {
         if context.cancellation().is_cancelled() {
             return Err(Fault::cancelled());
         }
-        let profile = &self.inner.options.profile;
-        if !context.may_call(&call.tool) {
-            return Err(Fault::refused("it is not among the tools that may be called here"));
-        }
-        profile.check_name(&call.tool).map_err(Fault::refused)?;
         self.check_plan(scope.plan_id(), &registered.spec).map_err(Fault::refused)?;
-        if let Some(approval) = &profile.approval {
+        if let Some(approval) = &self.inner.options.profile.approval {
             let (approval, plan) = (Arc::clone(approval), scope.plan_id().cloned());
             let question = ApprovalQuestion { call: call.clone(), spec: registered.spec.clone(), plan };
             let asked = scope.clone().spawn(async move { approval.decide(&question).await });

@@ -12,8 +12,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::number::{number, number_schema};
 use super::spec::{Tool, ToolContext, ToolError, ToolOutput, ToolSpec};
 use crate::event::Hash;
+use crate::service::blocking::blocking;
 use crate::service::resource::{HandlerError, PathFault, Resource, ResourceError};
 use crate::service::sandbox::{SandboxError, WriteAccess};
 
@@ -39,8 +41,10 @@ pub struct DeleteFile;
 #[derive(Deserialize)]
 struct ReadInput {
     path: String,
-    first_line: Option<u64>,
-    lines: Option<u64>,
+    #[serde(default, deserialize_with = "number")]
+    first_line: Option<usize>,
+    #[serde(default, deserialize_with = "number")]
+    lines: Option<usize>,
 }
 
 #[async_trait]
@@ -50,8 +54,8 @@ impl Tool for ReadFile {
             "type": "object",
             "properties": {
                 "path": file_path(),
-                "first_line": {"type": "integer", "description": "where to begin, from 1"},
-                "lines": {"type": "integer", "description": "how many lines to read"},
+                "first_line": number_schema("where to begin, from 1"),
+                "lines": number_schema("how many lines to read"),
             },
             "required": ["path"],
             "additionalProperties": false,
@@ -65,8 +69,8 @@ impl Tool for ReadFile {
         if input.first_line.is_none() && input.lines.is_none() {
             return Ok(ToolOutput::new(text));
         }
-        let skipped = clamped(input.first_line.unwrap_or(1).saturating_sub(1));
-        let wanted = clamped(input.lines.unwrap_or(u64::MAX));
+        let skipped = input.first_line.unwrap_or(1).saturating_sub(1);
+        let wanted = input.lines.unwrap_or(usize::MAX);
         Ok(ToolOutput::new(text.split_inclusive('\n').skip(skipped).take(wanted).collect::<String>()))
     }
 }
@@ -131,31 +135,45 @@ impl Tool for ReplaceInFile {
         if input.old.is_empty() {
             return Err(ToolError::failed("the old text is empty: name the text to replace"));
         }
-        let tree = to_write(context)?;
-        let text = read_text(&tree, &input.path).await?;
-        let found = text.matches(&input.old).count();
-        if found == 0 || (found > 1 && !input.all) {
-            let way_out = match found {
-                0 => "read the file and copy the text as it stands there",
-                _ => "add lines around it until it is unique, or set `all`",
-            };
-            let message = format!("the old text occurs {found} times in {}: {way_out}", input.path);
-            return Err(ToolError::failed(message));
-        }
-        let grown = (text.len() as u64).saturating_add((found as u64).saturating_mul(input.new.len() as u64));
-        if grown > MAX_REPLACED_BYTES {
-            let message = format!("the new text is too long to be put {found} times into {}", input.path);
-            return Err(ToolError::failed(message));
-        }
-        let replaced = text.replace(&input.old, &input.new);
+        let (tree, path) = (to_write(context)?, input.path.clone());
+        let text = read_text(&tree, &path).await?;
+        let Replaced { found, before, text } = blocking(move |_stop| replaced(&input, &text)).await?;
         // Somebody may have written since it was read.
-        let done = tree.replace(&input.path, &Hash::of(&text), replaced).await;
-        done.map_err(not_done("write", &input.path))?;
-        Ok(ToolOutput::new(format!("replaced {found} in {}", input.path)))
+        tree.replace(&path, &before, text).await.map_err(not_done("write", &path))?;
+        Ok(ToolOutput::new(format!("replaced {found} in {path}")))
     }
 }
 
-#[derive(Deserialize)]
+/// What a file becomes.
+#[derive(Debug, PartialEq, Eq)]
+struct Replaced {
+    /// How often the old text occurred.
+    found: usize,
+    /// The hash of the whole text as it was.
+    before: Hash,
+    text: String,
+}
+
+/// The text of a file with what is to be replaced in it replaced.
+fn replaced(input: &ReplaceInput, text: &str) -> Result<Replaced, ToolError> {
+    let found = text.matches(&input.old).count();
+    if found == 0 || (found > 1 && !input.all) {
+        let way_out = match found {
+            0 => "read the file and copy the text as it stands there",
+            _ => "add lines around it until it is unique, or set `all`",
+        };
+        let message = format!("the old text occurs {found} times in {}: {way_out}", input.path);
+        return Err(ToolError::failed(message));
+    }
+    let grown = (text.len() as u64).saturating_add((found as u64).saturating_mul(input.new.len() as u64));
+    if grown > MAX_REPLACED_BYTES {
+        let message = format!("the new text is too long to be put {found} times into {}", input.path);
+        return Err(ToolError::failed(message));
+    }
+    Ok(Replaced { found, before: Hash::of(text), text: text.replace(&input.old, &input.new) })
+}
+
+#[derive(Debug, Deserialize)]
 struct DeleteInput {
     path: String,
 }
@@ -186,8 +204,10 @@ fn file_path() -> Value {
 
 /// The input of a tool as its own type.
 pub(super) fn parse<T: DeserializeOwned>(input: Value) -> Result<T, ToolError> {
-    serde_json::from_value(input)
-        .map_err(|error| ToolError::failed(format!("cannot read the input: {error}")))
+    // The text of `serde_json` may repeat a value.
+    serde_json::from_value(input).map_err(|_may_quote_it| {
+        ToolError::failed("cannot read the input: it is not what the schema asks for")
+    })
 }
 
 /// The files of the sandbox, to be written as long as this is held.
@@ -261,6 +281,24 @@ async fn read_text(tree: &Resource, path: &str) -> Result<String, ToolError> {
         .map_err(|_not_text| ToolError::failed(format!("cannot read {path}: it is not text")))
 }
 
-fn clamped(number: u64) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_that_cannot_be_read_is_told_without_what_it_holds() {
+        let error = parse::<DeleteInput>(json!({"path": {"hunter2": "hunter2"}})).unwrap_err();
+        assert_eq!(error.to_string(), "cannot read the input: it is not what the schema asks for");
+    }
+
+    #[test]
+    fn what_is_replaced_comes_with_the_hash_of_what_was_there() {
+        let input =
+            |all| ReplaceInput { path: "a".to_owned(), old: "x".to_owned(), new: "yy".to_owned(), all };
+        let expected = Replaced { found: 2, before: Hash::of("x-x"), text: "yy-yy".to_owned() };
+        assert_eq!(replaced(&input(true), "x-x").unwrap(), expected);
+        assert!(replaced(&input(false), "x-x").unwrap_err().to_string().contains("occurs 2 times in a"));
+        let large = "x".repeat(5 << 20);
+        assert!(replaced(&input(true), &large).unwrap_err().to_string().contains("too long"));
+    }
 }

@@ -8,20 +8,28 @@
 //! - A tool of a server is called `<server>__<tool>`. What a name of a tool may not hold becomes `_`; a name that was
 //!   changed for that, or cut, ends in eight digits of the hash of the original, so that no two tools share one.
 //! - The server is not trusted. What it says of itself is bounded: how many tools and pages, how long a message, a
-//!   description, a schema. A tool that cannot be used is left out, and [`McpServer::rejected`] says why.
+//!   description, a schema, how many patterns. A tool that cannot be used is left out, and [`McpServer::rejected`] says
+//!   why.
+//! - Characters that nobody sees, or that turn others around, are shown as their escapes (`\u{202e}`) in descriptions,
+//!   titles and errors. Where a schema demands them, in the name of a property or a value, the tool is left out. Results
+//!   are passed on as they are.
 //! - A tool counts as one that may change something, whatever the server says, unless
 //!   [`McpOptions::trust_read_only_hints`] is set.
 //! - A call that is cancelled, timed out or dropped is cancelled at the server by the protocol's notification.
 //! - A child process has a group and an environment of its own, as with [`RunCommand`](super::RunCommand), and like
 //!   that it is **not confined**. The group is killed when the server is closed, and when the last of the handle and
 //!   its tools is dropped; the process is waited for, so that it leaves no zombie.
-//! - Headers, variables, arguments and URLs are in no debug output, log line, event or error.
+//! - Headers, variables, arguments and URLs are in no debug output, log line, event or error of this client. Where the
+//!   server says back the value of a header or a variable, in a result, an error or a description, it is masked, unless
+//!   it is shorter than 6 bytes or was given by [`McpCommand::with_open_variable`]; a tool whose name or schema holds
+//!   one is left out.
 //!
 //! # When it goes wrong
 //! A server that cannot be started, does not answer in time or answers nonsense is an [`McpError`] at the start. Later
 //! it is a failed call: a line that is no JSON, an answer to something that was not asked and a message that is too
 //! long are passed over, so that the call ends at its timeout; a server that has gone fails every call, with the
-//! reason. It is not started again. An error that a tool reports is told to the model, its secrets masked, cut to 2000
+//! reason. A child process that does not read what it is told is ended when 4096 messages or 64 MiB wait for it. None is
+//! started again. An error that a tool reports is told to the model, its secrets masked, cut to 2000
 //! bytes, and its beginning in the event.
 //!
 //! Of the protocol this is a client of tools: requests of the server (for sampling, elicitation, roots) are refused,
@@ -60,9 +68,12 @@ mod connection;
 mod endpoint;
 mod error;
 mod http;
+mod listed;
 mod listing;
+mod outgoing;
 mod process;
 mod remote;
+mod sent;
 
 pub use endpoint::McpEndpoint;
 pub use error::{McpError, McpToolError};
@@ -70,7 +81,9 @@ pub use process::McpCommand;
 
 use connection::{Connection, Keeper};
 use listing::Listing;
+use outgoing::MAX_MESSAGES;
 use process::Process;
+use sent::Sent;
 
 /// How long a name of a server may be: what is left of a tool's name is for the tool.
 const MAX_SERVER_NAME: usize = 24;
@@ -162,7 +175,7 @@ impl McpServer {
         let started = Process::start(name, &command, options.max_message);
         let (process, transport) =
             started.map_err(|source| McpError::Start { server: name.to_owned(), source })?;
-        Self::start(name, transport, Some(process), options).await
+        Self::start(name, transport, (Some(process), command.sent()), options).await
     }
 
     /// Connects to a server over HTTP, and asks for its tools. `name` as with [`McpServer::spawn`].
@@ -174,28 +187,35 @@ impl McpServer {
     /// Dropped, the connection is given up.
     pub async fn connect(name: &str, endpoint: McpEndpoint, options: McpOptions) -> Result<Self, McpError> {
         check_server(name)?;
+        let sent = endpoint.sent();
         let transport = endpoint.open(name, options.max_message)?;
-        Self::start(name, transport, None, options).await
+        Self::start(name, transport, (None, sent), options).await
     }
 
     async fn start<T: Transport<RoleClient> + 'static>(
         name: &str,
         transport: T,
-        process: Option<Process>,
+        (process, sent): (Option<Process>, Sent),
         options: McpOptions,
     ) -> Result<Self, McpError> {
         let limit = options.start_timeout;
-        let mut listing = Listing::new(name, options);
+        let mut listing = Listing::new(name, options, sent.clone());
         let started = tokio::time::timeout(limit, async {
             let running = serve(name, transport).await?;
             listing.read(running.peer()).await?;
             Ok(running)
         });
-        let running = match started.await {
-            Ok(started) => started?,
-            Err(_elapsed) => return Err(McpError::TimedOut { server: name.to_owned(), limit }),
+        let unread = process.as_ref().map(|process| process.unread.clone()).unwrap_or_default();
+        let running = tokio::select! {
+            biased;
+            () = unread.cancelled() => {
+                return Err(McpError::Unread { server: name.to_owned(), limit: MAX_MESSAGES });
+            }
+            started = started => {
+                started.map_err(|_elapsed| McpError::TimedOut { server: name.to_owned(), limit })??
+            }
         };
-        let connection = Arc::new(Connection::keep(name, Keeper::new(running, process)));
+        let connection = Arc::new(Connection::keep(name, sent, Keeper::new(running, process)));
         let (tools, rejected) = listing.tools(&connection);
         Ok(Self { connection, tools: tools.into(), rejected: rejected.into() })
     }

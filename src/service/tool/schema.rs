@@ -2,8 +2,9 @@
 //!
 //! A schema is read once, when its tool is registered. Drafts 4 to 2020-12 of JSON Schema are known. A `$ref` leads to
 //! a place in the same schema, as `#` or `#/...`; nothing is ever fetched or opened. What could make a check long is
-//! refused: at registration a schema that is too large or too deep or applies to itself, later an input that takes too
-//! many steps. Patterns are those of the crate `regex`, which match in linear time: no look-around, no back-reference.
+//! refused: at registration a schema that is too large or too deep or applies to itself, or has too many patterns or values to
+//! choose from, later an input that takes too many steps. Patterns are those of the crate `regex`, which match in linear
+//! time: no look-around, no back-reference.
 
 use std::fmt;
 
@@ -12,12 +13,13 @@ use jsonschema::{PatternOptions, ValidationError, Validator};
 use serde_json::Value;
 
 mod bounds;
+mod parts;
 mod wording;
 
 use bounds::{Bounds, TooMuch};
 use wording::{place_of, tell, what};
 
-/// A pattern may compile to that many bytes, and take as much while it matches.
+/// The patterns of a schema may compile to that many bytes together, each to its share, and take as much while they match.
 const MAX_PATTERN_BYTES: usize = 1 << 20;
 
 /// How many misfits of an input are looked at, and how many are told.
@@ -27,6 +29,7 @@ const MISFITS: (usize, usize) = (32, 3);
 pub(super) struct InputSchema {
     schema: Value,
     validator: Validator,
+    patterns: usize,
 }
 
 /// Why a schema cannot be used.
@@ -35,6 +38,13 @@ pub(super) struct SchemaFault {
     /// Where in the schema, as a URI fragment: `#/properties/path/type`.
     pub(super) place: String,
     pub(super) reason: String,
+}
+
+impl SchemaFault {
+    /// A fault at that JSON pointer.
+    pub(super) fn at(pointer: &str, reason: String) -> Self {
+        Self { place: place_of(pointer), reason }
+    }
 }
 
 /// How an input does not fit a schema. It names places and what is expected there, and never repeats a value.
@@ -54,12 +64,18 @@ impl InputSchema {
     /// # Errors
     /// [`SchemaFault`] if it is none, of a draft that is not known, refers to something else, or may take too long.
     pub(super) fn compile(schema: &Value) -> Result<Self, SchemaFault> {
-        Bounds::of(schema).survey()?;
-        let patterns =
-            PatternOptions::regex().size_limit(MAX_PATTERN_BYTES).dfa_size_limit(MAX_PATTERN_BYTES);
-        let options = jsonschema::options().offline().with_pattern_options(patterns);
+        let patterns = Bounds::of(schema).survey()?;
+        let share = MAX_PATTERN_BYTES / patterns.max(1);
+        let limits = PatternOptions::regex().size_limit(share).dfa_size_limit(share);
+        let options = jsonschema::options().offline().with_pattern_options(limits);
         let validator = options.build(schema).map_err(|error| fault_of(&error))?;
-        Ok(Self { schema: schema.clone(), validator })
+        Ok(Self { schema: schema.clone(), validator, patterns })
+    }
+
+    /// How many patterns it has.
+    #[cfg(feature = "mcp")]
+    pub(super) fn patterns(&self) -> usize {
+        self.patterns
     }
 
     /// Checks an input.
@@ -102,7 +118,7 @@ fn fault_of(error: &ValidationError<'_>) -> SchemaFault {
         }
         _ => what(error, &Value::Null),
     };
-    SchemaFault { place: place_of(error.instance_path().as_str()), reason }
+    SchemaFault::at(error.instance_path().as_str(), reason)
 }
 
 fn type_of(value: &Value) -> &'static str {

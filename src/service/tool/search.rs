@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::files::{cannot, parse};
+use super::number::{number, number_schema};
 use super::spec::{Tool, ToolContext, ToolError, ToolOutput, ToolSpec};
 use crate::event::ResourceOperation;
 use crate::service::sandbox::place::open_file;
@@ -52,7 +53,8 @@ pub struct SearchFiles;
 struct ListInput {
     path: Option<String>,
     glob: Option<String>,
-    max: Option<u64>,
+    #[serde(default, deserialize_with = "number")]
+    max: Option<usize>,
 }
 
 #[async_trait]
@@ -63,7 +65,7 @@ impl Tool for ListFiles {
             "properties": {
                 "path": folder_path(),
                 "glob": path_glob(),
-                "max": {"type": "integer", "description": "how many at most"},
+                "max": number_schema("how many at most"),
             },
             "additionalProperties": false,
         });
@@ -101,7 +103,8 @@ struct SearchInput {
     regex: bool,
     #[serde(default)]
     ignore_case: bool,
-    max: Option<u64>,
+    #[serde(default, deserialize_with = "number")]
+    max: Option<usize>,
 }
 
 #[async_trait]
@@ -115,7 +118,7 @@ impl Tool for SearchFiles {
                 "ignore_case": {"type": "boolean", "description": "upper and lower case are the same"},
                 "path": folder_path(),
                 "glob": path_glob(),
-                "max": {"type": "integer", "description": "how many matches at most"},
+                "max": number_schema("how many matches at most"),
             },
             "required": ["pattern"],
             "additionalProperties": false,
@@ -221,8 +224,8 @@ struct Bounded {
 }
 
 impl Bounded {
-    fn new(wanted: Option<u64>, (usual, most): (usize, usize)) -> Self {
-        let left = wanted.map_or(usual, |wanted| usize::try_from(wanted).unwrap_or(most).min(most));
+    fn new(wanted: Option<usize>, (usual, most): (usize, usize)) -> Self {
+        let left = wanted.map_or(usual, |wanted| wanted.min(most));
         Self { text: String::new(), left, is_cut: false }
     }
 

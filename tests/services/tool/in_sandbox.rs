@@ -74,6 +74,31 @@ async fn files_are_written_read_changed_listed_found_and_deleted() {
 }
 
 #[tokio::test]
+async fn a_number_that_is_none_of_things_is_refused_by_its_key_and_the_least_value() {
+    let it = in_sandbox().await;
+    for (tool, mut input, key) in [
+        ("read_file", json!({"path": "a.txt"}), "first_line"),
+        ("read_file", json!({"path": "a.txt"}), "lines"),
+        ("list_files", json!({}), "max"),
+        ("search_files", json!({"pattern": "t"}), "max"),
+    ] {
+        for number in [json!(-1), json!(0), json!(-1e300)] {
+            input[key] = number;
+            assert_eq!(
+                it.call(tool, input.clone()).await.unwrap_err(),
+                format!("`{key}` must be at least 1")
+            );
+        }
+        for number in [json!(1), json!(1.0), json!(1e300)] {
+            input[key] = number;
+            it.call(tool, input.clone()).await.unwrap();
+        }
+    }
+    let some = it.call("read_file", json!({"path": "a.txt", "first_line": 2.0, "lines": 1e30})).await;
+    assert_eq!(some.unwrap(), "two\nthree\n");
+}
+
+#[tokio::test]
 async fn a_path_that_leaves_the_sandbox_is_refused_and_nothing_outside_is_touched() {
     let it = in_sandbox().await;
     let outside = tempfile::tempdir().unwrap();

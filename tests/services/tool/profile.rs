@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use agentbus::event::{PlanId, ToolErrorKind};
 use agentbus::service::tool::{
-    Approval, ApprovalDecision, ApprovalQuestion, RegisterError, SafetyProfile, Tool, ToolContext, ToolError,
-    ToolOptions, ToolOutput, ToolRuntime, ToolSpec,
+    Approval, ApprovalDecision, ApprovalQuestion, RegisterError, SafetyProfile, Tool, ToolCall, ToolContext,
+    ToolError, ToolOptions, ToolOutput, ToolRuntime, ToolSpec, built_in,
 };
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -100,6 +100,33 @@ async fn a_plan_has_exactly_its_calls_however_many_come_at_once() {
     }
     let count = |kind| fixture.bus.types().into_iter().filter(|of| *of == kind).count();
     assert_eq!((done, count(INVOKED), count(COMPLETED), count(ERRORED)), (10, 10, 10, 54));
+}
+
+#[tokio::test]
+async fn what_may_not_be_called_is_told_neither_by_suggestion_nor_by_its_schema() {
+    let profile = SafetyProfile::new().deny(["run_*", "write_*"]).unwrap();
+    let tools = ToolRuntime::with_options(ToolOptions::default().with_profile(profile), None);
+    for tool in built_in() {
+        tools.register(tool).unwrap();
+    }
+    let fail = async |tool: &str, context: &ToolContext| {
+        let call = ToolCall::new(tool, json!({"bad": 1}));
+        let failure = tools.call(call, context).await.unwrap_err();
+        (failure.kind, failure.message)
+    };
+    let refused = |message: &str| (ToolErrorKind::Refused, message.to_owned());
+    let all = ToolContext::new();
+    let known =
+        "there is no such tool; there is delete_file, list_files, read_file, replace_in_file, search_files";
+    assert_eq!(fail("write", &all).await, refused(known));
+    let denied = "the tool write_file is denied by the safety profile";
+    assert_eq!(fail("write_file", &all).await, refused(denied));
+    let some = ToolContext::new().with_only(["read_file", "run_command"]);
+    assert_eq!(fail("read", &some).await, refused("there is no such tool; there is read_file"));
+    let message = "it is not among the tools that may be called here";
+    assert_eq!(fail("delete_file", &some).await, refused(message));
+    let none = ToolContext::new().with_only(["write_file"]);
+    assert_eq!(fail("read", &none).await, refused("there is no such tool; there is none"));
 }
 
 /// A tool that cannot say what it is, or has a schema that is none.

@@ -8,7 +8,9 @@ use rmcp::service::{Peer, RoleClient, RunningService};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::outgoing::MAX_MESSAGES;
 use super::process::Process;
+use super::sent::Sent;
 
 /// How long a server may take to end by itself when it is closed.
 const END_AT_MOST: Duration = Duration::from_secs(1);
@@ -18,6 +20,7 @@ const END_AT_MOST: Duration = Duration::from_secs(1);
 pub(super) struct Connection {
     server: String,
     peer: Peer<RoleClient>,
+    sent: Sent,
     /// How the server ended, once it has.
     end: Arc<OnceLock<String>>,
     stop: CancellationToken,
@@ -27,11 +30,11 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn keep(server: &str, keeper: Keeper) -> Self {
+    pub(super) fn keep(server: &str, sent: Sent, keeper: Keeper) -> Self {
         let (stop, gone, end) = (CancellationToken::new(), CancellationToken::new(), Arc::default());
         let peer = keeper.running.peer().clone();
         let task = tokio::spawn(keeper.run(stop.clone(), gone.clone(), Arc::clone(&end)));
-        Self { server: server.to_owned(), peer, end, stop, gone, _keeper: AbortOnDropHandle::new(task) }
+        Self { server: server.to_owned(), peer, sent, end, stop, gone, _keeper: AbortOnDropHandle::new(task) }
     }
 
     pub(super) fn server(&self) -> &str {
@@ -40,6 +43,11 @@ impl Connection {
 
     pub(super) fn peer(&self) -> &Peer<RoleClient> {
         &self.peer
+    }
+
+    /// What it was sent that nobody else may hear.
+    pub(super) fn sent(&self) -> &Sent {
+        &self.sent
     }
 
     /// How the server ended; none as long as that is not known.
@@ -81,13 +89,19 @@ impl Keeper {
     }
 }
 
-/// Waits for the end of the process; for ever where there is none.
+/// Waits until the process ends, or has to be ended; for ever where there is none.
 async fn ended(process: Option<&mut Process>) -> String {
     let Some(process) = process else {
         return std::future::pending().await;
     };
-    match (&mut process.ended).await {
-        Ok(Ok(status)) => format!("its process ended: {status}"),
-        Ok(Err(_)) | Err(_) => "its process ended".to_owned(),
+    tokio::select! {
+        biased;
+        () = process.unread.cancelled() => {
+            format!("it was ended, since it does not read what it is told: {MAX_MESSAGES} messages or more wait")
+        }
+        ended = &mut process.ended => match ended {
+            Ok(Ok(status)) => format!("its process ended: {status}"),
+            Ok(Err(_)) | Err(_) => "its process ended".to_owned(),
+        },
     }
 }

@@ -11,6 +11,7 @@ use rmcp::transport::{StreamableHttpClientTransport, Transport};
 
 use super::McpError;
 use super::http::HttpClient;
+use super::sent::Sent;
 use crate::service::https;
 
 /// A server that is reached over HTTP, and what it is told with each request. Its debug output shows neither the URL
@@ -30,11 +31,17 @@ impl McpEndpoint {
         Self { url: url.into(), headers: Vec::new() }
     }
 
-    /// The same with a header, such as `authorization`.
+    /// The same with a header, such as `authorization`. Where the server says its value back, that is masked, if it has
+    /// at least 6 bytes.
     #[must_use]
     pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
+    }
+
+    /// What it is told that nobody else may hear.
+    pub(super) fn sent(&self) -> Sent {
+        Sent::new(self.headers.iter().map(|(_name, value)| value.as_str()))
     }
 
     /// Checks it, and makes it ready. Nothing is asked yet.

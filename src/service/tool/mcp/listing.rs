@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rmcp::model::{PaginatedRequestParams, Tool as Told};
+use rmcp::model::PaginatedRequestParams;
 use rmcp::service::{Peer, RoleClient, ServiceError};
-use serde_json::Value;
 
-use super::super::schema::InputSchema;
 use super::super::spec::{Tool, ToolSpec};
 use super::connection::Connection;
+use super::listed::Listed;
 use super::remote::RemoteTool;
+use super::sent::Sent;
 use super::{McpError, McpOptions, McpToolError};
 use crate::event::Hash;
+use crate::service::blocking::blocking;
 
 /// How many pages of tools are read.
 const MAX_PAGES: usize = 100;
@@ -20,8 +21,8 @@ const MAX_PAGES: usize = 100;
 /// The longest name of a tool.
 const MAX_NAME: usize = 64;
 
-/// The longest description that a model is shown, in bytes.
-const MAX_DESCRIPTION: usize = 4 << 10;
+/// How many patterns the schemas of a server have at most.
+const MAX_PATTERNS: usize = 512;
 
 /// How much of a name of a server's tool is told, in characters.
 const MAX_TOLD_NAME: usize = 64;
@@ -30,14 +31,17 @@ const MAX_TOLD_NAME: usize = 64;
 pub(super) struct Listing<'a> {
     server: &'a str,
     options: McpOptions,
+    sent: Sent,
     /// By their names here: what they are called there, and what they are.
     good: BTreeMap<String, (String, ToolSpec)>,
     rejected: Vec<McpToolError>,
+    /// How many patterns the good ones have.
+    patterns: usize,
 }
 
 impl<'a> Listing<'a> {
-    pub(super) fn new(server: &'a str, options: McpOptions) -> Self {
-        Self { server, options, good: BTreeMap::new(), rejected: Vec::new() }
+    pub(super) fn new(server: &'a str, options: McpOptions, sent: Sent) -> Self {
+        Self { server, options, sent, good: BTreeMap::new(), rejected: Vec::new(), patterns: 0 }
     }
 
     /// Reads all pages.
@@ -50,11 +54,20 @@ impl<'a> Listing<'a> {
                 server: self.server.to_owned(),
                 reason: list_failed(&error),
             })?;
-            for tool in page.tools {
-                if self.good.len() + self.rejected.len() >= self.options.max_tools {
-                    return Err(self.too_many("tools", self.options.max_tools));
+            if self.good.len() + self.rejected.len() + page.tools.len() > self.options.max_tools {
+                return Err(self.too_many("tools", self.options.max_tools));
+            }
+            let sent = self.sent.clone();
+            // What compiles a schema takes as long as the server wants it to, within bounds.
+            let read = blocking(move |stop| {
+                let read = page.tools.into_iter().take_while(|_tool| !stop.is_cancelled());
+                read.map(|tool| Listed::read(tool, &sent)).collect::<Vec<_>>()
+            });
+            for read in read.await {
+                match read {
+                    Ok(listed) => self.take(listed),
+                    Err((told, reason)) => self.reject(&told, &reason),
                 }
-                self.take(tool);
             }
             cursor = page.next_cursor;
             if cursor.is_none() {
@@ -68,22 +81,20 @@ impl<'a> Listing<'a> {
         McpError::TooMany { server: self.server.to_owned(), what, limit }
     }
 
-    fn take(&mut self, tool: Told) {
-        let told = tool.name.into_owned();
-        let parameters = Value::Object(Arc::unwrap_or_clone(tool.input_schema));
-        if let Err(fault) = InputSchema::compile(&parameters) {
-            self.reject(&told, format!("its schema cannot be used at {}: {}", fault.place, fault.reason));
-            return;
-        }
+    fn take(&mut self, listed: Listed) {
+        let Listed { told, description, parameters, is_read_only, patterns } = listed;
         let name = local_name(self.server, &told);
         if self.good.contains_key(&name) {
-            self.reject(&told, "there is one of that name".to_owned());
-            return;
+            return self.reject(&told, "there is one of that name");
         }
-        let hint = tool.annotations.and_then(|annotations| annotations.read_only_hint);
-        let mut spec =
-            ToolSpec::new(name.as_str(), shown(tool.description.as_deref().unwrap_or_default()), parameters);
-        if self.options.trust_read_only_hints && hint == Some(true) {
+        self.patterns += patterns;
+        if self.patterns > MAX_PATTERNS {
+            self.patterns -= patterns;
+            let reason = format!("with it the server would have more than {MAX_PATTERNS} patterns");
+            return self.reject(&told, &reason);
+        }
+        let mut spec = ToolSpec::new(name.as_str(), description, parameters);
+        if self.options.trust_read_only_hints && is_read_only {
             spec = spec.read_only();
         }
         if let Some(timeout) = self.options.call_timeout {
@@ -92,8 +103,10 @@ impl<'a> Listing<'a> {
         self.good.insert(name, (told, spec));
     }
 
-    fn reject(&mut self, told: &str, reason: String) {
-        let tool = told.chars().take(MAX_TOLD_NAME).collect();
+    fn reject(&mut self, told: &str, reason: &str) {
+        let told = self.sent.mask(told);
+        let (tool, reason) =
+            (told.chars().take(MAX_TOLD_NAME).collect(), self.sent.mask(reason).into_owned());
         let rejected = McpToolError { server: self.server.to_owned(), tool, reason };
         tracing::warn!(target: "agentbus::tool", server = self.server, %rejected, "mcp_tool_rejected");
         self.rejected.push(rejected);
@@ -133,13 +146,6 @@ fn local_name(server: &str, told: &str) -> String {
     format!("{beginning}_{ending}")
 }
 
-/// A description for a model: cut, and without characters that could hide something.
-fn shown(description: &str) -> String {
-    let kept = description.get(..description.floor_char_boundary(MAX_DESCRIPTION)).unwrap_or_default();
-    let is_kept = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
-    kept.chars().filter(is_kept).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,11 +163,5 @@ mod tests {
             assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')), "{name}");
         }
         assert_eq!(local_name("s", "a.b"), local_name("s", "a.b"));
-    }
-
-    #[test]
-    fn a_description_is_cut_and_hides_nothing() {
-        assert_eq!(shown("reads\n\u{1b}[8mfiles\u{7}"), "reads\n[8mfiles");
-        assert_eq!(shown(&"é".repeat(5000)).len(), MAX_DESCRIPTION);
     }
 }

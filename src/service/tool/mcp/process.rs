@@ -1,5 +1,6 @@
 //! [`McpCommand`], and a server that runs as a child process.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -10,8 +11,11 @@ use rmcp::transport::async_rw::AsyncRwTransport;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::outgoing::Outgoing;
+use super::sent::Sent;
 use crate::service::process::{DEFAULT_ENVIRONMENT, Group, inherit};
 
 /// A program that is a server on its standard streams.
@@ -26,6 +30,8 @@ pub struct McpCommand {
     directory: Option<PathBuf>,
     environment: Vec<String>,
     variables: Vec<(String, String)>,
+    /// Of the variables, those that anybody may hear.
+    open: BTreeSet<String>,
 }
 
 impl McpCommand {
@@ -38,6 +44,7 @@ impl McpCommand {
             directory: None,
             environment,
             variables: Vec::new(),
+            open: BTreeSet::new(),
         }
     }
 
@@ -62,11 +69,29 @@ impl McpCommand {
         self
     }
 
-    /// The same with a variable of its own, such as a key.
+    /// The same with a variable of its own, such as a key. Where the server says its value back, that is masked, if it
+    /// has at least 6 bytes.
     #[must_use]
     pub fn with_variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.variables.push((name.into(), value.into()));
+        let name = name.into();
+        self.open.remove(&name);
+        self.variables.push((name, value.into()));
         self
+    }
+
+    /// The same with a variable of its own that anybody may hear, such as a path: its value is not masked.
+    #[must_use]
+    pub fn with_open_variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let name = name.into();
+        self.open.insert(name.clone());
+        self.variables.push((name, value.into()));
+        self
+    }
+
+    /// What it is told that nobody else may hear.
+    pub(super) fn sent(&self) -> Sent {
+        let closed = self.variables.iter().filter(|(name, _value)| !self.open.contains(name));
+        Sent::new(closed.map(|(_name, value)| value.as_str()))
     }
 }
 
@@ -82,13 +107,15 @@ impl fmt::Debug for McpCommand {
     }
 }
 
-pub(super) type Pipes = AsyncRwTransport<RoleClient, ChildStdout, ChildStdin>;
+pub(super) type Pipes = Outgoing<AsyncRwTransport<RoleClient, ChildStdout, ChildStdin>>;
 
 /// The process of a server. Dropped, its group is killed; a thread waits for it, so that it leaves no zombie.
 #[derive(Debug)]
 pub(super) struct Process {
     /// Ends with the process, and kills what is left of its group.
     pub(super) ended: JoinHandle<io::Result<ExitStatus>>,
+    /// Cancelled when more waits for it to read than may.
+    pub(super) unread: CancellationToken,
     _group: Group,
     _drained: AbortOnDropHandle<()>,
 }
@@ -113,7 +140,10 @@ impl Process {
         let (stdin, stdout) = (ChildStdin::from_std(stdin)?, ChildStdout::from_std(stdout)?);
         let drained = tokio::spawn(drain(server.to_owned(), ChildStderr::from_std(stderr)?));
         let transport = AsyncRwTransport::new_client(stdout, stdin).with_max_line_length(limit);
-        Ok((Self { ended, _group: group, _drained: AbortOnDropHandle::new(drained) }, transport))
+        let unread = CancellationToken::new();
+        let transport = Outgoing::new(transport, unread.clone());
+        let drained = AbortOnDropHandle::new(drained);
+        Ok((Self { ended, unread, _group: group, _drained: drained }, transport))
     }
 }
 

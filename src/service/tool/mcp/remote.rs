@@ -7,8 +7,10 @@ use rmcp::model::{CallToolRequestParams, CallToolResponse, CallToolResult, Conte
 use rmcp::service::ServiceError;
 use serde_json::Value;
 
+use super::super::hidden::visible;
 use super::super::spec::{Tool, ToolContext, ToolError, ToolOutput, ToolSpec};
 use super::connection::Connection;
+use super::sent::Sent;
 use crate::redact::Redactor;
 
 /// How much of an error that a tool reports is passed on, in bytes.
@@ -33,7 +35,10 @@ impl RemoteTool {
         let server = self.connection.server();
         ToolError::failed(match error {
             ServiceError::McpError(error) => {
-                format!("the MCP server {server} reports an error: {}", told(&error.message))
+                format!(
+                    "the MCP server {server} reports an error: {}",
+                    told(&error.message, self.connection.sent())
+                )
             }
             ServiceError::TransportClosed
             | ServiceError::TransportSend(_)
@@ -60,7 +65,7 @@ impl Tool for RemoteTool {
         // Dropped, this cancels the call at the server.
         let answered = self.connection.peer().call_tool_once(asked).await;
         match answered.map_err(|error| self.failed(&error))? {
-            CallToolResponse::Complete(result) => output_of(result),
+            CallToolResponse::Complete(result) => output_of(result, self.connection.sent()),
             _ => Err(ToolError::failed(format!(
                 "the MCP server {} wants to be asked in steps, which is not done",
                 self.connection.server()
@@ -69,16 +74,16 @@ impl Tool for RemoteTool {
     }
 }
 
-fn output_of(result: CallToolResult) -> Result<ToolOutput, ToolError> {
+fn output_of(result: CallToolResult, sent: &Sent) -> Result<ToolOutput, ToolError> {
     let mut texts: Vec<_> = result.content.into_iter().map(text_of).collect();
     if let (Some(structured), true) = (result.structured_content, texts.is_empty()) {
         texts.push(structured.to_string());
     }
     let text = texts.join("\n");
     if result.is_error == Some(true) {
-        return Err(ToolError::failed(format!("the tool reports an error: {}", told(&text))));
+        return Err(ToolError::failed(format!("the tool reports an error: {}", told(&text, sent))));
     }
-    Ok(ToolOutput::new(text))
+    Ok(ToolOutput::new(sent.mask(&text)))
 }
 
 /// What a model can read of a part of a result.
@@ -96,9 +101,7 @@ fn text_of(part: ContentBlock) -> String {
     }
 }
 
-/// What of an error is told: without secrets, cut.
-fn told(text: &str) -> String {
-    let text = Redactor::new().redact_text(text).into_owned();
-    let kept = text.get(..text.floor_char_boundary(MAX_ERROR)).unwrap_or_default();
-    kept.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect()
+/// What of an error is told: without secrets, what cannot be seen as its escape, cut.
+fn told(text: &str, sent: &Sent) -> String {
+    visible(&Redactor::new().redact_text(&sent.mask(text)), MAX_ERROR)
 }

@@ -74,10 +74,10 @@ fn a_misfit_repeats_no_value_and_is_bounded_and_the_same_each_time() {
     let mut input =
         json!({"path": secret, "mode": secret, "lines": secret, "who": [secret], "words": [[secret]]});
     for nth in 0..1000 {
-        input[format!("\u{1b}{nth}{}", "n".repeat(1000))] = json!(1);
+        input[format!("\u{1b}\u{202e}{nth}{}", "n".repeat(1000))] = json!(1);
     }
     let text = misfit(&schema(), &input);
-    assert!(!text.contains("hunter2") && !text.contains('\u{1b}'), "{text}");
+    assert!(!text.contains("hunter2") && !text.contains(['\u{1b}', '\u{202e}']), "{text}");
     assert!(text.len() < 4000 && text.ends_with("; and there is more"), "{} {text}", text.len());
     assert_eq!(text, misfit(&schema(), &input));
     let options: Vec<_> = (0..1000).map(|nth| format!("{nth}{}", "o".repeat(200))).collect();
@@ -130,11 +130,61 @@ fn a_schema_that_cannot_be_used_is_refused_with_the_place() {
             "applies to itself",
         ),
         (json!({"description": "x".repeat(300_000)}), "#", "more than 262144"),
+        (
+            json!({"properties": {"x": {"enum": vec![0; 5_000]}}}),
+            "#/properties/x/enum",
+            "more than 4096 values",
+        ),
+        (json!({"allOf": vec![json!({"pattern": "a"}); 65]}), "#/allOf/64/pattern", "more than 64 patterns"),
+        (json!({"items": {"pattern": "a".repeat(8_193)}}), "#/items/pattern", "more than 8192 bytes"),
+        (
+            json!({"patternProperties": many(65, |nth| (format!("^{nth}$"), json!({})))}),
+            "#/patternProperties",
+            "more than 64 patterns",
+        ),
+        (json!({"anyOf": vec![json!({"pattern": "a{9999}"}); 64]}), "#/anyOf/0/pattern", "too large"),
     ] {
         let fault = InputSchema::compile(&schema).unwrap_err();
         assert_eq!(fault.place, place, "{fault:?}");
         assert!(fault.reason.contains(reason), "{fault:?}");
     }
+}
+
+fn many(count: usize, one: impl Fn(usize) -> (String, Value)) -> Map<String, Value> {
+    (0..count).map(one).collect()
+}
+
+#[test]
+fn as_many_patterns_and_values_as_may_be_are_taken() {
+    let most =
+        json!({"properties": many(64, |nth| (format!("p{nth}"), json!({"pattern": "^[a-f0-9-]{36}$"})))});
+    assert!(compiled(&most).check(&json!({"p63": "x"})).is_err());
+    let values = json!({"properties": {"x": {"enum": (0..4_096).collect::<Vec<_>>()}}});
+    assert_eq!(compiled(&values).check(&json!({"x": 4_095})), Ok(()));
+}
+
+#[test]
+fn what_patterns_and_values_take_counts_as_steps() {
+    let text = |bytes: usize| json!({"x": "a".repeat(bytes)});
+    let pattern = compiled(&json!({"properties": {"x": {"pattern": "^a*$"}}}));
+    assert_eq!(pattern.check(&text(150_000)), Ok(()));
+    assert_eq!(pattern.check(&text(250_000)), Err(Misfit::TooMuch));
+    assert_eq!(compiled(&json!({"properties": {"x": {"type": "string"}}})).check(&text(250_000)), Ok(()));
+
+    let names =
+        |length: usize| Value::Object(many(100, |nth| (format!("{nth}{}", "n".repeat(length)), json!(1))));
+    for schema in
+        [json!({"patternProperties": {"^x": {}, "^y": {}}}), json!({"propertyNames": {"pattern": "n$"}})]
+    {
+        let schema = compiled(&schema);
+        assert_eq!(schema.check(&names(100)), Ok(()));
+        assert_eq!(schema.check(&names(5_000)), Err(Misfit::TooMuch));
+    }
+
+    let options: Vec<_> = (0..4_000).collect();
+    let list = compiled(&json!({"properties": {"x": {"items": {"enum": options}}}}));
+    assert_eq!(list.check(&json!({"x": vec![7; 90]})), Ok(()));
+    assert_eq!(list.check(&json!({"x": vec![7; 110]})), Err(Misfit::TooMuch));
 }
 
 #[test]

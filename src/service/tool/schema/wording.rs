@@ -6,6 +6,7 @@ use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use serde_json::Value;
 
+use super::super::hidden::is_hidden;
 use super::type_of;
 
 /// The longest name or value of a schema that is told, in bytes.
@@ -128,9 +129,9 @@ fn list(words: impl ExactSizeIterator<Item = String>) -> String {
     if more > 0 { format!("{told} and {more} more") } else { told }
 }
 
-/// A text on one line, cut.
+/// A text on one line without what cannot be seen, cut.
 fn cut(text: &str, most: usize) -> String {
     let kept = text.get(..text.floor_char_boundary(most)).unwrap_or_default();
     let mark = if kept.len() < text.len() { "\u{2026}" } else { "" };
-    kept.chars().map(|c| if c.is_control() { ' ' } else { c }).chain(mark.chars()).collect()
+    kept.chars().map(|c| if c.is_control() || is_hidden(c) { ' ' } else { c }).chain(mark.chars()).collect()
 }

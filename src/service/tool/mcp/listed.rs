@@ -1,0 +1,132 @@
+//! What a server says of one tool, as a model may see it: [`Listed`].
+
+use std::sync::Arc;
+
+use rmcp::model::Tool as Told;
+use serde_json::Value;
+
+use super::super::hidden::{is_hidden, visible};
+use super::super::schema::{InputSchema, SchemaFault};
+use super::sent::Sent;
+
+/// The longest description that a model is shown, in bytes.
+const MAX_DESCRIPTION: usize = 4 << 10;
+
+/// A tool that can be used, as far as it itself goes.
+#[derive(Debug)]
+pub(super) struct Listed {
+    /// What the server calls it.
+    pub(super) told: String,
+    pub(super) description: String,
+    pub(super) parameters: Value,
+    /// Whether the server says that it changes nothing.
+    pub(super) is_read_only: bool,
+    /// How many patterns its schema has.
+    pub(super) patterns: usize,
+}
+
+impl Listed {
+    /// What there is to say of it, or what the server calls it and why it cannot be used.
+    pub(super) fn read(tool: Told, sent: &Sent) -> Result<Self, (String, String)> {
+        let told = tool.name.into_owned();
+        let mut parameters = Value::Object(Arc::unwrap_or_clone(tool.input_schema));
+        if sent.is_in(&told) || sent.is_in(&parameters.to_string()) {
+            return Err((told, "it says back what the server was sent".to_owned()));
+        }
+        let checked = show(&mut parameters, &mut String::new(), false)
+            .and_then(|()| InputSchema::compile(&parameters))
+            .map_err(|SchemaFault { place, reason }| {
+                format!("its schema cannot be used at {place}: {reason}")
+            });
+        let schema = match checked {
+            Ok(schema) => schema,
+            Err(reason) => return Err((told, reason)),
+        };
+        let description = sent.mask(tool.description.as_deref().unwrap_or_default());
+        Ok(Self {
+            told,
+            description: visible(&description, MAX_DESCRIPTION),
+            is_read_only: tool.annotations.and_then(|annotations| annotations.read_only_hint) == Some(true),
+            patterns: schema.patterns(),
+            parameters,
+        })
+    }
+}
+
+/// Shows the hidden characters of what a schema only explains, and refuses those of what it demands: shown, it would
+/// demand something else.
+fn show(schema: &mut Value, at: &mut String, is_demanded: bool) -> Result<(), SchemaFault> {
+    match schema {
+        Value::String(text) => refuse_hidden(text, at),
+        Value::Array(elements) => elements.iter_mut().try_for_each(|element| show(element, at, is_demanded)),
+        Value::Object(members) => members.iter_mut().try_for_each(|(name, member)| {
+            refuse_hidden(name, at)?;
+            let length = at.len();
+            at.push('/');
+            at.push_str(&name.replace('~', "~0").replace('/', "~1"));
+            match (name.as_str(), member) {
+                ("title" | "description" | "$comment", Value::String(text)) if !is_demanded => {
+                    *text = visible(text, usize::MAX);
+                }
+                (name, member) => {
+                    let is_value = matches!(name, "const" | "enum" | "default" | "examples");
+                    show(member, at, is_demanded || is_value)?;
+                }
+            }
+            at.truncate(length);
+            Ok(())
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
+    }
+}
+
+fn refuse_hidden(text: &str, at: &str) -> Result<(), SchemaFault> {
+    text.chars().find(|c| is_hidden(*c)).map_or(Ok(()), |c| {
+        let reason = format!("it has a character that cannot be seen, U+{:04X}", u32::from(c));
+        Err(SchemaFault::at(at, reason))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, json};
+
+    use super::*;
+
+    fn read(description: &str, schema: Value) -> Result<Listed, String> {
+        let Value::Object(schema) = schema else { panic!("a schema is an object") };
+        let tool = Told::new("tool".to_owned(), description.to_owned(), Arc::new(schema));
+        Listed::read(tool, &Sent::new(["open-sesame"])).map_err(|(_told, reason)| reason)
+    }
+
+    #[test]
+    fn what_is_explained_is_shown_and_cut_and_says_back_nothing() {
+        let listed = read("reads\n\u{1b}[8mfiles\u{202e} for open-sesame", json!({})).unwrap();
+        assert_eq!(listed.description, "reads\n\\u{1b}[8mfiles\\u{202e} for [redacted]");
+        assert_eq!(read(&"é".repeat(5000), json!({})).unwrap().description.len(), MAX_DESCRIPTION);
+        let schema = json!({"properties": {"x": {"type": "string", "description": "a\u{e0041}b"}}, "title": "\u{200b}"});
+        let shown = read("", schema).unwrap().parameters;
+        assert_eq!(shown["properties"]["x"]["description"], r"a\u{e0041}b");
+        assert_eq!(shown["title"], r"\u{200b}");
+    }
+
+    #[test]
+    fn what_is_demanded_and_cannot_be_seen_is_refused_with_its_place() {
+        let named = Value::Object(Map::from_iter([("a\u{202e}b".to_owned(), json!({}))]));
+        for (schema, place) in [
+            (json!({"properties": named}), "#/properties: "),
+            (json!({"properties": {"x": {"enum": ["a", "b\u{200b}"]}}}), "#/properties/x/enum: "),
+            (json!({"properties": {"x": {"const": {"description": "\u{feff}"}}}}), "const/description: "),
+            (json!({"required": ["\u{e0041}"]}), "#/required: "),
+        ] {
+            let reason = read("", schema).unwrap_err();
+            assert!(reason.contains(place) && reason.contains("cannot be seen, U+"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_schema_that_says_back_what_was_sent_is_refused() {
+        let reason = read("", json!({"properties": {"x": {"const": "open-sesame"}}})).unwrap_err();
+        assert_eq!(reason, "it says back what the server was sent");
+    }
+}

@@ -1,0 +1,79 @@
+//! [`Sent`]: what a server was told that nobody else may hear.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::redact::MASK;
+
+/// Shorter values are not masked: they would be found in words that have nothing to do with them.
+const LEAST: usize = 6;
+
+/// The values of headers and variables that a server was given. It may say them back: they are masked wherever it does.
+#[derive(Clone, Default)]
+pub(super) struct Sent {
+    /// As they may stand in a text or in JSON; what contains another comes before it.
+    values: Vec<String>,
+}
+
+impl Sent {
+    pub(super) fn new<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
+        // Of `Bearer <key>` the key alone may come back.
+        let parts = values.into_iter().flat_map(|value| {
+            let value = value.trim();
+            [value, value.split_once(' ').map_or("", |(_scheme, rest)| rest.trim())]
+        });
+        let long = parts.filter(|part| part.len() >= LEAST);
+        let mut values: Vec<_> = long.flat_map(|part| [part.to_owned(), in_json(part)]).collect();
+        values.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+        values.dedup();
+        Self { values }
+    }
+
+    /// Whether one of them stands in a text.
+    pub(super) fn is_in(&self, text: &str) -> bool {
+        self.values.iter().any(|value| text.contains(value))
+    }
+
+    /// A text without them.
+    pub(super) fn mask<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if !self.is_in(text) {
+            return Cow::Borrowed(text);
+        }
+        let masked = self.values.iter().fold(text.to_owned(), |text, value| text.replace(value, MASK));
+        Cow::Owned(masked)
+    }
+}
+
+/// As it stands between the quotes of JSON.
+fn in_json(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned()
+}
+
+impl fmt::Debug for Sent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(MASK)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_masked_whole_without_its_scheme_and_as_json_has_it() {
+        let sent = Sent::new(["Bearer open-sesame", "say \"friend\"", "1", "", " padded-key "]);
+        for (text, masked) in [
+            ("I got `Bearer open-sesame`.", "I got `[redacted]`."),
+            ("open-sesame, open-sesame", "[redacted], [redacted]"),
+            (r#"{"said": "say \"friend\""}"#, r#"{"said": "[redacted]"}"#),
+            ("padded-key 1", "[redacted] 1"),
+            ("Bearer of news", "Bearer of news"),
+        ] {
+            assert_eq!(sent.mask(text), masked);
+            assert_eq!(sent.is_in(text), text != masked);
+        }
+        assert_eq!(Sent::default().mask("all of it"), "all of it");
+        assert!(!format!("{sent:?}").contains("sesame"));
+    }
+}
