@@ -177,6 +177,9 @@ async fn run(
     let not_printed = printed.map(|error| format!("not every event was printed: {error}"));
     let not_recorded = watched.not_recorded.map(|error| format!("not every event was recorded: {error}"));
     let not_saved = unsaved.map(|error| format!("the state was not written: {error}"));
+    for gap in sums.gaps() {
+        complain(&gap);
+    }
     let broken = [not_recorded, not_printed, not_saved].into_iter().flatten().collect::<Vec<_>>();
     Ok(conclude(ended, destination, &broken))
 }

@@ -26,10 +26,28 @@ pub(crate) struct Sums {
     pub(crate) limit: Usd,
     /// Tokens that the model read and wrote.
     pub(crate) tokens: (u64, u64),
+    /// How many messages the session did not take.
+    pub(crate) unrecorded: u64,
+    /// How many answers did not say what they took.
+    pub(crate) unmetered: u64,
     /// What is different now, if it was committed.
     pub(crate) diff: Option<SandboxDiff>,
     /// The last words of the actor.
     pub(crate) words: Option<String>,
+}
+
+impl Sums {
+    /// What of the run is not in its record, or counts only as it was estimated; a line for each.
+    pub(crate) fn gaps(&self) -> impl Iterator<Item = String> {
+        let unrecorded = (self.unrecorded > 0).then(|| {
+            format!("the session did not take {}, which the actor heard", counted(self.unrecorded, "message"))
+        });
+        let unmetered = (self.unmetered > 0).then(|| {
+            let answers = counted(self.unmetered, "answer");
+            format!("{answers} did not say how many tokens it took, so that its estimate was paid")
+        });
+        unrecorded.into_iter().chain(unmetered)
+    }
 }
 
 /// Prints it all.

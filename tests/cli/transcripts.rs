@@ -230,3 +230,19 @@ fn what_was_kept_is_not_superseded_by_a_later_attempt() {
     assert_eq!(kinds.iter().filter(|kind| *kind == "decision.corrected").count(), 1);
     assert!(!kinds.contains(&"decision.superseded".to_owned()), "{kinds:?}");
 }
+
+#[test]
+fn what_the_session_did_not_take_and_what_was_not_metered_is_told() {
+    let mut long = says(&"x".repeat((1 << 20) + 1));
+    long["response"].as_object_mut().unwrap().remove("usage");
+    for args in [["--json"].as_slice(), &[]] {
+        let run = Task::small(&[mend(), long.clone()]).run(args);
+        run.assert_code(0);
+        run.assert_stderr("agentbus: the session did not take 1 message, which the actor heard");
+        run.assert_stderr(
+            "agentbus: 1 answer did not say how many tokens it took, so that its estimate was paid",
+        );
+    }
+    let (_, run) = run_small(&[mend(), says("done")]);
+    assert!(!run.stderr.contains("did not"), "{}", run.stderr);
+}

@@ -58,6 +58,10 @@ struct Said {
     conversation: Conversation,
     usage: Usage,
     cost: Usd,
+    /// How many messages the session did not take.
+    unrecorded: u64,
+    /// How many answers did not say what they took.
+    unmetered: u64,
     answer: Option<String>,
 }
 
@@ -195,6 +199,8 @@ impl Agent {
         let mut said = self.said();
         said.usage = said.usage.plus(report.usage);
         said.cost = said.cost.saturating_add(report.cost);
+        said.unrecorded += u64::from(report.unrecorded);
+        said.unmetered += u64::from(report.unmetered);
     }
 
     /// What the plans and decisions are at.
@@ -209,6 +215,8 @@ impl Agent {
             spent: said.cost,
             limit: self.task.budget.plan,
             tokens: (said.usage.input_tokens, said.usage.output_tokens),
+            unrecorded: said.unrecorded,
+            unmetered: said.unmetered,
             diff: applied.map(|applied| applied.diff.clone()),
             words: said.answer.clone(),
         }
