@@ -26,7 +26,7 @@ pub(crate) fn command(manner: &str) -> McpCommand {
     let this = std::env::current_exe().unwrap().to_str().unwrap().to_owned();
     // The harness of tests writes to the standard output; the protocol has the same pipe by another number.
     let script = r#"exec 3>&1 >/dev/null; exec "$0" --exact child::serve --nocapture"#;
-    McpCommand::new("sh").with_arguments(["-c", script, &this]).with_variable(VARIABLE, manner)
+    McpCommand::new("sh").with_arguments(["-c", script, &this]).with_open_variable(VARIABLE, manner)
 }
 
 /// In a child it is the server; in a run of the tests there is nothing to serve.
@@ -116,11 +116,10 @@ fn noise(output: &mut File) {
 
 /// Asks the client again and again, and reads none of the answers.
 fn ask_without_reading(output: &mut File) {
-    let mut id = 0;
+    let ping = |id: u32| json!({"jsonrpc": "2.0", "id": id, "method": "ping"}).to_string() + "\n";
+    let pings: String = (1000..2000).map(ping).collect();
     // Until nobody reads any more.
-    while writeln!(output, "{}", json!({"jsonrpc": "2.0", "id": id, "method": "ping"})).is_ok() {
-        id += 1;
-    }
+    while output.write_all(pings.as_bytes()).is_ok() {}
 }
 
 fn call(output: &mut File, id: &Value, how: &str) {

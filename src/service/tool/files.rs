@@ -14,13 +14,8 @@ use serde_json::{Value, json};
 
 use super::number::{number, number_schema};
 use super::spec::{Tool, ToolContext, ToolError, ToolOutput, ToolSpec};
-use crate::event::Hash;
-use crate::service::blocking::blocking;
 use crate::service::resource::{HandlerError, PathFault, Resource, ResourceError};
 use crate::service::sandbox::{SandboxError, WriteAccess};
-
-/// A text that grows beyond this by replacing is refused, in bytes: what [`ReadFile`] reads.
-const MAX_REPLACED_BYTES: u64 = 8 << 20;
 
 /// Reads a text file, or some of its lines.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,10 +24,6 @@ pub struct ReadFile;
 /// Writes a text file, with the folders that it needs.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WriteFile;
-
-/// Replaces a text that occurs once in a file, or every occurrence.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ReplaceInFile;
 
 /// Deletes a file or a link.
 #[derive(Clone, Copy, Debug, Default)]
@@ -104,75 +95,6 @@ impl Tool for WriteFile {
     }
 }
 
-#[derive(Deserialize)]
-struct ReplaceInput {
-    path: String,
-    old: String,
-    new: String,
-    #[serde(default)]
-    all: bool,
-}
-
-#[async_trait]
-impl Tool for ReplaceInFile {
-    fn spec(&self) -> ToolSpec {
-        let parameters = json!({
-            "type": "object",
-            "properties": {
-                "path": file_path(),
-                "old": {"type": "string", "description": "the text to replace; it must occur exactly once"},
-                "new": {"type": "string", "description": "the text to put in its place"},
-                "all": {"type": "boolean", "description": "replace every occurrence instead"},
-            },
-            "required": ["path", "old", "new"],
-            "additionalProperties": false,
-        });
-        ToolSpec::new("replace_in_file", "Replaces a text in a file.", parameters)
-    }
-
-    async fn call(&self, context: &ToolContext, input: Value) -> Result<ToolOutput, ToolError> {
-        let input: ReplaceInput = parse(input)?;
-        if input.old.is_empty() {
-            return Err(ToolError::failed("the old text is empty: name the text to replace"));
-        }
-        let (tree, path) = (to_write(context)?, input.path.clone());
-        let text = read_text(&tree, &path).await?;
-        let Replaced { found, before, text } = blocking(move |_stop| replaced(&input, &text)).await?;
-        // Somebody may have written since it was read.
-        tree.replace(&path, &before, text).await.map_err(not_done("write", &path))?;
-        Ok(ToolOutput::new(format!("replaced {found} in {path}")))
-    }
-}
-
-/// What a file becomes.
-#[derive(Debug, PartialEq, Eq)]
-struct Replaced {
-    /// How often the old text occurred.
-    found: usize,
-    /// The hash of the whole text as it was.
-    before: Hash,
-    text: String,
-}
-
-/// The text of a file with what is to be replaced in it replaced.
-fn replaced(input: &ReplaceInput, text: &str) -> Result<Replaced, ToolError> {
-    let found = text.matches(&input.old).count();
-    if found == 0 || (found > 1 && !input.all) {
-        let way_out = match found {
-            0 => "read the file and copy the text as it stands there",
-            _ => "add lines around it until it is unique, or set `all`",
-        };
-        let message = format!("the old text occurs {found} times in {}: {way_out}", input.path);
-        return Err(ToolError::failed(message));
-    }
-    let grown = (text.len() as u64).saturating_add((found as u64).saturating_mul(input.new.len() as u64));
-    if grown > MAX_REPLACED_BYTES {
-        let message = format!("the new text is too long to be put {found} times into {}", input.path);
-        return Err(ToolError::failed(message));
-    }
-    Ok(Replaced { found, before: Hash::of(text), text: text.replace(&input.old, &input.new) })
-}
-
 #[derive(Debug, Deserialize)]
 struct DeleteInput {
     path: String,
@@ -198,7 +120,7 @@ impl Tool for DeleteFile {
 }
 
 /// The schema of the path of one file.
-fn file_path() -> Value {
+pub(super) fn file_path() -> Value {
     json!({"type": "string", "description": "path relative to the project"})
 }
 
@@ -211,7 +133,7 @@ pub(super) fn parse<T: DeserializeOwned>(input: Value) -> Result<T, ToolError> {
 }
 
 /// The files of the sandbox, to be written as long as this is held.
-fn to_write(context: &ToolContext) -> Result<Resource, ToolError> {
+pub(super) fn to_write(context: &ToolContext) -> Result<Resource, ToolError> {
     let access = write_access(context)?;
     Ok(context.tree()?.with_access(access))
 }
@@ -240,7 +162,7 @@ fn is_escape(error: &std::io::Error) -> bool {
 }
 
 /// What an error of the resource that the sandbox's files are means to the model.
-fn not_done(doing: &'static str, path: &str) -> impl FnOnce(ResourceError) -> ToolError {
+pub(super) fn not_done(doing: &'static str, path: &str) -> impl FnOnce(ResourceError) -> ToolError {
     let path = path.to_owned();
     move |error| match error {
         ResourceError::Path { fault: PathFault::Outside | PathFault::Absolute, .. }
@@ -275,7 +197,7 @@ impl From<ResourceError> for ToolError {
     }
 }
 
-async fn read_text(tree: &Resource, path: &str) -> Result<String, ToolError> {
+pub(super) async fn read_text(tree: &Resource, path: &str) -> Result<String, ToolError> {
     let content = tree.read(path).await.map_err(not_done("open", path))?;
     String::from_utf8(content)
         .map_err(|_not_text| ToolError::failed(format!("cannot read {path}: it is not text")))
@@ -289,16 +211,5 @@ mod tests {
     fn an_input_that_cannot_be_read_is_told_without_what_it_holds() {
         let error = parse::<DeleteInput>(json!({"path": {"hunter2": "hunter2"}})).unwrap_err();
         assert_eq!(error.to_string(), "cannot read the input: it is not what the schema asks for");
-    }
-
-    #[test]
-    fn what_is_replaced_comes_with_the_hash_of_what_was_there() {
-        let input =
-            |all| ReplaceInput { path: "a".to_owned(), old: "x".to_owned(), new: "yy".to_owned(), all };
-        let expected = Replaced { found: 2, before: Hash::of("x-x"), text: "yy-yy".to_owned() };
-        assert_eq!(replaced(&input(true), "x-x").unwrap(), expected);
-        assert!(replaced(&input(false), "x-x").unwrap_err().to_string().contains("occurs 2 times in a"));
-        let large = "x".repeat(5 << 20);
-        assert!(replaced(&input(true), &large).unwrap_err().to_string().contains("too long"));
     }
 }

@@ -41,7 +41,7 @@ impl McpEndpoint {
 
     /// What it is told that nobody else may hear.
     pub(super) fn sent(&self) -> Sent {
-        Sent::new(self.headers.iter().map(|(_name, value)| value.as_str()))
+        Sent::in_headers(self.headers.iter().map(|(_name, value)| value.as_str()))
     }
 
     /// Checks it, and makes it ready. Nothing is asked yet.

@@ -17,16 +17,20 @@ pub(super) struct Sent {
 
 impl Sent {
     pub(super) fn new<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
-        // Of `Bearer <key>` the key alone may come back.
-        let parts = values.into_iter().flat_map(|value| {
-            let value = value.trim();
-            [value, value.split_once(' ').map_or("", |(_scheme, rest)| rest.trim())]
-        });
-        let long = parts.filter(|part| part.len() >= LEAST);
-        let mut values: Vec<_> = long.flat_map(|part| [part.to_owned(), in_json(part)]).collect();
+        let long = values.into_iter().map(str::trim).filter(|value| value.len() >= LEAST);
+        let mut values: Vec<_> = long.flat_map(|value| [value.to_owned(), in_json(value)]).collect();
         values.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
         values.dedup();
         Self { values }
+    }
+
+    /// The values of headers. Of `Bearer <key>` the key alone may come back.
+    pub(super) fn in_headers<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
+        let parts = values.into_iter().flat_map(|value| {
+            let value = value.trim();
+            [value, value.split_once(' ').map_or("", |(_scheme, rest)| rest)]
+        });
+        Self::new(parts)
     }
 
     /// Whether one of them stands in a text.
@@ -62,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_value_is_masked_whole_without_its_scheme_and_as_json_has_it() {
-        let sent = Sent::new(["Bearer open-sesame", "say \"friend\"", "1", "", " padded-key "]);
+        let sent = Sent::in_headers(["Bearer open-sesame", "say \"friend\"", "1", "", " padded-key "]);
         for (text, masked) in [
             ("I got `Bearer open-sesame`.", "I got `[redacted]`."),
             ("open-sesame, open-sesame", "[redacted], [redacted]"),
@@ -73,6 +77,7 @@ mod tests {
             assert_eq!(sent.mask(text), masked);
             assert_eq!(sent.is_in(text), text != masked);
         }
+        assert_eq!(Sent::new(["many words"]).mask("words, many words"), "words, [redacted]");
         assert_eq!(Sent::default().mask("all of it"), "all of it");
         assert!(!format!("{sent:?}").contains("sesame"));
     }
