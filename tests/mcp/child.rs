@@ -72,7 +72,6 @@ fn serve_badly(manner: &str, mut output: File) {
                 writeln!(output, "{error}").unwrap();
             }
             ("initialize", _) => answer(&mut output, &id, &hello("2025-06-18")),
-            ("tools/list", "asks at once") => ask_without_reading(&mut output),
             ("tools/list", "noisy") => {
                 noise(&mut output);
                 answer(&mut output, &id, &tools());

@@ -28,8 +28,8 @@
 //! A server that cannot be started, does not answer in time or answers nonsense is an [`McpError`] at the start. Later
 //! it is a failed call: a line that is no JSON, an answer to something that was not asked and a message that is too
 //! long are passed over, so that the call ends at its timeout; a server that has gone fails every call, with the
-//! reason. A child process that does not read what it is told is ended when 4096 messages or 64 MiB wait for it. None is
-//! started again. An error that a tool reports is told to the model, its secrets masked, cut to 2000
+//! reason. A child process that asks and does not read the answers is not listened to while 64 of them wait, so that
+//! calls end at their timeout. None is started again. An error that a tool reports is told to the model, its secrets masked, cut to 2000
 //! bytes, and its beginning in the event.
 //!
 //! Of the protocol this is a client of tools: requests of the server (for sampling, elicitation, roots) are refused,
@@ -64,13 +64,13 @@ use rmcp::transport::Transport;
 
 use super::spec::Tool;
 
+mod backpressure;
 mod connection;
 mod endpoint;
 mod error;
 mod http;
 mod listed;
 mod listing;
-mod outgoing;
 mod process;
 mod remote;
 mod sent;
@@ -81,7 +81,6 @@ pub use process::McpCommand;
 
 use connection::{Connection, Keeper};
 use listing::Listing;
-use outgoing::MAX_MESSAGES;
 use process::Process;
 use sent::Sent;
 
@@ -205,16 +204,8 @@ impl McpServer {
             listing.read(running.peer()).await?;
             Ok(running)
         });
-        let unread = process.as_ref().map(|process| process.unread.clone()).unwrap_or_default();
-        let running = tokio::select! {
-            biased;
-            () = unread.cancelled() => {
-                return Err(McpError::Unread { server: name.to_owned(), limit: MAX_MESSAGES });
-            }
-            started = started => {
-                started.map_err(|_elapsed| McpError::TimedOut { server: name.to_owned(), limit })??
-            }
-        };
+        let started = started.await;
+        let running = started.map_err(|_elapsed| McpError::TimedOut { server: name.to_owned(), limit })??;
         let connection = Arc::new(Connection::keep(name, sent, Keeper::new(running, process)));
         let (tools, rejected) = listing.tools(&connection);
         Ok(Self { connection, tools: tools.into(), rejected: rejected.into() })

@@ -8,7 +8,6 @@ use rmcp::service::{Peer, RoleClient, RunningService};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::outgoing::MAX_MESSAGES;
 use super::process::Process;
 use super::sent::Sent;
 
@@ -94,14 +93,8 @@ async fn ended(process: Option<&mut Process>) -> String {
     let Some(process) = process else {
         return std::future::pending().await;
     };
-    tokio::select! {
-        biased;
-        () = process.unread.cancelled() => {
-            format!("it was ended, since it does not read what it is told: {MAX_MESSAGES} messages or more wait")
-        }
-        ended = &mut process.ended => match ended {
-            Ok(Ok(status)) => format!("its process ended: {status}"),
-            Ok(Err(_)) | Err(_) => "its process ended".to_owned(),
-        },
+    match (&mut process.ended).await {
+        Ok(Ok(status)) => format!("its process ended: {status}"),
+        Ok(Err(_)) | Err(_) => "its process ended".to_owned(),
     }
 }

@@ -41,14 +41,6 @@ pub enum McpError {
         /// How long it might take.
         limit: Duration,
     },
-    /// It does not read what it is told, so that too much waited for it.
-    #[error("the MCP server {server} does not read what it is told: more than {limit} messages wait for it")]
-    Unread {
-        /// The server.
-        server: String,
-        /// How many may wait.
-        limit: usize,
-    },
     /// It does not tell its tools.
     #[error("cannot list the tools of the MCP server {server}: {reason}")]
     Listing {

@@ -11,10 +11,9 @@ use rmcp::transport::async_rw::AsyncRwTransport;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::outgoing::Outgoing;
+use super::backpressure::Backpressure;
 use super::sent::Sent;
 use crate::service::process::{DEFAULT_ENVIRONMENT, Group, inherit};
 
@@ -107,15 +106,13 @@ impl fmt::Debug for McpCommand {
     }
 }
 
-pub(super) type Pipes = Outgoing<AsyncRwTransport<RoleClient, ChildStdout, ChildStdin>>;
+pub(super) type Pipes = Backpressure<AsyncRwTransport<RoleClient, ChildStdout, ChildStdin>>;
 
 /// The process of a server. Dropped, its group is killed; a thread waits for it, so that it leaves no zombie.
 #[derive(Debug)]
 pub(super) struct Process {
     /// Ends with the process, and kills what is left of its group.
     pub(super) ended: JoinHandle<io::Result<ExitStatus>>,
-    /// Cancelled when more waits for it to read than may.
-    pub(super) unread: CancellationToken,
     _group: Group,
     _drained: AbortOnDropHandle<()>,
 }
@@ -140,10 +137,8 @@ impl Process {
         let (stdin, stdout) = (ChildStdin::from_std(stdin)?, ChildStdout::from_std(stdout)?);
         let drained = tokio::spawn(drain(server.to_owned(), ChildStderr::from_std(stderr)?));
         let transport = AsyncRwTransport::new_client(stdout, stdin).with_max_line_length(limit);
-        let unread = CancellationToken::new();
-        let transport = Outgoing::new(transport, unread.clone());
         let drained = AbortOnDropHandle::new(drained);
-        Ok((Self { ended, unread, _group: group, _drained: drained }, transport))
+        Ok((Self { ended, _group: group, _drained: drained }, Backpressure::new(transport)))
     }
 }
 
