@@ -183,7 +183,7 @@ pub(super) struct Folder {
     pub(super) is_settled: bool,
     /// Which of the files are directly in it.
     pub(super) files: Vec<usize>,
-    /// What else must be as it was for the index to be the same: ignore files, files that are too large.
+    /// What else must be as it was for the index to be the same: ignore files, files that are too large, marks of caches.
     pub(super) others: Vec<(PathBuf, Signature)>,
 }
 

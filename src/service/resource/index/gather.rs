@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
 use rustix::fs::OFlags;
 
+use super::rules::TAG;
 use super::signature::Signature;
 use super::{Folder, Index, IndexOptions, IndexedFile, Unread, UnreadReason};
 use crate::event::{Hash, Text};
@@ -23,6 +24,8 @@ pub(super) struct Gathered {
     pub(super) unread: Vec<Unread>,
     /// Files that are too large, with their folders.
     pub(super) large: Vec<(PathBuf, Signature)>,
+    /// Folders left out as caches, the signatures of their marks, and whether these alone tell of a change.
+    pub(super) caches: Vec<(PathBuf, Signature, bool)>,
 }
 
 impl Gathered {
@@ -31,6 +34,7 @@ impl Gathered {
         self.folders.append(&mut other.folders);
         self.unread.append(&mut other.unread);
         self.large.append(&mut other.large);
+        self.caches.append(&mut other.caches);
     }
 
     /// The index of what was found, whatever the order in which it was.
@@ -52,6 +56,13 @@ impl Gathered {
         for (path, signature) in &self.large {
             let name = path.file_name().map(PathBuf::from).unwrap_or_default();
             folder_of(path, &mut |folder| folder.others.push((name.clone(), *signature)));
+        }
+        for (path, mark, is_settled) in &self.caches {
+            let mark_in = PathBuf::from(path.file_name().unwrap_or_default()).join(TAG);
+            folder_of(path, &mut |folder| {
+                folder.others.push((mark_in.clone(), *mark));
+                folder.is_settled &= is_settled;
+            });
         }
         Index { resource, options, files: self.files, folders: self.folders, unread: self.unread }
     }

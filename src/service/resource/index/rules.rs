@@ -16,6 +16,7 @@ use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rustix::io::Errno;
 
+use super::signature::Signature;
 use super::{HiddenFiles, IndexOptions, Unread, UnreadReason};
 use crate::service::resource::path::is_left_out;
 use crate::service::sandbox::place::open_file;
@@ -26,7 +27,7 @@ use crate::sync::{Mutex, lock};
 pub(super) const MAX_RULES_BYTES: u64 = 256 << 10;
 
 /// The name of the file that marks a folder as a cache.
-const TAG: &str = "CACHEDIR.TAG";
+pub(super) const TAG: &str = "CACHEDIR.TAG";
 
 /// The names of ignore files; what the first one says of a file counts more than what the second one says, also if it
 /// stands further up.
@@ -50,6 +51,8 @@ struct AlreadyRead {
     levels: HashMap<PathBuf, Arc<Level>>,
     /// Ignore files that have no say, or not all of it.
     unread: Vec<Unread>,
+    /// Folders that are marked as caches, with the signatures of their marks.
+    caches: Vec<(PathBuf, Signature)>,
 }
 
 /// What holds for what is directly in a folder, unless something further down says otherwise.
@@ -80,7 +83,16 @@ impl Rules {
             }
             Match::None | Match::Whitelist(()) => {}
         }
-        is_folder && is_cache(&self.root, path)
+        let mark = if is_folder { cache_mark(&self.root, path) } else { None };
+        if let Some(mark) = mark {
+            lock(&self.read).caches.push((path.to_owned(), mark));
+        }
+        mark.is_some()
+    }
+
+    /// The folders so far that were left out since they are marked as caches, with the signatures of their marks.
+    pub(super) fn take_caches(&self) -> Vec<(PathBuf, Signature)> {
+        std::mem::take(&mut lock(&self.read).caches)
     }
 
     /// The ignore files read so far that have no say, or not all of it; each once.
@@ -165,11 +177,12 @@ fn read_patterns(root: &Dir, folder: &Path, name: &str) -> io::Result<(Gitignore
     Ok(builder.build().map_or_else(|_too_much| (Gitignore::empty(), false), |patterns| (patterns, is_whole)))
 }
 
-/// Whether the folder at `path` is marked as a cache.
-fn is_cache(root: &Dir, path: &Path) -> bool {
+/// The signature of the file that marks the folder at `path` as a cache, if one does.
+fn cache_mark(root: &Dir, path: &Path) -> Option<Signature> {
     let mut start = [0; CACHE_TAG.len()];
-    let read = open_in(root, path, TAG).and_then(|mut tag| tag.read_exact(&mut start));
-    read.is_ok() && start == *CACHE_TAG.as_bytes()
+    let mut mark = open_in(root, path, TAG).ok()?;
+    mark.read_exact(&mut start).ok()?;
+    if start == *CACHE_TAG.as_bytes() { Signature::of_file(&mark).ok() } else { None }
 }
 
 /// Opens the file `name` in the folder at `path`; no link of that name is followed, and no pipe is waited for.

@@ -219,7 +219,7 @@ impl Stored {
             files: files.collect(),
             folders: folders.collect(),
             unread: unread.collect(),
-            large: Vec::new(),
+            ..Gathered::default()
         };
         gathered.into_index(self.resource, options)
     }

@@ -64,6 +64,8 @@ pub(super) fn walk(run: &Run<'_>) -> Result<Gathered, IndexError> {
     }
     let mut all = std::mem::take(&mut *lock(&shared.all));
     all.unread.append(&mut rules.take_unread());
+    let caches = rules.take_caches().into_iter();
+    all.caches.extend(caches.map(|(path, mark)| (path, mark, mark.is_settled(run.started))));
     Ok(all)
 }
 

@@ -135,7 +135,10 @@ mod tests {
     fn a_server_that_reads_no_answer_is_not_listened_to_until_it_does() {
         let mut transport = Backpressure::new(NeverReads);
         let ask = || message(json!({"jsonrpc": "2.0", "id": 7, "method": "ping"}));
-        let _asked: Vec<_> = (0..2 * MAX_ANSWERS).map(|_nth| transport.send(ask())).collect();
+        let mut asked = Vec::new();
+        for _nth in 0..2 * MAX_ANSWERS {
+            asked.push(transport.send(ask()));
+        }
         let answer = || message(json!({"jsonrpc": "2.0", "id": 1, "result": {}}));
         let mut answers = Vec::new();
         while is_listened_to(&mut transport) {
