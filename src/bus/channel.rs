@@ -142,18 +142,7 @@ impl Channel {
         if let Some(read) = state.read(slot, self.origin) {
             return Poll::Ready(Some(read));
         }
-        self.end_or_park(state, slot, waker)
-    }
-
-    fn end_or_park(&self, mut state: MutexGuard<'_, State>, slot: Slot, waker: &Waker) -> Poll<Option<Read>> {
-        if state.closed {
-            return Poll::Ready(None);
-        }
-        let replaced = state.park(slot, waker);
-        drop(state);
-        // The last reference to a waker may be the last one to a task, and to a stream of this channel in it.
-        drop(replaced);
-        Poll::Pending
+        end_or_park(state, slot, waker)
     }
 
     /// Reads the next thing for a seat as [`poll`](Self::poll) does, and with an event takes those that follow it into
@@ -161,7 +150,7 @@ impl Channel {
     pub(super) fn poll_into(&self, slot: Slot, hand: &mut Hand, waker: &Waker) -> Poll<Option<Read>> {
         let mut state = lock(&self.state);
         let Some(first) = state.read(slot, self.origin) else {
-            return self.end_or_park(state, slot, waker);
+            return end_or_park(state, slot, waker);
         };
         if let Read::Entry(_) = first {
             hand.take(std::iter::from_fn(|| state.read_entry(slot)).take(HAND));
@@ -306,6 +295,18 @@ impl State {
         aftermath.gone.extend(self.rings.chatter.take_all());
         aftermath.gone.extend(self.rings.critical.take_all());
     }
+}
+
+/// The end of a channel that is closed; else the seat waits.
+fn end_or_park(mut state: MutexGuard<'_, State>, slot: Slot, waker: &Waker) -> Poll<Option<Read>> {
+    if state.closed {
+        return Poll::Ready(None);
+    }
+    let replaced = state.park(slot, waker);
+    drop(state);
+    // The last reference to a waker may be the last one to a task, and to a stream of this channel in it.
+    drop(replaced);
+    Poll::Pending
 }
 
 /// The lane whose next entry has the lower turn; none if both are read to their end.
