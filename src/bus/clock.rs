@@ -1,28 +1,43 @@
 //! The clock by which calls of handlers are timed.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// A moment by the system's coarse clock, which ticks every 1 to 4 ms and costs a fifth of the exact one to read. An
-/// emission to eight handlers would spend half its time on the exact one.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Moment(Duration);
+/// Times calls that follow each other, of which nearly all are short.
+///
+/// To read the exact clock around each of eight calls takes as long as to emit. So it is read only where the system's
+/// coarse clock, which costs a fifth, has ticked: that is at least every 10 ms. A call that no tick falls into is taken
+/// for nothing, and what it took is put on the next one that has a tick.
+#[derive(Debug)]
+pub(super) struct Stopwatch {
+    tick: Option<Duration>,
+    since: Instant,
+}
 
-impl Moment {
-    #[cfg(target_os = "linux")]
-    pub(super) fn now() -> Self {
-        let now = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
-        Self(Duration::try_from(now).unwrap_or_default())
+impl Stopwatch {
+    pub(super) fn start() -> Self {
+        Self { tick: tick(), since: Instant::now() }
     }
 
-    #[cfg(not(target_os = "linux"))]
-    pub(super) fn now() -> Self {
-        static START: std::sync::LazyLock<std::time::Instant> =
-            std::sync::LazyLock::new(std::time::Instant::now);
-        Self(START.elapsed())
+    /// What the call that ends now took, at most; nothing, if it took less than a tick.
+    pub(super) fn lap(&mut self) -> Duration {
+        let tick = tick();
+        if tick.is_some() && tick == self.tick {
+            return Duration::ZERO;
+        }
+        let now = Instant::now();
+        let took = now - self.since;
+        (self.tick, self.since) = (tick, now);
+        took
     }
+}
 
-    /// How long before this `earlier` was.
-    pub(super) fn since(self, earlier: Self) -> Duration {
-        self.0.saturating_sub(earlier.0)
-    }
+/// The time of the system's coarse clock, where it has one.
+#[cfg(target_os = "linux")]
+fn tick() -> Option<Duration> {
+    rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse).try_into().ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn tick() -> Option<Duration> {
+    None
 }

@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::clock::Moment;
+use super::clock::Stopwatch;
 use super::core::Core;
 use super::marks::{Mark, Marks};
 use super::member::{Member, Members};
@@ -25,7 +25,7 @@ pub(super) const MAX_GENERATIONS: u32 = 1_000;
 /// How many events emitted by handlers may wait on one thread.
 pub(super) const MAX_WAITING: usize = 16_384;
 
-/// How long one call of a handler may take before it is counted and logged, to a tick of the coarse clock.
+/// How long one call of a handler may take before it is counted and logged.
 const SLOW: Duration = Duration::from_millis(10);
 
 crate::sync::thread_local! {
@@ -128,16 +128,13 @@ impl Dispatch {
     fn run(self) {
         let _dispatching = within::Dispatching::mark(self.core.origin);
         scope::handling(&self.event, || {
-            let mut clock = None;
+            let mut watch = Stopwatch::start();
             for (place, member) in self.members.iter().enumerate() {
                 if !member.filter.matches(&self.event) {
                     self.marks.set(place, Mark::Filtered);
                 } else if self.marks.claim(place, Mark::Delivered) {
-                    let started = clock.unwrap_or_else(Moment::now);
                     self.call(place, member);
-                    let ended = Moment::now();
-                    self.check_time(member, ended.since(started));
-                    clock = Some(ended);
+                    self.check_time(member, watch.lap());
                 }
             }
         });
@@ -155,7 +152,7 @@ impl Dispatch {
     }
 
     fn check_time(&self, member: &Member, took: Duration) {
-        if took >= SLOW {
+        if took > SLOW {
             self.core.stats.slow.fetch_add(1, Ordering::Relaxed);
             report::handler_slow(self.event.type_name(), &member.name(), took);
         }

@@ -11,9 +11,10 @@ use crate::event::{DomainEvent, Turn};
 
 /// Something that is called for each event; also every `Fn(&Arc<DomainEvent>)`.
 ///
-/// A handler runs on the emitting thread, so its time is the emitter's: it must not wait. A call of 10 ms or more, to a
-/// tick of the system's coarse clock (1 to 4 ms), is counted and logged by name. It may emit, subscribe, unsubscribe and drop the bus; what it emits reaches handlers
-/// after all handlers of the current event have returned. A panic is caught, counted and logged, and harms nobody.
+/// A handler runs on the emitting thread, so its time is the emitter's: it must not wait. One call over 10 ms, with what
+/// those just before it took within a tick of the system's clock, is counted and logged by name. It may emit, subscribe,
+/// unsubscribe and drop the bus; what it emits reaches handlers after all handlers of the current event have returned. A
+/// panic is caught, counted and logged, and harms nobody.
 ///
 /// A handler that only takes notice here and works elsewhere joins the bus's ledger and `flush` by
 /// [`counts`](Self::counts) and [`idle`](Self::idle); those made by
