@@ -5,6 +5,7 @@
 //! than [`MAX_GENERATIONS`] is cut, and so is a fan of more than [`MAX_WAITING`]: handlers do not hear of what is
 //! emitted in it any more until it has come to rest.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,7 +15,7 @@ use std::time::Duration;
 use super::clock::Stopwatch;
 use super::core::Core;
 use super::marks::{Mark, Marks};
-use super::member::{Member, Members};
+use super::member::Members;
 use super::{report, within};
 use crate::event::{DomainEvent, scope};
 use crate::sync::Ordering;
@@ -133,28 +134,32 @@ impl Dispatch {
                 if !member.filter.matches(&self.event) {
                     self.marks.set(place, Mark::Filtered);
                 } else if self.marks.claim(place, Mark::Delivered) {
-                    self.call(place, member);
-                    self.check_time(member, watch.lap());
+                    let call = || member.handler.handle(&self.event);
+                    let ended = catch_unwind(AssertUnwindSafe(call));
+                    let took = watch.lap();
+                    if ended.is_err() || took > SLOW {
+                        self.report(place, ended.err(), took);
+                        // Telling of it is not what the next one takes.
+                        watch = Stopwatch::start();
+                    }
                 }
             }
         });
     }
 
-    fn call(&self, place: usize, member: &Member) {
-        let call = || member.handler.handle(&self.event);
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
+    /// Counts and logs a call that panicked, or took too long, or both.
+    fn report(&self, place: usize, panic: Option<Box<dyn Any + Send>>, took: Duration) {
+        let Some(member) = self.members.get(place) else { return };
+        let (event_type, name) = (self.event.type_name(), member.name());
+        if let Some(panic) = panic {
             self.marks.set(place, Mark::Failed);
             self.core.stats.failed.fetch_add(1, Ordering::Relaxed);
             let error = report::panic_message(panic);
-            let name = member.name();
-            report::handler_failed(&self.core.redactor, self.event.type_name(), &name, &error);
+            report::handler_failed(&self.core.redactor, event_type, &name, &error);
         }
-    }
-
-    fn check_time(&self, member: &Member, took: Duration) {
         if took > SLOW {
             self.core.stats.slow.fetch_add(1, Ordering::Relaxed);
-            report::handler_slow(self.event.type_name(), &member.name(), took);
+            report::handler_slow(event_type, &name, took);
         }
     }
 }

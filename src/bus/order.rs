@@ -9,6 +9,9 @@ use super::member::{Member, Members};
 use super::route::Routes;
 use crate::event::{DomainEvent, EventType, Turn};
 
+/// How many marks of flights that are over are kept: about as many as threads emit at once.
+const MAX_SPARE: usize = 16;
+
 /// What the order section guards. Locks of channels, desks and members are taken inside it.
 #[derive(Debug)]
 pub(super) struct Order {
@@ -81,7 +84,9 @@ impl Order {
         for (place, member) in flight.members.iter().enumerate() {
             member.settle(flight.marks.at(place));
         }
-        self.spare.push(Arc::clone(&flight.marks));
+        if self.spare.len() < MAX_SPARE {
+            self.spare.push(Arc::clone(&flight.marks));
+        }
         Some(flight)
     }
 

@@ -3,8 +3,8 @@
 //! Memory is bounded by capacities: for each route that has a reader at most `capacity` chatter events and
 //! `capacity / 4` critical ones (routes by kind), or `id_capacity` and `id_capacity / 4` (routes by plan, session or
 //! correlation), 16 bytes each beside the events themselves, which routes share; for each stream at most 64 events
-//! that it took together and has not handed over, 8 bytes each; for each async handler twice its queue; for each thread
-//! whose handlers emit at most 16,384 events that wait.
+//! that it took together and has not handed over, which may be in no ring any more; for each async handler twice its
+//! queue; for each thread whose handlers emit at most 16,384 events that wait.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;

@@ -84,9 +84,12 @@ impl Source for SeatStream {
         fairly(cx, |cx| {
             let held = std::iter::from_fn(|| hand.pop()).take(at_most.get());
             let held = held.map(|event| into.push(Delivery::Event(event))).count();
-            let taken = held + channel.read_many(*slot, at_most.get() - held, |read| into.push(read.into()));
-            if taken > 0 {
-                return Poll::Ready(taken);
+            if held == at_most.get() {
+                return Poll::Ready(held);
+            }
+            let read = channel.read_many(*slot, at_most.get() - held, |read| into.push(read.into()));
+            if held + read > 0 {
+                return Poll::Ready(held + read);
             }
             // Nothing was there a moment ago: wait for one.
             let polled = channel.poll(*slot, cx.waker());

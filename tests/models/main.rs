@@ -12,6 +12,7 @@ mod order;
 mod outbox;
 mod parked;
 mod routes;
+mod share;
 
 use std::time::Duration;
 

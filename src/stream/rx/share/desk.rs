@@ -41,16 +41,21 @@ impl<S: Stream> Desk<S> {
         self.take().or_else(|| {
             drop(self.wakers.set(seat, Some(cx.waker().clone())));
             let mut state = lock(&self.state);
-            // Noted under the same lock as the ring is put back under, so that whoever does so sees it.
-            state.wanted |= state.ring.is_none();
+            // Looked for and noted in one step: whoever has it puts it back after that, and sees it.
+            let ring = state.ring.take();
+            state.wanted |= ring.is_none();
             drop(state);
-            self.take()
+            Some(self.turn(ring?))
         })
     }
 
     fn take(&self) -> Option<Turn<'_, S>> {
-        let ring = lock(&self.state).ring.take()?;
-        Some(Turn { desk: self, ring: Some(ring), news: false })
+        let ring = lock(&self.state).ring.take();
+        Some(self.turn(ring?))
+    }
+
+    fn turn(&self, ring: Box<Ring<S>>) -> Turn<'_, S> {
+        Turn { desk: self, ring: Some(ring), news: false }
     }
 
     /// A reader is gone, who would have read from `next` on.
@@ -95,11 +100,13 @@ impl<S: Stream> Turn<'_, S> {
 
 impl<S: Stream> Drop for Turn<'_, S> {
     fn drop(&mut self) {
+        // Dropped when the ring is back: drops of items are foreign code and may panic.
+        let mut gone = Vec::new();
         loop {
             let left = std::mem::take(&mut lock(&self.desk.state).left);
             if let Some(ring) = &mut self.ring {
                 for next in left {
-                    ring.leave(next);
+                    ring.leave(next, &mut gone);
                 }
             }
             let mut state = lock(&self.desk.state);

@@ -55,12 +55,12 @@ impl<S: Stream> Ring<S> {
         self.first + before as u64
     }
 
-    /// A reader is gone, who would have read from `next` on.
-    pub(super) fn leave(&mut self, next: u64) {
+    /// A reader is gone, who would have read from `next` on; what nobody else will read is `gone`.
+    pub(super) fn leave(&mut self, next: u64, gone: &mut Vec<S::Item>) {
         self.readers -= 1;
         let read = self.place(next);
         self.held.iter_mut().skip(read).for_each(|held| held.unread -= 1);
-        self.trim();
+        gone.extend(std::iter::from_fn(|| self.trim()));
     }
 
     /// How many of the items held come before that number.
@@ -68,12 +68,17 @@ impl<S: Stream> Ring<S> {
         usize::try_from(number.saturating_sub(self.first)).unwrap_or(usize::MAX)
     }
 
-    /// Lets go of what nobody reads any more.
-    fn trim(&mut self) {
-        while self.held.len() > self.replay && self.held.front().is_some_and(|held| held.unread == 0) {
-            self.held.pop_front();
-            self.first += 1;
-        }
+    /// Takes out an item that nobody reads any more.
+    fn trim(&mut self) -> Option<S::Item> {
+        let is_read = self.held.front().is_some_and(|held| held.unread == 0);
+        if is_read && self.held.len() > self.replay { self.pop() } else { None }
+    }
+
+    /// Takes out the first item. It is the caller's to drop, which may panic: by then its number is gone too.
+    fn pop(&mut self) -> Option<S::Item> {
+        let first = self.held.pop_front()?;
+        self.first += 1;
+        Some(first.item)
     }
 
     /// Takes the next item, or the end, from the source.
@@ -82,11 +87,9 @@ impl<S: Stream> Ring<S> {
             let Some(item) = item else {
                 return;
             };
-            if self.held.len() >= self.capacity.get() {
-                self.held.pop_front();
-                self.first += 1;
-            }
+            let overrun = if self.held.len() >= self.capacity.get() { self.pop() } else { None };
             self.held.push_back(Held { item, unread: self.readers });
+            drop(overrun);
         })
     }
 }
@@ -103,7 +106,9 @@ impl<S: Stream<Item: Clone>> Ring<S> {
         let item = held.item.clone();
         held.unread -= 1;
         *next += 1;
-        self.trim();
+        while let Some(read) = self.trim() {
+            drop(read);
+        }
         Some(Heard::Item(item))
     }
 }
