@@ -29,6 +29,7 @@ const MISFITS: (usize, usize) = (32, 3);
 pub(super) struct InputSchema {
     schema: Value,
     validator: Validator,
+    #[cfg(feature = "mcp")]
     patterns: usize,
 }
 
@@ -69,7 +70,13 @@ impl InputSchema {
         let limits = PatternOptions::regex().size_limit(share).dfa_size_limit(share);
         let options = jsonschema::options().offline().with_pattern_options(limits);
         let validator = options.build(schema).map_err(|error| fault_of(&error))?;
-        Ok(Self { schema: schema.clone(), validator, patterns })
+        let schema = schema.clone();
+        Ok(Self {
+            schema,
+            validator,
+            #[cfg(feature = "mcp")]
+            patterns,
+        })
     }
 
     /// How many patterns it has.
