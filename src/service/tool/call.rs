@@ -15,6 +15,7 @@ use crate::event::{
     CallId, Hash, Scope, ToolCompleted, ToolErrorKind, ToolErrored, ToolInvoked, ToolRetried,
 };
 use crate::service::backoff::delay_after;
+use crate::service::blocking::blocking;
 use crate::service::time::millis;
 
 /// How long an attempt that was ended may take to be gone.
@@ -143,7 +144,9 @@ impl ToolRuntime {
         running: &mut Running,
     ) -> Result<ToolOutput, Fault> {
         let registered = self.find(&call.tool, context).map_err(Fault::refused)?;
-        let fits = registered.input.check(&call.input);
+        let (schema, input) = (Arc::clone(&registered), call.input.clone());
+        // A check is bounded, and still too long for a thread on which others wait.
+        let fits = blocking(move |_stop| schema.input.check(&input)).await;
         fits.map_err(|misfit| Fault::new(ToolErrorKind::Schema, misfit.to_string()))?;
         self.allow(call, &registered, context, &running.scope).await?;
         running.scope = self.inner.emitter.open(&running.scope, || {

@@ -24,8 +24,17 @@ const MAX_OPTIONS: usize = 4_096;
 /// How often a part of a schema is held against a part of an input.
 const MAX_STEPS: u32 = 100_000;
 
-/// So many bytes that a pattern is matched against, and so many values of an `enum`, take as long as one more part.
-const PER_STEP: (usize, usize) = (2, 4);
+/// So many bytes that a pattern is matched against take as long as one more part.
+const MATCHED_PER_STEP: usize = 2;
+
+/// So many values that are compared with others, or names that are looked up, take as long as one more part.
+const VALUES_PER_STEP: usize = 4;
+
+/// So many values that are hashed take as long as one more part.
+const HASHED_PER_STEP: usize = 2;
+
+/// So many bytes of a text that are compared or counted take as long as one more part.
+const BYTES_PER_STEP: usize = 256;
 
 /// An input takes more steps than are granted.
 #[derive(Debug)]
@@ -116,18 +125,55 @@ impl<'s> Bounds<'s> {
     }
 }
 
-/// What the patterns and values that a part of a schema has itself take, beside the part.
+/// What a part of a schema takes itself, beside the parts in it.
 fn more_steps(part: &Map<String, Value>, input: &Value) -> u32 {
-    let matched = match input {
-        Value::String(text) if part.contains_key("pattern") => text.len(),
+    let demanded: usize = ["enum", "const", "required", "dependentRequired"]
+        .into_iter()
+        .filter_map(|keyword| part.get(keyword))
+        .fold(0, |steps: usize, demanded| steps.saturating_add(steps_over(demanded, VALUES_PER_STEP)));
+    let names = part.get("properties").and_then(Value::as_object).map_or(0, Map::len) / VALUES_PER_STEP;
+    let own = match input {
+        Value::String(text) => steps_of_text(part, text),
+        Value::Array(_) if part.get("uniqueItems") == Some(&Value::Bool(true)) => {
+            steps_over(input, HASHED_PER_STEP)
+        }
         Value::Object(members) if part.contains_key("patternProperties") => {
             let names: usize = members.keys().map(String::len).sum();
-            names.saturating_mul(patterns_of(part).count())
+            names.saturating_mul(patterns_of(part).count()) / MATCHED_PER_STEP
         }
         _ => 0,
     };
-    let steps = (matched / PER_STEP.0).saturating_add(options_of(part) / PER_STEP.1);
-    u32::try_from(steps).unwrap_or(u32::MAX)
+    u32::try_from(demanded.saturating_add(names).saturating_add(own)).unwrap_or(u32::MAX)
+}
+
+fn steps_of_text(part: &Map<String, Value>, text: &str) -> usize {
+    let matched = if part.contains_key("pattern") { text.len() / MATCHED_PER_STEP } else { 0 };
+    let counts = ["minLength", "maxLength"].into_iter().filter(|keyword| part.contains_key(*keyword)).count();
+    matched.saturating_add(text.len().saturating_mul(counts) / BYTES_PER_STEP)
+}
+
+/// The steps of a look at all of a value; too many if it is too deep for that.
+fn steps_over(value: &Value, values_per_step: usize) -> usize {
+    if depth_of(value, MAX_DEPTH) > MAX_DEPTH {
+        return usize::MAX;
+    }
+    let (values, bytes) = size_of(value);
+    values / values_per_step + bytes / BYTES_PER_STEP
+}
+
+/// How many values there are in a value, with itself, and how many bytes their texts and names have.
+fn size_of(value: &Value) -> (usize, usize) {
+    let sum =
+        |(values, bytes): (usize, usize), (more, longer): (usize, usize)| (values + more, bytes + longer);
+    match value {
+        Value::String(text) => (1, text.len()),
+        Value::Array(elements) => elements.iter().map(size_of).fold((1, 0), sum),
+        Value::Object(members) => {
+            let sizes = members.iter().map(|(name, member)| sum(size_of(member), (0, name.len())));
+            sizes.fold((1, 0), sum)
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => (1, 0),
+    }
 }
 
 /// A walk over all parts of a schema and what they refer to.

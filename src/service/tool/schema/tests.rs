@@ -188,6 +188,34 @@ fn what_patterns_and_values_take_counts_as_steps() {
 }
 
 #[test]
+fn what_hashing_comparing_and_counting_take_counts_as_steps() {
+    let all_of = |part: &Value, times: usize| json!({"properties": {"x": {"allOf": vec![part; times]}}});
+    let unique = json!({"uniqueItems": true});
+    let numbers = json!({"x": (0..50_000).collect::<Vec<_>>()});
+    assert_eq!(compiled(&all_of(&unique, 1)).check(&numbers), Ok(()));
+    assert_eq!(compiled(&all_of(&json!({"uniqueItems": false}), 11_000)).check(&numbers), Ok(()));
+    assert_eq!(compiled(&all_of(&unique, 12_000)).check(&numbers), Err(Misfit::TooMuch));
+    let rows: Vec<_> = (0..500).map(|nth| json!({"row": vec![nth; 100]})).collect();
+    assert_eq!(compiled(&all_of(&unique, 10)).check(&json!({"x": rows})), Err(Misfit::TooMuch));
+    let deep = json!({"x": [nested(1_000, "deeper", json!(1))]});
+    assert_eq!(compiled(&all_of(&unique, 1)).check(&deep), Err(Misfit::TooMuch));
+
+    let text = json!({"x": "a".repeat(1 << 20)});
+    for counted in [json!({"minLength": 1}), json!({"maxLength": 9_999_999})] {
+        assert_eq!(compiled(&all_of(&counted, 10)).check(&text), Ok(()));
+        assert_eq!(compiled(&all_of(&counted, 1_000)).check(&text), Err(Misfit::TooMuch));
+    }
+
+    let zeros = vec![0; 50_000];
+    let names: Vec<_> = (0..10_000).map(|nth| nth.to_string()).collect();
+    for demanded in [json!({"const": zeros}), json!({"enum": [zeros]}), json!({"required": names})] {
+        let again = vec![json!({"$ref": "#/$defs/a"}); 1_000];
+        let schema = json!({"properties": {"x": {"allOf": again}}, "$defs": {"a": demanded}});
+        assert_eq!(compiled(&schema).check(&json!({"x": zeros})), Err(Misfit::TooMuch));
+    }
+}
+
+#[test]
 fn what_only_looks_like_a_reference_is_none() {
     let schema = json!({
         "properties": {"$ref": {"type": "string"}, "$id": {"const": {"$ref": "https://example.com"}}},
