@@ -95,3 +95,16 @@ async fn a_value_that_the_server_was_sent_is_masked_where_it_says_it_back() {
     let told = format!("{:?}", world.bus.events());
     assert!(!told.contains(KEY), "{told}");
 }
+
+#[tokio::test]
+async fn a_value_that_the_server_inherits_is_masked_where_it_says_it_back() {
+    // What cargo sets for each test; the environment of a process that runs cannot be changed without danger.
+    let folder = std::env::var("CARGO_MANIFEST_DIR").unwrap();
+    let command = command("good").with_environment(["PATH", "CARGO_MANIFEST_DIR"]);
+    let server = McpServer::spawn("small", command, McpOptions::default()).await.unwrap();
+    let world = World::new(&server, ToolOptions::default());
+    let said = world.call("value", json!({"text": "CARGO_MANIFEST_DIR"})).await.unwrap();
+    assert_eq!(said.output, "it is [redacted]", "{folder}");
+    let path = world.call("value", json!({"text": "PATH"})).await.unwrap();
+    assert_eq!(path.output, format!("it is {}", std::env::var("PATH").unwrap()));
+}

@@ -20,9 +20,9 @@
 //!   that it is **not confined**. The group is killed when the server is closed, and when the last of the handle and
 //!   its tools is dropped; the process is waited for, so that it leaves no zombie.
 //! - Headers, variables, arguments and URLs are in no debug output, log line, event or error of this client. Where the
-//!   server says back the value of a header or a variable, in a result, an error or a description, it is masked, unless
-//!   it is shorter than 6 bytes or was given by [`McpCommand::with_open_variable`]; a tool whose name or schema holds
-//!   one is left out.
+//!   server says back the value of a header or a variable, given or inherited, in a result, an error or a description, it is
+//!   masked, unless it is shorter than 6 bytes, was given by [`McpCommand::with_open_variable`] or is one of the five
+//!   that every server inherits; a tool whose name or schema holds one is left out.
 //!
 //! # When it goes wrong
 //! A server that cannot be started, does not answer in time or answers nonsense is an [`McpError`] at the start. Later
@@ -171,10 +171,12 @@ impl McpServer {
     /// Dropped, the process and its group are killed.
     pub async fn spawn(name: &str, command: McpCommand, options: McpOptions) -> Result<Self, McpError> {
         check_server(name)?;
+        // Before it starts, so that it is what the process is given.
+        let sent = command.sent();
         let started = Process::start(name, &command, options.max_message);
         let (process, transport) =
             started.map_err(|source| McpError::Start { server: name.to_owned(), source })?;
-        Self::start(name, transport, (Some(process), command.sent()), options).await
+        Self::start(name, transport, (Some(process), sent), options).await
     }
 
     /// Connects to a server over HTTP, and asks for its tools. `name` as with [`McpServer::spawn`].

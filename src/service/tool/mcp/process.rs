@@ -1,6 +1,7 @@
 //! [`McpCommand`], and a server that runs as a child process.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -61,7 +62,8 @@ impl McpCommand {
         self
     }
 
-    /// The same, but these variables of the environment are passed on and no others.
+    /// The same, but these variables of the environment are passed on and no others. Their values are masked like those
+    /// of [`McpCommand::with_variable`], except of the five that are passed on anyway.
     #[must_use]
     pub fn with_environment(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.environment = names.into_iter().map(Into::into).collect();
@@ -87,10 +89,21 @@ impl McpCommand {
         self
     }
 
-    /// What it is told that nobody else may hear.
+    /// What it is told that nobody else may hear, as the environment is now.
     pub(super) fn sent(&self) -> Sent {
+        self.sent_of(|name| std::env::var_os(name))
+    }
+
+    fn sent_of(&self, inherited: impl Fn(&str) -> Option<OsString>) -> Sent {
         let closed = self.variables.iter().filter(|(name, _value)| !self.open.contains(name));
-        Sent::new(closed.map(|(_name, value)| value.as_str()))
+        let is_own = |name: &String| self.variables.iter().any(|(own, _value)| own == name);
+        let handed_on = self.environment.iter().filter(|name| {
+            // What is told by the five is where programs are.
+            !DEFAULT_ENVIRONMENT.contains(&name.as_str()) && !is_own(name)
+        });
+        let handed_on: Vec<_> = handed_on.filter_map(|name| inherited(name)).collect();
+        let handed_on: Vec<_> = handed_on.iter().map(|value| value.to_string_lossy()).collect();
+        Sent::new(closed.map(|(_name, value)| value.as_str()).chain(handed_on.iter().map(|value| &**value)))
     }
 }
 
@@ -147,5 +160,23 @@ async fn drain(server: String, mut stderr: ChildStderr) {
     let mut buffer = vec![0; 4096];
     while let Ok(bytes @ 1..) = stderr.read(&mut buffer).await {
         tracing::debug!(target: "agentbus::tool", server, bytes, "mcp_server_wrote");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_that_is_handed_on_is_kept_from_others_unless_it_is_given_openly() {
+        let inherited = |name: &str| Some(format!("value-of-{name}").into());
+        let command = McpCommand::new("server").with_environment(["PATH", "KEY", "PLACE", "ABSENT"]);
+        let sent = command
+            .with_open_variable("PLACE", "/srv")
+            .sent_of(|name| if name == "ABSENT" { None } else { inherited(name) });
+        assert!(sent.is_in("it is value-of-KEY."));
+        for open in ["value-of-PATH", "value-of-PLACE", "value-of-ABSENT", "/srv"] {
+            assert!(!sent.is_in(open), "{open}");
+        }
     }
 }
