@@ -33,7 +33,7 @@ impl Listed {
         if sent.is_in(&told) || sent.is_in(&parameters.to_string()) {
             return Err((told, "it says back what the server was sent".to_owned()));
         }
-        let checked = show(&mut parameters, &mut String::new(), false)
+        let checked = show(&mut parameters, &mut String::new(), Role::Schema)
             .and_then(|()| InputSchema::compile(&parameters))
             .map_err(|SchemaFault { place, reason }| {
                 format!("its schema cannot be used at {place}: {reason}")
@@ -53,25 +53,48 @@ impl Listed {
     }
 }
 
+/// What a part of a schema stands for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// It is a schema, or the value of a keyword without a role of its own.
+    Schema,
+    /// Its members are schemas by names of the server, which are no keywords.
+    Names,
+    /// It is a value that is demanded or proposed.
+    Value,
+}
+
+impl Role {
+    /// The role of the member of that name.
+    fn of_member(self, name: &str) -> Self {
+        match (self, name) {
+            (Self::Value, _) | (Self::Schema, "const" | "enum" | "default" | "examples") => Self::Value,
+            (
+                Self::Schema,
+                "properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas"
+                | "dependencies" | "dependentRequired",
+            ) => Self::Names,
+            (Self::Schema | Self::Names, _) => Self::Schema,
+        }
+    }
+}
+
 /// Shows the hidden characters of what a schema only explains, and refuses those of what it demands: shown, it would
 /// demand something else.
-fn show(schema: &mut Value, at: &mut String, is_demanded: bool) -> Result<(), SchemaFault> {
+fn show(schema: &mut Value, at: &mut String, role: Role) -> Result<(), SchemaFault> {
     match schema {
         Value::String(text) => refuse_hidden(text, at),
-        Value::Array(elements) => elements.iter_mut().try_for_each(|element| show(element, at, is_demanded)),
+        Value::Array(elements) => elements.iter_mut().try_for_each(|element| show(element, at, role)),
         Value::Object(members) => members.iter_mut().try_for_each(|(name, member)| {
             refuse_hidden(name, at)?;
             let length = at.len();
             at.push('/');
             at.push_str(&name.replace('~', "~0").replace('/', "~1"));
             match (name.as_str(), member) {
-                ("title" | "description" | "$comment", Value::String(text)) if !is_demanded => {
+                ("title" | "description" | "$comment", Value::String(text)) if role == Role::Schema => {
                     *text = visible(text, usize::MAX);
                 }
-                (name, member) => {
-                    let is_value = matches!(name, "const" | "enum" | "default" | "examples");
-                    show(member, at, is_demanded || is_value)?;
-                }
+                (name, member) => show(member, at, role.of_member(name))?,
             }
             at.truncate(length);
             Ok(())
@@ -108,6 +131,21 @@ mod tests {
         let shown = read("", schema).unwrap().parameters;
         assert_eq!(shown["properties"]["x"]["description"], r"a\u{e0041}b");
         assert_eq!(shown["title"], r"\u{200b}");
+    }
+
+    #[test]
+    fn a_property_with_the_name_of_a_keyword_is_a_property() {
+        for names in ["properties", "patternProperties", "$defs"] {
+            for name in ["default", "const", "enum", "examples", "properties"] {
+                let explained = json!({"title": "a\u{200b}", "items": {"description": "b\u{200b}"}});
+                let schema = json!({names: {name: explained}});
+                let shown = read("", schema).unwrap().parameters;
+                assert_eq!(shown[names][name]["title"], r"a\u{200b}", "{names} {name}");
+                assert_eq!(shown[names][name]["items"]["description"], r"b\u{200b}", "{names} {name}");
+            }
+        }
+        let reason = read("", json!({"default": {"properties": {"title": "\u{200b}"}}})).unwrap_err();
+        assert!(reason.contains("#/default/properties/title: "), "{reason}");
     }
 
     #[test]
