@@ -25,7 +25,7 @@ async fn tools_that_cannot_be_used_are_left_out_with_the_reason_and_the_others_a
         ("large", "more than 262144"),
         ("patterns", "more than 64 patterns"),
         ("hidden", "#/properties: it has a character that cannot be seen, U+202E"),
-        ("leak", "it says back what the server was sent"),
+        ("leak", "says back a value that the server was sent"),
     ] {
         let named = format!("cannot use the tool {tool:?} of the MCP server small: ");
         let told = rejected.iter().find(|told| told.starts_with(&named));

@@ -20,9 +20,11 @@
 //!   that it is **not confined**. The group is killed when the server is closed, and when the last of the handle and
 //!   its tools is dropped; the process is waited for, so that it leaves no zombie.
 //! - Headers, variables, arguments and URLs are in no debug output, log line, event or error of this client. Where the
-//!   server says back the value of a header or a variable, given or inherited, in a result, an error or a description, it is
-//!   masked, unless it is shorter than 6 bytes, was given by [`McpCommand::with_open_variable`] or is one of the five
-//!   that every server inherits; a tool whose name or schema holds one is left out.
+//!   server says back the value of a header or a variable, given or inherited, in a result, an error, a description or
+//!   what explains a schema, it is masked; a tool whose name or schema holds one elsewhere is left out. Not masked is
+//!   what has fewer than 6 bytes, a single plain word or number of fewer than 16 (`issues`, `Production`, `300000`: who
+//!   gives a key gives no such word), what was given by [`McpCommand::with_open_variable`], and the five variables that
+//!   every server inherits.
 //!
 //! # When it goes wrong
 //! A server that cannot be started, does not answer in time or answers nonsense is an [`McpError`] at the start. Later

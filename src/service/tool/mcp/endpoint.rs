@@ -32,7 +32,7 @@ impl McpEndpoint {
     }
 
     /// The same with a header, such as `authorization`. Where the server says its value back, that is masked, if it has
-    /// at least 6 bytes.
+    /// at least 6 bytes, and at least 16 if it is a single plain word or number.
     #[must_use]
     pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));

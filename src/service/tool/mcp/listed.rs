@@ -12,6 +12,10 @@ use super::sent::Sent;
 /// The longest description that a model is shown, in bytes.
 const MAX_DESCRIPTION: usize = 4 << 10;
 
+/// Why a tool is left out that cannot be told without a secret.
+const SAYS_BACK: &str = "its name or schema says back a value that the server was sent; \
+    give it a value that anybody may hear by `with_open_variable`";
+
 /// A tool that can be used, as far as it itself goes.
 #[derive(Debug)]
 pub(super) struct Listed {
@@ -30,14 +34,14 @@ impl Listed {
     pub(super) fn read(tool: Told, sent: &Sent) -> Result<Self, (String, String)> {
         let told = tool.name.into_owned();
         let mut parameters = Value::Object(Arc::unwrap_or_clone(tool.input_schema));
+        let shown = show(&mut parameters, &mut String::new(), (Role::Schema, sent));
+        // Of what is left nothing can be masked: it would be called or demand something else.
         if sent.is_in(&told) || sent.is_in(&parameters.to_string()) {
-            return Err((told, "it says back what the server was sent".to_owned()));
+            return Err((told, SAYS_BACK.to_owned()));
         }
-        let checked = show(&mut parameters, &mut String::new(), Role::Schema)
-            .and_then(|()| InputSchema::compile(&parameters))
-            .map_err(|SchemaFault { place, reason }| {
-                format!("its schema cannot be used at {place}: {reason}")
-            });
+        let checked = shown.and_then(|()| InputSchema::compile(&parameters)).map_err(
+            |SchemaFault { place, reason }| format!("its schema cannot be used at {place}: {reason}"),
+        );
         let schema = match checked {
             Ok(schema) => schema,
             Err(reason) => return Err((told, reason)),
@@ -79,12 +83,12 @@ impl Role {
     }
 }
 
-/// Shows the hidden characters of what a schema only explains, and refuses those of what it demands: shown, it would
-/// demand something else.
-fn show(schema: &mut Value, at: &mut String, role: Role) -> Result<(), SchemaFault> {
+/// Masks what was sent and shows the hidden characters in what a schema only explains, and refuses hidden characters in
+/// what it demands: shown, it would demand something else.
+fn show(schema: &mut Value, at: &mut String, (role, sent): (Role, &Sent)) -> Result<(), SchemaFault> {
     match schema {
         Value::String(text) => refuse_hidden(text, at),
-        Value::Array(elements) => elements.iter_mut().try_for_each(|element| show(element, at, role)),
+        Value::Array(elements) => elements.iter_mut().try_for_each(|element| show(element, at, (role, sent))),
         Value::Object(members) => members.iter_mut().try_for_each(|(name, member)| {
             refuse_hidden(name, at)?;
             let length = at.len();
@@ -92,9 +96,9 @@ fn show(schema: &mut Value, at: &mut String, role: Role) -> Result<(), SchemaFau
             at.push_str(&name.replace('~', "~0").replace('/', "~1"));
             match (name.as_str(), member) {
                 ("title" | "description" | "$comment", Value::String(text)) if role == Role::Schema => {
-                    *text = visible(text, usize::MAX);
+                    *text = visible(&sent.mask(text), usize::MAX);
                 }
-                (name, member) => show(member, at, role.of_member(name))?,
+                (name, member) => show(member, at, (role.of_member(name), sent))?,
             }
             at.truncate(length);
             Ok(())
@@ -163,8 +167,29 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_that_says_back_what_was_sent_is_refused() {
-        let reason = read("", json!({"properties": {"x": {"const": "open-sesame"}}})).unwrap_err();
-        assert_eq!(reason, "it says back what the server was sent");
+    fn a_schema_that_says_back_what_was_sent_is_masked_where_it_explains_and_refused_where_it_demands() {
+        let explained = json!({"properties": {"x": {"description": "by default open-sesame"}}});
+        let shown = read("", explained).unwrap().parameters;
+        assert_eq!(shown["properties"]["x"]["description"], "by default [redacted]");
+        for demanded in [
+            json!({"properties": {"x": {"const": "open-sesame"}}}),
+            json!({"properties": {"x": {"default": {"description": "open-sesame"}}}}),
+            json!({"properties": {"open-sesame": {}}}),
+        ] {
+            let reason = read("", demanded).unwrap_err();
+            assert!(reason.contains("`with_open_variable`") && !reason.contains("sesame"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_was_sent_takes_no_tool_away() {
+        let schema = json!({"properties": {"state": {"type": "string", "maxLength": 100_000}}});
+        let tool = Told::new(
+            "list_issues".to_owned(),
+            "Lists issues.",
+            Arc::new(schema.as_object().unwrap().clone()),
+        );
+        let listed = Listed::read(tool, &Sent::new(["issues", "string", "100000"])).unwrap();
+        assert_eq!((listed.description.as_str(), &listed.parameters), ("Lists issues.", &schema));
     }
 }

@@ -71,7 +71,7 @@ impl McpCommand {
     }
 
     /// The same with a variable of its own, such as a key. Where the server says its value back, that is masked, if it
-    /// has at least 6 bytes.
+    /// has at least 6 bytes, and at least 16 if it is a single plain word or number.
     #[must_use]
     pub fn with_variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         let name = name.into();

@@ -8,7 +8,12 @@ use crate::redact::MASK;
 /// Shorter values are not masked: they would be found in words that have nothing to do with them.
 const LEAST: usize = 6;
 
-/// The values of headers and variables that a server was given. It may say them back: they are masked wherever it does.
+/// A single word or number is masked from this length on; a shorter one is the name of a mode, a limit or the like, and
+/// found in texts that have nothing to do with it.
+const LEAST_OF_A_WORD: usize = 16;
+
+/// The values of headers and variables that a server was given. It may say them back: they are masked wherever it does,
+/// within other words too, unless they are short or plain ([`is_secret`]).
 #[derive(Clone, Default)]
 pub(super) struct Sent {
     /// As they may stand in a text or in JSON; what contains another comes before it.
@@ -17,7 +22,7 @@ pub(super) struct Sent {
 
 impl Sent {
     pub(super) fn new<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
-        let long = values.into_iter().map(str::trim).filter(|value| value.len() >= LEAST);
+        let long = values.into_iter().map(str::trim).filter(|value| is_secret(value));
         let mut values: Vec<_> = long.flat_map(|value| [value.to_owned(), in_json(value)]).collect();
         values.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
         values.dedup();
@@ -48,6 +53,16 @@ impl Sent {
     }
 }
 
+/// Whether a value is one that nobody else may hear, as far as can be seen: neither very short nor a short plain word,
+/// `issues` or `Bearer` or `STRICT`, nor a short plain number.
+fn is_secret(value: &str) -> bool {
+    let behind = value.strip_prefix(|first: char| first.is_ascii_uppercase()).unwrap_or(value);
+    let is_plain = behind.bytes().all(|byte| byte.is_ascii_lowercase())
+        || value.bytes().all(|byte| byte.is_ascii_uppercase())
+        || value.bytes().all(|byte| byte.is_ascii_digit());
+    value.len() >= if is_plain { LEAST_OF_A_WORD } else { LEAST }
+}
+
 /// As it stands between the quotes of JSON.
 fn in_json(text: &str) -> String {
     let quoted = serde_json::Value::from(text).to_string();
@@ -63,6 +78,16 @@ impl fmt::Debug for Sent {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_short_plain_word_or_number_is_none_that_is_masked() {
+        for plain in ["string", "Production", "VERBOSE", "300000", "abcdefghijklmno", "a-b-c"] {
+            assert_eq!(Sent::new([plain]).mask(plain), plain);
+        }
+        for secret in ["hunter2", "aBcDeF", "open-sesame", "abcdefghijklmnop", "0123456789012345"] {
+            assert_eq!(Sent::new([secret]).mask(&format!("the{secret}s")), "the[redacted]s");
+        }
+    }
 
     #[test]
     fn a_value_is_masked_whole_without_its_scheme_and_as_json_has_it() {
