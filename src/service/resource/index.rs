@@ -159,7 +159,8 @@ pub enum UnreadReason {
     },
     /// It is an ignore file, and some of its lines are no patterns; the others hold.
     Patterns,
-    /// It has the name of an ignore file and no say: it is a link, a pipe, a device, a folder, or too long.
+    /// It has the name of an ignore file and no say: it is a link, a pipe, a device, a folder, or too long. Or its patterns
+    /// take too much, alone or with those of the other ignore files; then all that is in its folder is left out.
     Rules,
 }
 
@@ -169,7 +170,7 @@ impl fmt::Display for UnreadReason {
             Self::TooLarge { bytes } => write!(f, "it has {bytes} bytes"),
             Self::Io { kind } => write!(f, "{kind}"),
             Self::Patterns => f.write_str("some lines are no patterns"),
-            Self::Rules => f.write_str("it is no file that can be read for patterns"),
+            Self::Rules => f.write_str("it is no file whose patterns can be used"),
         }
     }
 }

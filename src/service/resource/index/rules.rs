@@ -1,7 +1,9 @@
 //! [`Rules`]: which files are left out, as the ignore files in the folder, the marks of caches and the options say.
 //!
 //! Anybody may put an ignore file there, so it is read by the handle of its folder: a link, a pipe or a device is not
-//! opened, and one with more than [`MAX_RULES_BYTES`] is not read. Such a file has no say, and is told of.
+//! opened, and one with more than [`MAX_RULES_BYTES`] is not read. Such a file has no say, and is told of. One that is read
+//! and whose patterns cannot be used, since they take too much or all files of a run together have too many, is told of
+//! too; what it would have left out is not known, so its whole folder is left out.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -25,6 +27,9 @@ use crate::sync::{Mutex, lock};
 
 /// A longer ignore file is not read, in bytes.
 pub(super) const MAX_RULES_BYTES: u64 = 256 << 10;
+
+/// So many bytes of ignore files are used in one run, of all together.
+pub(super) const MAX_RULES_BYTES_OF_ALL: u64 = 1 << 20;
 
 /// The name of the file that marks a folder as a cache.
 pub(super) const TAG: &str = "CACHEDIR.TAG";
@@ -51,6 +56,8 @@ struct AlreadyRead {
     levels: HashMap<PathBuf, Arc<Level>>,
     /// Ignore files that have no say, or not all of it.
     unread: Vec<Unread>,
+    /// How many bytes of ignore files are used.
+    bytes: u64,
     /// Folders that are marked as caches, with the signatures of their marks.
     caches: Vec<(PathBuf, Signature)>,
 }
@@ -61,6 +68,22 @@ struct Level {
     above: Option<Arc<Level>>,
     /// In the order of [`IGNORE_FILES`].
     patterns: [Option<Gitignore>; 2],
+}
+
+/// What the ignore files of a folder come to.
+struct ReadLevel {
+    level: Arc<Level>,
+    unread: Vec<Unread>,
+    bytes: u64,
+}
+
+/// What one ignore file says.
+struct Patterns {
+    said: Gitignore,
+    /// Why that is not all of it.
+    unread: Option<UnreadReason>,
+    /// How many of the bytes that a run may use it took.
+    bytes: u64,
 }
 
 impl Rules {
@@ -105,36 +128,71 @@ impl Rules {
             return Arc::clone(level);
         }
         let above = folder.parent().map(|above| self.level_of(above));
-        let (level, mut unread) = self.read_level(folder, above);
+        let ReadLevel { level, mut unread, bytes } = self.read_level(folder, above);
         let mut read = lock(&self.read);
-        if let Some(level) = read.levels.get(folder) {
+        if let Some(level) = read.levels.get(folder).map(Arc::clone) {
             // Another thread was faster.
-            return Arc::clone(level);
+            read.bytes = read.bytes.saturating_sub(bytes);
+            return level;
         }
         read.unread.append(&mut unread);
         read.levels.insert(folder.to_owned(), Arc::clone(&level));
         level
     }
 
-    fn read_level(&self, folder: &Path, above: Option<Arc<Level>>) -> (Arc<Level>, Vec<Unread>) {
-        let (mut unread, mut patterns) = (Vec::new(), [None, None]);
+    fn read_level(&self, folder: &Path, above: Option<Arc<Level>>) -> ReadLevel {
+        let (mut unread, mut patterns, mut bytes) = (Vec::new(), [None, None], 0);
         for (name, patterns) in IGNORE_FILES.into_iter().zip(&mut patterns) {
-            match read_patterns(&self.root, folder, name) {
-                Ok((read, is_whole)) => {
-                    *patterns = Some(read).filter(|read| !read.is_empty());
-                    if !is_whole {
-                        unread.push(Unread { path: folder.join(name), reason: UnreadReason::Patterns });
-                    }
+            let reason = match self.read_patterns(folder, name) {
+                Ok(read) => {
+                    *patterns = Some(read.said).filter(|said| !said.is_empty());
+                    bytes += read.bytes;
+                    read.unread
                 }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => unread.push(Unread { path: folder.join(name), reason: reason_of(&error) }),
-            }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                Err(error) => Some(reason_of(&error)),
+            };
+            unread.extend(reason.map(|reason| Unread { path: folder.join(name), reason }));
         }
         let level = match above {
             Some(above) if patterns.iter().all(Option::is_none) => above,
             above => Arc::new(Level { above, patterns }),
         };
-        (level, unread)
+        ReadLevel { level, unread, bytes }
+    }
+
+    /// The patterns of an ignore file.
+    fn read_patterns(&self, folder: &Path, name: &str) -> io::Result<Patterns> {
+        let mut text = Vec::new();
+        open_in(&self.root, folder, name)?.take(MAX_RULES_BYTES + 1).read_to_end(&mut text)?;
+        let bytes = text.len() as u64;
+        if bytes > MAX_RULES_BYTES {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        if !self.take_bytes(bytes) {
+            return Ok(Patterns { said: all_of(folder), unread: Some(UnreadReason::Rules), bytes: 0 });
+        }
+        let (mut builder, mut is_whole) = (GitignoreBuilder::new(folder), true);
+        for line in text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text).split(|byte| *byte == b'\n') {
+            let line = std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line));
+            is_whole &= line.is_ok_and(|line| builder.add_line(None, line).is_ok());
+        }
+        let unread = (!is_whole).then_some(UnreadReason::Patterns);
+        Ok(match builder.build() {
+            Ok(said) => Patterns { said, unread, bytes },
+            // They take too much memory.
+            Err(_too_much) => Patterns { said: all_of(folder), unread: Some(UnreadReason::Rules), bytes },
+        })
+    }
+
+    /// Takes so many of the bytes that a run may use; whether there were as many left.
+    fn take_bytes(&self, bytes: u64) -> bool {
+        let mut read = lock(&self.read);
+        let sum = read.bytes + bytes;
+        if sum <= MAX_RULES_BYTES_OF_ALL {
+            read.bytes = sum;
+        }
+        sum <= MAX_RULES_BYTES_OF_ALL
     }
 }
 
@@ -162,19 +220,11 @@ fn reason_of(error: &io::Error) -> UnreadReason {
     }
 }
 
-/// The patterns of an ignore file, and whether all its lines are some.
-fn read_patterns(root: &Dir, folder: &Path, name: &str) -> io::Result<(Gitignore, bool)> {
-    let mut text = Vec::new();
-    open_in(root, folder, name)?.take(MAX_RULES_BYTES + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > MAX_RULES_BYTES {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    let (mut builder, mut is_whole) = (GitignoreBuilder::new(folder), true);
-    for line in text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text).split(|byte| *byte == b'\n') {
-        let line = std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line));
-        is_whole &= line.is_ok_and(|line| builder.add_line(None, line).is_ok());
-    }
-    Ok(builder.build().map_or_else(|_too_much| (Gitignore::empty(), false), |patterns| (patterns, is_whole)))
+/// A pattern that leaves out all that is in a folder.
+fn all_of(folder: &Path) -> Gitignore {
+    let mut builder = GitignoreBuilder::new(folder);
+    let built = builder.add_line(None, "*").and_then(|builder| builder.build());
+    built.expect("one star is a pattern, and a small one")
 }
 
 /// The signature of the file that marks the folder at `path` as a cache, if one does.

@@ -1,7 +1,7 @@
 //! Ignore files: what they hide, and what may stand there instead of one.
 
 use super::*;
-use crate::service::resource::index::rules::MAX_RULES_BYTES;
+use crate::service::resource::index::rules::{MAX_RULES_BYTES, MAX_RULES_BYTES_OF_ALL};
 
 impl Tree {
     /// A tree with a file that the rules to come would hide, and another.
@@ -57,6 +57,34 @@ fn an_ignore_file_that_is_too_long_has_no_say_and_one_that_is_not_has() {
     rules.truncate(usize::try_from(MAX_RULES_BYTES).unwrap());
     tree.write(".gitignore", &rules);
     assert_eq!(files(&tree.index(None).index), ["sub/b"]);
+}
+
+#[test]
+fn a_folder_whose_ignore_file_takes_too_much_is_left_out_and_told_of() {
+    let tree = Tree::with_a_text();
+    tree.write("sub/c/d", "d");
+    tree.write("sub/.gitignore", "?".repeat(250_000));
+    let unread = [Unread { path: "sub/.gitignore".into(), reason: UnreadReason::Rules }];
+    let first = tree.index(None).index;
+    assert_eq!((files(&first), first.unread()), (vec!["a.txt"], &unread[..]));
+    assert!(Arc::ptr_eq(&first, &tree.index(Some(&first)).index), "what stands there has not changed");
+    tree.write("sub/.gitignore", "c\n");
+    assert_eq!(files(&tree.index(Some(&first)).index), ["a.txt", "sub/b"]);
+}
+
+#[test]
+fn of_ignore_files_that_are_too_long_together_the_last_ones_leave_their_folders_out() {
+    let (tree, most) = (Tree::new(), MAX_RULES_BYTES_OF_ALL / MAX_RULES_BYTES);
+    let long = "#".repeat(usize::try_from(MAX_RULES_BYTES).unwrap());
+    for nth in 0..=most {
+        tree.write(&format!("{nth}/a"), "a");
+        tree.write(&format!("{nth}/.gitignore"), &long);
+    }
+    let index = tree.index(None).index;
+    assert_eq!((files(&index).len() as u64, index.unread().len()), (most, 1));
+    assert_eq!(index.unread()[0].reason, UnreadReason::Rules);
+    let folder = index.unread()[0].path.parent().unwrap();
+    assert!(index.file(folder.join("a")).is_none());
 }
 
 #[test]
