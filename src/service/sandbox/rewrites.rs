@@ -11,7 +11,7 @@ use super::handle::Sandbox;
 use crate::event::Hash;
 use crate::sync::{Mutex, lock};
 
-/// So many paths are kept. What is forgotten may be taken for the work of others, which is better than memory without a
+/// So many paths are kept, those that were put last. What is forgotten may be taken for the work of others, which is better than memory without a
 /// bound.
 const MAX_KEPT: usize = 65_536;
 
@@ -27,21 +27,54 @@ pub(in crate::service) enum Put {
 /// What going back put where, until somebody has come upon it. Cheap to clone; clones are the same.
 #[derive(Clone, Debug, Default)]
 pub(in crate::service) struct Rewrites {
-    /// Guards what was put where, by path; held for single moves.
-    kept: Arc<Mutex<BTreeMap<PathBuf, Put>>>,
+    /// Guards what was put where; held for single moves.
+    kept: Arc<Mutex<Kept>>,
+}
+
+/// What was put where, with the number of its turn.
+#[derive(Debug, Default)]
+struct Kept {
+    by_path: BTreeMap<PathBuf, (u64, Put)>,
+    by_turn: BTreeMap<u64, PathBuf>,
+    turns: u64,
+}
+
+impl Kept {
+    fn insert(&mut self, path: &Path, put: Put) {
+        self.remove(path);
+        self.by_path.insert(path.to_owned(), (self.turns, put));
+        self.by_turn.insert(self.turns, path.to_owned());
+        self.turns += 1;
+        if self.by_turn.len() > MAX_KEPT
+            && let Some((_turn, oldest)) = self.by_turn.pop_first()
+        {
+            self.by_path.remove(&oldest);
+        }
+    }
+
+    fn remove(&mut self, path: &Path) -> Option<Put> {
+        let (turn, put) = self.by_path.remove(path)?;
+        self.by_turn.remove(&turn);
+        Some(put)
+    }
 }
 
 impl Rewrites {
     /// Keeps what these changes put where. Called before they are made.
     pub(super) fn keep(&self, changes: &[Change<'_>]) {
-        let mut kept = lock(&self.kept);
         for change in changes {
-            let put = change.leaf_after().and_then(hash_of).map_or(Put::NoFile, Put::File);
-            kept.insert(change.path.to_owned(), put);
+            self.put(change.path, change.leaf_after().and_then(hash_of).map_or(Put::NoFile, Put::File));
         }
-        while kept.len() > MAX_KEPT {
-            kept.pop_first();
-        }
+    }
+
+    /// Keeps what is put at `path`.
+    pub(in crate::service) fn put(&self, path: &Path, put: Put) {
+        lock(&self.kept).insert(path, put);
+    }
+
+    /// Forgets everything: what is there when a watch begins is nobody's news.
+    pub(in crate::service) fn clear(&self) {
+        *lock(&self.kept) = Kept::default();
     }
 
     /// What was put at `path`, if anything was; forgotten by that.
@@ -54,5 +87,31 @@ impl Sandbox {
     /// What it puts into its tree itself.
     pub(in crate::service) fn rewrites(&self) -> &Rewrites {
         &self.shared.rewrites
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beyond_what_is_kept_the_oldest_is_forgotten() {
+        let rewrites = Rewrites::default();
+        let put = |path: &str| rewrites.put(Path::new(path), Put::NoFile);
+        put("z");
+        put("a");
+        for nth in 0..MAX_KEPT - 2 {
+            put(&format!("m{nth}"));
+        }
+        put("z");
+        put("one more");
+        assert_eq!(rewrites.take(Path::new("a")), None);
+        for path in ["z", "m0", "one more"] {
+            assert_eq!(rewrites.take(Path::new(path)), Some(Put::NoFile), "{path}");
+            assert_eq!(rewrites.take(Path::new(path)), None, "{path}");
+        }
+        put("b");
+        rewrites.clear();
+        assert_eq!(rewrites.take(Path::new("b")), None);
     }
 }

@@ -47,6 +47,8 @@ pub(super) struct Examiner {
 impl Examiner {
     /// Sees every folder, and looks at every file.
     pub(super) fn begin(&mut self) -> Result<Known, WatchError> {
+        // Of what was put there before, nothing will be told; left, it would stand for what others do later.
+        self.rewrites.clear();
         let index = self.walk()?;
         Ok(Known::new(self.files_of(&index)))
     }
@@ -137,6 +139,8 @@ impl Examiner {
                 continue;
             }
             if known.files.get(path).is_some_and(|before| before.signature == now) {
+                // What the sandbox put there, if anything, is over: the service has written on it since.
+                let _stale = self.rewrites.take(path);
                 continue;
             }
             match reader.read(&self.root, path, path) {

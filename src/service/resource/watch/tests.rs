@@ -15,11 +15,12 @@ use super::mailbox::{Hints, Mailbox};
 use super::source::Source;
 use super::*;
 use crate::bus::EventBusExt;
-use crate::event::{EventType, Hash, ResourceChange, ResourceModified};
+use crate::event::{EventType, Hash, ResourceChange, ResourceModified, ResourceSource};
 use crate::service::resource::index::{IndexOptions, Run};
 use crate::service::resource::told::Modified;
 use crate::service::resource::{DirHandler, ResourceService};
 use crate::service::sandbox::place::open_root;
+use crate::service::sandbox::rewrites::Put;
 use crate::testing::RecordingEventBus;
 
 /// The folders that are seen, which the test asks before it leaves a hint.
@@ -246,6 +247,36 @@ proptest! {
             prop_assert_eq!(known.files.get(&path).and_then(|seen| seen.hash), Some(hash));
         }
     }
+}
+
+#[test]
+fn what_the_sandbox_put_there_before_does_not_stand_for_what_others_do_later() {
+    let removed = |it: &mut Watched, known: &mut Known| {
+        fs::remove_file(it.at(Path::new("x"))).unwrap();
+        let hints = Hints { touched: BTreeSet::from(["x".into()]), ..Hints::default() };
+        let facts = it.examiner.examine(known, &hints).unwrap();
+        facts.into_iter().map(|fact| (fact.change, fact.source)).collect::<Vec<_>>()
+    };
+    let put = |it: &Watched| it.examiner.rewrites.put(Path::new("x"), Put::NoFile);
+    let by_others = [(ResourceChange::Deleted, ResourceSource::Watcher)];
+
+    let mut it = Watched::new();
+    fs::write(it.at(Path::new("x")), "x").unwrap();
+    put(&it);
+    let mut known = it.examiner.begin().unwrap();
+    assert_eq!(removed(&mut it, &mut known), by_others, "it was put before the watch began");
+
+    fs::write(it.at(Path::new("x")), "x").unwrap();
+    let mut known = it.examiner.begin().unwrap();
+    put(&it);
+    let hints = Hints { touched: BTreeSet::from(["x".into()]), ..Hints::default() };
+    assert!(it.examiner.examine(&mut known, &hints).unwrap().is_empty());
+    assert_eq!(removed(&mut it, &mut known), by_others, "it was found to be over");
+
+    fs::write(it.at(Path::new("x")), "x").unwrap();
+    let mut known = it.examiner.begin().unwrap();
+    put(&it);
+    assert_eq!(removed(&mut it, &mut known), [(ResourceChange::Deleted, ResourceSource::Service)]);
 }
 
 /// A resource watched by a source that sees what the test leaves, on a clock that stands still.
