@@ -113,14 +113,6 @@ fn noise(output: &mut File) {
     writeln!(output, "\"{}\"", "x".repeat(6 << 20)).unwrap();
 }
 
-/// Asks the client again and again, and reads none of the answers.
-fn ask_without_reading(output: &mut File) {
-    let ping = |id: u32| json!({"jsonrpc": "2.0", "id": id, "method": "ping"}).to_string() + "\n";
-    let pings: String = (1000..2000).map(ping).collect();
-    // Until nobody reads any more.
-    while output.write_all(pings.as_bytes()).is_ok() {}
-}
-
 fn call(output: &mut File, id: &Value, how: &str) {
     match how {
         "not json" => writeln!(output, "oops {id}").unwrap(),
@@ -139,7 +131,6 @@ fn call(output: &mut File, id: &Value, how: &str) {
             output.write_all(b"{\"jsonrpc\": \"2.0\", \"id\":").unwrap();
             std::process::exit(4);
         }
-        "asks" => ask_without_reading(output),
         "noise first" => {
             noise(output);
             answer(output, id, &json!({"content": [{"type": "text", "text": "at last"}]}));
