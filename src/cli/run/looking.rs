@@ -79,6 +79,10 @@ mod tests {
     #[tokio::test]
     async fn the_least_tokens_that_a_task_may_grant_have_room_for_a_context() {
         let folder = tempfile::tempdir().unwrap();
+        for nth in 0..20 {
+            let text = format!("mend it, file {nth}, before anything else is done\n").repeat(40);
+            std::fs::write(folder.path().join(format!("mend-it-{nth}.txt")), text).unwrap();
+        }
         let resources = ResourceService::new(None);
         let handler = Arc::new(DirHandler::open(folder.path()).unwrap());
         let contexts = ContextService::builder(None)
@@ -86,6 +90,7 @@ mod tests {
             .source(DecisionSource::new(DecisionService::new(None)))
             .build()
             .unwrap();
-        contexts.build(ContextRequest::new("mend it", *CONTEXT_TOKENS.start())).await.unwrap();
+        let context = contexts.build(ContextRequest::new("mend it", *CONTEXT_TOKENS.start())).await.unwrap();
+        assert!(context.tokens <= *CONTEXT_TOKENS.start() && !context.dropped.is_empty(), "{context:?}");
     }
 }
