@@ -24,6 +24,16 @@ pub(super) enum Way {
     Restored { checkpoint: CheckpointId, restored: u64, removed: u64 },
 }
 
+impl Way {
+    fn has_restored(&self, asked: &CheckpointId) -> bool {
+        matches!(self, Self::Restored { checkpoint, .. } if checkpoint == asked)
+    }
+
+    fn has_rolled_back(&self, asked: Option<&CheckpointId>) -> bool {
+        matches!(self, Self::RolledBack { to, .. } if to.as_ref() == asked)
+    }
+}
+
 /// A way back that is being gone.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct WayBack {
@@ -38,10 +48,10 @@ pub(super) fn restore(
     stop: &CancellationToken,
 ) -> Result<(), SandboxError> {
     let target = manifest_of(&claim.sandbox, &checkpoint)?;
-    let is_gone = see_to_tree(claim)?;
+    let gone = see_to_tree(claim)?;
     let now = scan_tree(claim, stop)?;
     let back = changes(&now, &target);
-    if is_gone && back.is_empty() {
+    if back.is_empty() && gone.is_some_and(|way| way.has_restored(&checkpoint)) {
         return Ok(());
     }
     let restored = count(&back, |change| change.leaf_after().is_some());
@@ -57,10 +67,10 @@ pub(super) fn roll_back(
 ) -> Result<(), SandboxError> {
     let sandbox = &claim.sandbox;
     let checkpoint = to.as_ref().map(|id| manifest_of(sandbox, id)).transpose()?;
-    let is_gone = see_to_tree(claim)?;
+    let gone = see_to_tree(claim)?;
     let now = scan_tree(claim, stop)?;
     let back = changes(&now, checkpoint.as_ref().unwrap_or(&sandbox.shared.base));
-    if is_gone && back.is_empty() {
+    if back.is_empty() && gone.is_some_and(|way| way.has_rolled_back(to.as_ref())) {
         return Ok(());
     }
     claim.require_change(!back.is_empty())?;
@@ -134,8 +144,9 @@ pub(super) fn tell(shared: &Shared, status: &mut Status, changes: &mut Changes<'
     }
 }
 
-/// Finishes or undoes what an earlier way back of this process left in the middle. Whether it is gone now, and told.
-pub(super) fn see_to_tree(claim: &Claim) -> Result<bool, SandboxError> {
+/// Finishes or undoes what an earlier way back of this process left in the middle. Returns the way if it is gone now,
+/// and told.
+pub(super) fn see_to_tree(claim: &Claim) -> Result<Option<Way>, SandboxError> {
     let shared = &*claim.sandbox.shared;
     let is_pending = shared.status.read(|status| status.pending.is_some_and(SandboxOperation::is_way_back));
     let begun = is_pending.then(|| shared.home.load_way()).transpose()?.flatten();
@@ -150,7 +161,7 @@ pub(super) fn see_to_tree(claim: &Claim) -> Result<bool, SandboxError> {
         // Left over, it is told once more at the next open.
         drop(shared.home.remove_way());
     }
-    Ok(way.is_some())
+    Ok(way)
 }
 
 /// Finishes or undoes what was being changed in the tree itself: the way back that was `begun`, or litter of an earlier

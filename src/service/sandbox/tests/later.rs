@@ -62,9 +62,7 @@ async fn whoever_next_makes_a_sandbox_of_a_project_sees_to_a_killed_commit_and_i
 
 #[tokio::test]
 async fn a_commit_that_is_finished_later_is_told_then() {
-    let fault = Fault::new(0, true);
-    let stand = Stand::new(SandboxStrategy::Copy, &fault).await;
-    fault.arm(70);
+    let stand = Stand::new(SandboxStrategy::Copy, &Refusing::deadly("rename over read only")).await;
     drop(stand.act(Act::Commit).await);
     let bus = RecordingEventBus::new();
     drop((stand.service, stand.sandbox));

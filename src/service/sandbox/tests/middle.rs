@@ -5,35 +5,43 @@ use std::sync::mpsc;
 use super::stand::{Act, Refusing, Stand};
 use super::*;
 use crate::bus::{EventBusExt, ReactiveEventBus};
-use crate::event::{DomainEvent, EventType, Payload};
+use crate::event::{CheckpointRestored, DomainEvent, EventType, Payload, SandboxRolledBack};
 use crate::filter::Filter;
 use crate::service::sandbox::lock::{Project, Use, try_lock, try_lock_project};
 use crate::service::sandbox::place::open_root;
+use crate::testing::RecordingEventBus;
 
 /// The commit fails, and so does undoing it.
 const UNFINISHED: [&str; 2] = ["rename over read only", "create undo"];
 
 async fn unfinished(act: Act) -> (Stand, Arc<Refusing>) {
-    let disk = Refusing::new(&[]);
-    let stand = Stand::new(SandboxStrategy::Copy, &disk).await;
-    disk.set(&UNFINISHED);
-    let failed = stand.act(act).await;
-    assert!(matches!(failed, Err(SandboxError::Unfinished { .. })), "{failed:?}");
+    let (stand, disk, _bus) = unfinished_and_heard(act).await;
     (stand, disk)
 }
 
-/// Asserts that nothing but that is allowed.
+/// The same, and who hears what is told.
+async fn unfinished_and_heard(act: Act) -> (Stand, Arc<Refusing>, RecordingEventBus) {
+    let (disk, bus) = (Refusing::new(&[]), RecordingEventBus::new());
+    let stand = Stand::heard(SandboxStrategy::Copy, &disk, Some(Arc::new(bus.clone()))).await;
+    disk.set(&UNFINISHED);
+    let failed = stand.act(act).await;
+    assert!(matches!(failed, Err(SandboxError::Unfinished { .. })), "{failed:?}");
+    (stand, disk, bus)
+}
+
+/// Asserts that nothing but that is allowed, or what takes it up.
 async fn assert_pending(stand: &Stand, pending: SandboxOperation) {
     let (service, id) = (&stand.service, stand.sandbox.id());
     let refused = [
         (SandboxOperation::Commit, service.commit(id).await.map(drop)),
-        (SandboxOperation::RollBack, service.rollback(id, "test").await),
+        (SandboxOperation::RollBack, stand.act(Act::RollBack).await),
+        (SandboxOperation::Restore, stand.act(Act::Restore).await),
         (SandboxOperation::Close, service.close(id).await),
         (SandboxOperation::Checkpoint, service.checkpoint(id, "test").await.map(drop)),
         (SandboxOperation::Diff, service.diff(id).await.map(drop)),
         (SandboxOperation::Write, stand.sandbox.write_access().map(drop)),
     ];
-    for (operation, refused) in refused.into_iter().filter(|(operation, _)| *operation != pending) {
+    for (operation, refused) in refused.into_iter().filter(|(operation, _)| !pending.is_again(*operation)) {
         let Err(SandboxError::State { way_out, .. }) = &refused else {
             panic!("{operation}: {refused:?}");
         };
@@ -74,6 +82,28 @@ async fn a_rollback_that_is_in_the_middle_is_gone_again_before_anything_else() {
     assert_eq!(look(&stand.sandbox.tree()), look(stand.project.path()));
     assert_eq!(stand.sandbox.state(), SandboxState::RolledBack);
     stand.service.close(stand.sandbox.id()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_rollback_after_a_restore_in_the_middle_is_done_and_told_too() {
+    let (stand, disk, bus) = unfinished_and_heard(Act::Restore).await;
+    assert_pending(&stand, SandboxOperation::Restore).await;
+    disk.set(&[]);
+    stand.act(Act::RollBack).await.unwrap();
+    assert_eq!(stand.sandbox.state(), SandboxState::RolledBack);
+    assert_eq!(bus.all::<CheckpointRestored>().len(), 1);
+    assert_eq!(bus.only::<SandboxRolledBack>().files_reverted, 0);
+}
+
+#[tokio::test]
+async fn a_restore_after_a_rollback_in_the_middle_is_done_and_told_too() {
+    let (stand, disk, bus) = unfinished_and_heard(Act::RollBack).await;
+    assert_pending(&stand, SandboxOperation::RollBack).await;
+    disk.set(&[]);
+    stand.act(Act::Restore).await.unwrap();
+    assert_eq!(stand.sandbox.state(), SandboxState::Active);
+    assert_eq!(bus.all::<SandboxRolledBack>().len(), 1);
+    assert_eq!(bus.only::<CheckpointRestored>().checkpoint_id, stand.checkpoint);
 }
 
 #[tokio::test]

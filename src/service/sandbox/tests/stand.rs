@@ -64,8 +64,17 @@ pub(super) struct Stand {
 
 impl Stand {
     pub(super) async fn new(strategy: SandboxStrategy, fault: &Arc<impl Seam + 'static>) -> Self {
+        Self::heard(strategy, fault, None).await
+    }
+
+    /// One whose events that bus is told.
+    pub(super) async fn heard(
+        strategy: SandboxStrategy,
+        fault: &Arc<impl Seam + 'static>,
+        bus: Option<Arc<dyn EventBus>>,
+    ) -> Self {
         let (project, root) = (project(strategy), tempfile::tempdir().unwrap());
-        let service = SandboxService::on(root.path().to_owned(), None, Disk::with(fault.clone()));
+        let service = SandboxService::on(root.path().to_owned(), bus, Disk::with(fault.clone()));
         let sandbox = service.create(&PlanId::from("p"), project.path(), strategy).await.unwrap();
         let checkpoint = service.checkpoint(sandbox.id(), "before").await.unwrap().id;
         let access = sandbox.write_access().unwrap();
