@@ -52,7 +52,7 @@ fn commit(
     let now = scan_tree(claim, stop)?;
     let wanted = changes(&shared.base, &now);
     claim.require_change(!wanted.is_empty())?;
-    let diff = if shared.strategy == SandboxStrategy::InPlace {
+    let (diff, counts) = if shared.strategy == SandboxStrategy::InPlace {
         keep(claim, &wanted)?
     } else if service.works_in_place(&shared.project, Use::Alone) {
         return Err(SandboxError::ProjectInUse { project: shared.project.clone() });
@@ -61,37 +61,40 @@ fn commit(
     };
     // Nobody waits for a lock of the project by now.
     claim.tell(|status, changes| {
-        tell_committed(shared, status, changes, (&diff).into(), started.elapsed());
+        status.pending = None;
+        tell_committed(shared, status, changes, counts, started.elapsed());
     });
     forget(shared, &CancellationToken::new());
     Ok(diff)
 }
 
 /// Commits in place, where the changes stand already.
-fn keep(claim: &Claim, wanted: &[Change<'_>]) -> Result<SandboxDiff, SandboxError> {
+fn keep(claim: &Claim, wanted: &[Change<'_>]) -> Result<(SandboxDiff, Counts), SandboxError> {
     let shared = &*claim.sandbox.shared;
     let diff = diff_of(&claim.sandbox, wanted)?;
-    shared.home.save_intent(&Intent { changes: Vec::new(), diff: (&diff).into(), recorded: None })?;
+    let counts = Counts::from(&diff);
+    shared.home.save_intent(&Intent { changes: Vec::new(), diff: counts, recorded: None })?;
     shared.save_stage(Stage::Committed).inspect_err(|_failed| {
         // Left over, it is forgotten at the next open.
         drop(shared.home.remove_intent());
     })?;
-    Ok(diff)
+    Ok((diff, counts))
 }
 
+/// Writes it to the project. Returns what was different, and what is told of it.
 fn write_to_project(
     claim: &Claim,
     now: &Manifest,
     wanted: &[Change<'_>],
     stop: &CancellationToken,
-) -> Result<SandboxDiff, SandboxError> {
+) -> Result<(SandboxDiff, Counts), SandboxError> {
     let sandbox = &claim.sandbox;
     let shared = &*sandbox.shared;
     let _lock = lock_for_change(shared, stop)?;
     // From where it must go on to its end, whoever waits for it.
     let never = CancellationToken::new();
-    if end_earlier(claim, &never)? == Some(Ending::Finished) {
-        return diff_of(sandbox, wanted);
+    if let Some(finished) = end_earlier(claim, wanted, &never)? {
+        return Ok(finished);
     }
     let target = Target { root: &shared.project_dir, path: &shared.project, disk: &shared.home.disk };
     let missing = outstanding(&shared.project_dir, wanted)
@@ -107,7 +110,7 @@ fn write_to_project(
         return Err(SandboxError::Cancelled { sandbox_id: sandbox.id().clone(), operation: claim.operation });
     }
     let changes = wanted.iter().map(Planned::of).collect();
-    let intent = Intent { changes, diff: (&diff).into(), recorded };
+    let intent = Intent { changes, diff: Counts::from(&diff), recorded };
     let settle = |ending| settle(shared, &intent, ending, &never);
     let own = Own { home: &shared.home.path, settle: &settle };
     // Of an earlier one it would say the wrong thing.
@@ -119,11 +122,16 @@ fn write_to_project(
         }
         return Err(error);
     }
-    Ok(diff)
+    Ok((diff, intent.diff))
 }
 
-/// Finishes or undoes what was left in the middle, by whom ever. Returns how an earlier commit of this sandbox ended.
-fn end_earlier(claim: &Claim, stop: &CancellationToken) -> Result<Option<Ending>, SandboxError> {
+/// Finishes or undoes what was left in the middle, by whom ever. Returns what is different now, and what is to be told,
+/// if an earlier commit of this sandbox is finished; until that is told, it is pending.
+fn end_earlier(
+    claim: &Claim,
+    wanted: &[Change<'_>],
+    stop: &CancellationToken,
+) -> Result<Option<(SandboxDiff, Counts)>, SandboxError> {
     let shared = &*claim.sandbox.shared;
     let is_pending = shared.status.read(|status| status.pending == Some(claim.operation));
     let Some(intent) = is_pending.then(|| shared.home.load_intent()).transpose()?.flatten() else {
@@ -131,12 +139,14 @@ fn end_earlier(claim: &Claim, stop: &CancellationToken) -> Result<Option<Ending>
         recover(target, None, &mut refuse)?;
         return Ok(None);
     };
-    let ending = resolve(shared, &intent, &mut refuse, stop)?;
-    claim.tell(|status, _silent| status.pending = None);
-    if ending == Ending::Undone {
-        forget(shared, stop);
+    // Before, since once it is finished nothing may fail any more.
+    let diff = diff_of(&claim.sandbox, wanted)?;
+    if resolve(shared, &intent, &mut refuse, stop)? == Ending::Finished {
+        return Ok(Some((diff, intent.diff)));
     }
-    Ok(Some(ending))
+    claim.tell(|status, _silent| status.pending = None);
+    forget(shared, stop);
+    Ok(None)
 }
 
 fn lock_for_change(shared: &Shared, stop: &CancellationToken) -> Result<Lock, SandboxError> {

@@ -5,7 +5,9 @@ use std::sync::mpsc;
 use super::stand::{Act, Refusing, Stand};
 use super::*;
 use crate::bus::{EventBusExt, ReactiveEventBus};
-use crate::event::{CheckpointRestored, DomainEvent, EventType, Payload, SandboxRolledBack};
+use crate::event::{
+    CheckpointRestored, DomainEvent, EventType, Hash, Payload, SandboxCommitted, SandboxRolledBack,
+};
 use crate::filter::Filter;
 use crate::service::sandbox::lock::{Project, Use, try_lock, try_lock_project};
 use crate::service::sandbox::place::open_root;
@@ -71,6 +73,26 @@ async fn a_commit_in_the_middle_that_another_finished_is_committed_whatever_is_w
     assert_eq!(stand.sandbox.state(), SandboxState::Committed);
     assert_eq!(fs::read_to_string(stand.project.path().join("changed")).unwrap(), "theirs");
     assert!(!look(stand.project.path()).keys().any(|path| path.to_string_lossy().contains("agentbus")));
+}
+
+#[tokio::test]
+async fn a_commit_in_the_middle_stays_there_while_it_cannot_be_said_what_it_changes_and_is_told_once() {
+    let (stand, disk, bus) = unfinished_and_heard(Act::Commit).await;
+    let objects = stand.root.path().join(format!("{}/store/objects", stand.sandbox.id()));
+    let content = objects.join(Hash::of("old\n").to_string());
+    fs::rename(&content, objects.join("aside")).unwrap();
+    // The project could be changed now; what it had cannot be read.
+    disk.set(&[]);
+    stand.act(Act::Commit).await.unwrap_err();
+    let refused = stand.act(Act::RollBack).await;
+    assert!(matches!(refused, Err(SandboxError::State { .. })), "{refused:?}");
+    fs::rename(objects.join("aside"), &content).unwrap();
+    fs::write(stand.sandbox.tree().join("late"), "without access").unwrap();
+    let now = stand.service.commit(stand.sandbox.id()).await.unwrap();
+    assert_eq!(stand.sandbox.state(), SandboxState::Committed);
+    let told = bus.only::<SandboxCommitted>();
+    assert_eq!(told.files_added + 1, now.files_added(), "what was written to the project");
+    assert!(!stand.project.path().join("late").exists());
 }
 
 #[tokio::test]
