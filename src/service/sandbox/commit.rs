@@ -52,6 +52,8 @@ fn commit(
     let now = scan_tree(claim, stop)?;
     let wanted = changes(&shared.base, &now);
     claim.require_change(!wanted.is_empty())?;
+    // Of what was gone before, it must not be told after the commit.
+    shared.home.remove_way().map_err(SandboxError::io("change", &shared.home.path))?;
     let (diff, counts) = if shared.strategy == SandboxStrategy::InPlace {
         keep(claim, &wanted)?
     } else if service.works_in_place(&shared.project, Use::Alone) {

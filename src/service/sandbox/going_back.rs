@@ -25,6 +25,14 @@ pub(super) enum Way {
 }
 
 impl Way {
+    /// Where the sandbox is at its end.
+    fn state(&self) -> SandboxState {
+        match self {
+            Self::RolledBack { .. } => SandboxState::RolledBack,
+            Self::Restored { .. } => SandboxState::Active,
+        }
+    }
+
     fn has_restored(&self, asked: &CheckpointId) -> bool {
         matches!(self, Self::Restored { checkpoint, .. } if checkpoint == asked)
     }
@@ -99,7 +107,10 @@ fn go(claim: &Claim, back: &[Change<'_>], way: &Way) -> Result<(), SandboxError>
         }
         return Err(error);
     }
-    claim.tell(|status, changes| tell(shared, status, changes, way));
+    claim.tell(|status, changes| {
+        status.state = way.state();
+        tell(shared, status, changes, way);
+    });
     // Left over, it is told once more at the next open.
     drop(shared.home.remove_way());
     Ok(())
@@ -120,16 +131,22 @@ fn settle(shared: &Shared, way: &Way, ending: Ending) -> Result<(), SandboxError
         }
         Way::RolledBack { .. } => {
             shared.home.mark_active()?;
-            shared.save_stage(shared.status.read(|status| status.state).into())
+            let state = shared.status.change(|status, _silent| {
+                // It was killed after that was kept; what is undone is the rollback of an active one.
+                if status.state == SandboxState::RolledBack {
+                    status.state = SandboxState::Active;
+                }
+                status.state
+            });
+            shared.save_stage(state.into())
         }
     }
 }
 
-/// Keeps and tells that a way back was gone.
-pub(super) fn tell(shared: &Shared, status: &mut Status, changes: &mut Changes<'_>, way: &Way) {
+/// Tells that a way back was gone.
+pub(super) fn tell(shared: &Shared, status: &Status, changes: &mut Changes<'_>, way: &Way) {
     match way.clone() {
         Way::RolledBack { reason, reverted, to } => {
-            status.state = SandboxState::RolledBack;
             changes.emit_in(&status.scope, || {
                 let mut details = SandboxRolledBack::new(&shared.id, reason, reverted);
                 details.to_checkpoint = to;
@@ -137,7 +154,6 @@ pub(super) fn tell(shared: &Shared, status: &mut Status, changes: &mut Changes<'
             });
         }
         Way::Restored { checkpoint, restored, removed } => {
-            status.state = SandboxState::Active;
             let details = || CheckpointRestored::new(checkpoint, &shared.id, restored, removed);
             changes.emit_in(&status.scope, details);
         }
@@ -155,6 +171,7 @@ pub(super) fn see_to_tree(claim: &Claim) -> Result<Option<Way>, SandboxError> {
         claim.tell(|status, changes| {
             status.pending = None;
             if let Some(way) = &way {
+                status.state = way.state();
                 tell(shared, status, changes, way);
             }
         });

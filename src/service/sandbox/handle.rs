@@ -149,8 +149,11 @@ impl Sandbox {
                 Activity::Exclusive(running) => return Err(self.busy(SandboxOperation::Write, running)),
             };
             if status.state != SandboxState::Active {
+                let home = &self.shared.home;
+                // Of what was gone before, it must not be told after what is written now.
+                home.remove_way().map_err(SandboxError::io("change", &home.path))?;
                 // Under the lock, since nobody may write before it: an empty file, once.
-                self.shared.home.mark_active()?;
+                home.mark_active()?;
                 status.state = SandboxState::Active;
             }
             status.activity = Activity::Writing(writers);

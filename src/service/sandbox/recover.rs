@@ -169,7 +169,7 @@ impl SandboxService {
             kept.push(left.was_killed());
             Ok(())
         };
-        let way = recover_tree(&shared, shared.home.load_way()?.as_ref(), &mut heed)?;
+        let way = recover_way(&shared, &mut heed)?;
         let ending = intent.as_ref().map(|intent| resolve(&shared, intent, &mut heed, stop)).transpose()?;
         let commit = ending.zip(intent.map(|intent| intent.diff));
         shared.status.change(|status, _silent| {
@@ -198,14 +198,7 @@ impl SandboxService {
         let store_path = home.path.join(STORE);
         let store = Store::open_at(&store_path).map_err(SandboxError::io("open", &store_path))?;
         let base = home.load_base()?;
-        let is_active = home.is_marked_active() && stage != Stage::Committed;
-        let state = match stage {
-            Stage::Committed => SandboxState::Committed,
-            Stage::RolledBack if !is_active => SandboxState::RolledBack,
-            Stage::Created if !is_active => SandboxState::Created,
-            _ => SandboxState::Active,
-        };
-        let mut status = Status::new(state, Scope::from(scope), project_lock);
+        let mut status = Status::new(state_of(stage, &home), Scope::from(scope), project_lock);
         for facts in checkpoints {
             let manifest = home.load_checkpoint(&facts.id)?;
             status.checkpoints.push(Checkpoint { facts, manifest });
@@ -227,6 +220,30 @@ impl SandboxService {
             status,
         })
     }
+}
+
+/// Where a sandbox is that was kept in that stage.
+fn state_of(stage: Stage, home: &Home) -> SandboxState {
+    match stage {
+        Stage::Committed => SandboxState::Committed,
+        Stage::RolledBack if !home.is_marked_active() => SandboxState::RolledBack,
+        Stage::Created if !home.is_marked_active() => SandboxState::Created,
+        _ => SandboxState::Active,
+    }
+}
+
+/// Finishes or undoes a way back that was left in the middle. Returns it if it is gone and to be told. Where the sandbox
+/// is then was kept with its end: a way that is only left over says nothing of what was done since.
+fn recover_way(
+    shared: &Shared,
+    heed: &mut dyn FnMut(Left) -> Result<(), SandboxError>,
+) -> Result<Option<Way>, SandboxError> {
+    let way = recover_tree(shared, shared.home.load_way()?.as_ref(), heed)?;
+    if let Some(saved) = shared.home.load()? {
+        let state = state_of(saved.stage, &shared.home);
+        shared.status.change(|status, _silent| status.state = state);
+    }
+    Ok(way)
 }
 
 /// Finishes or undoes a commit that was left in the middle, and settles it. The project is locked.

@@ -233,3 +233,44 @@ async fn a_rollback_in_place_that_another_finished_is_told_by_its_owner() {
     assert_eq!(service.get(&id).unwrap().state(), SandboxState::RolledBack);
     assert!(litter(project.path()).is_empty(), "{:?}", litter(project.path()));
 }
+
+#[tokio::test]
+async fn a_way_back_that_could_not_be_forgotten_says_nothing_of_what_was_done_since() {
+    for act in [Act::RollBack, Act::Restore] {
+        let disk = Refusing::new(&["remove way back"]);
+        let stand = Stand::new(SandboxStrategy::Copy, &disk).await;
+        stand.act(act).await.unwrap();
+        let way = stand.root.path().join(format!("{}/way back", stand.sandbox.id()));
+        let left_over = fs::read(&way).unwrap();
+        if act == Act::RollBack {
+            stand.sandbox.write_access().map(drop).unwrap_err();
+        }
+        disk.set(&[]);
+        drop(stand.sandbox.write_access().unwrap());
+        fs::write(stand.sandbox.tree().join("written since"), "new").unwrap();
+        if act == Act::Restore {
+            stand.act(Act::Commit).await.unwrap();
+        }
+        assert!(!way.exists(), "{act:?}");
+        let state = stand.sandbox.state();
+        // As a process of another version leaves it.
+        fs::write(&way, left_over).unwrap();
+        let (_project, root, id, _) = stand.gone();
+        let (service, recovered, _bus) = next_process(&root).await;
+        assert_eq!(service.get(&id).unwrap().state(), state, "{act:?}: {recovered:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_killed_rollback_that_is_undone_later_leaves_the_sandbox_active() {
+    let stand = Stand::new(SandboxStrategy::InPlace, &Refusing::deadly("remove log")).await;
+    drop(stand.act(Act::RollBack).await);
+    edit(stand.project.path(), "changed");
+    let staging = litter(stand.project.path()).remove(0);
+    fs::write(stand.project.path().join(staging).join("undo"), "").unwrap();
+    let (_project, root, id, _) = stand.gone();
+    let (service, recovered, bus) = next_process(&root).await;
+    assert_eq!(service.get(&id).unwrap().state(), SandboxState::Active, "{recovered:?}");
+    bus.assert_nothing();
+    service.close(&id).await.unwrap_err();
+}
