@@ -252,7 +252,8 @@ impl SandboxService {
     /// What is different in the sandbox from what it was made from.
     ///
     /// # Errors
-    /// [`SandboxError`]: `Unknown`, `State` once committed, `Busy`, `Io`.
+    /// [`SandboxError`]: `Unknown`, `State` once committed, `Busy`, `Io`, `Cancelled`; `Unfinished`, `NotUndone` and
+    /// `Damaged` if what a killed way back left in the tree cannot be seen to.
     ///
     /// # Cancel safety
     /// Cancel safe.
@@ -260,7 +261,8 @@ impl SandboxService {
         self.run(sandbox, SandboxOperation::Diff, |claim, stop| compare(&claim, stop)).await
     }
 
-    /// Ends the sandbox and removes everything of it, after which nothing else can be done to it if that fails; of a worktree the branch too, unless something was committed on it.
+    /// Ends the sandbox and removes everything of it, after which nothing else can be done to it if that fails; of a
+    /// worktree the branch too, unless something was committed on it.
     ///
     /// # Errors
     /// [`SandboxError`]: `Unknown`, `State` while it is active, `Busy`, `Io` or `Git` if something could not be

@@ -44,7 +44,8 @@ impl SandboxService {
     /// Makes a checkpoint. Contents that are stored already cost nothing again.
     ///
     /// # Errors
-    /// [`SandboxError`]: `Unknown`, `State` once committed, `Busy`, `Io`.
+    /// [`SandboxError`]: `Unknown`, `State` once committed, `Busy`, `Io`, `Cancelled`; `Unfinished`, `NotUndone` and
+    /// `Damaged` if what a killed way back left in the tree cannot be seen to.
     ///
     /// # Cancel safety
     /// Dropped, it makes no checkpoint, or has made it.
@@ -60,7 +61,8 @@ impl SandboxService {
     /// Puts the sandbox back to a checkpoint; it is active afterwards.
     ///
     /// # Errors
-    /// [`SandboxError`]: `Unknown`, `UnknownCheckpoint`, `State` once committed, `Busy`, `Io`, `NotUndone`.
+    /// [`SandboxError`]: `Unknown`, `UnknownCheckpoint`, `State` once committed, `Busy`, `Io`, `NotUndone`,
+    /// `Unfinished`, `Damaged`, `Cancelled`.
     ///
     /// # Cancel safety
     /// Dropped, it has changed nothing, or goes on to its end.
@@ -73,7 +75,8 @@ impl SandboxService {
     /// Undoes everything that was written in the sandbox.
     ///
     /// # Errors
-    /// [`SandboxError`]: `Unknown`, `State` once committed or if nothing was written, `Busy`, `Io`, `NotUndone`.
+    /// [`SandboxError`]: `Unknown`, `State` once committed or if nothing was written, `Busy`, `Io`, `NotUndone`,
+    /// `Unfinished`, `Damaged`, `Cancelled`.
     ///
     /// # Cancel safety
     /// Dropped, it has changed nothing, or goes on to its end.
