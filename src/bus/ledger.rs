@@ -6,7 +6,9 @@ use crate::filter::Filter;
 
 /// What each subscriber was offered and what became of it.
 ///
-/// For each row `offered = delivered + filtered + missed + pending`, each column counted on its own.
+/// For each row `offered = delivered + filtered + missed + pending`. Each column is counted on its own, but
+/// for `delivered` of a stream: what it took off its route, less what it has not handed over yet, which is
+/// pending.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ledger {
