@@ -52,7 +52,11 @@ fn readers_of_a_bus_each_hear_what_comes_while_they_wait() {
             })
             .collect();
         drop(shared);
-        let emitter = thread::spawn(move || (0..3).for_each(|_| drop(bus.emit(chatter()))));
+        let emitter = thread::spawn(move || {
+            for _ in 0..3 {
+                bus.emit(chatter());
+            }
+        });
         emitter.join().unwrap();
         join_all(readers);
     });
