@@ -125,9 +125,39 @@ struct StoredFolder {
 #[serde(deny_unknown_fields)]
 struct StoredUnread {
     path: StoredPath,
-    /// How many bytes it has, if that was too many.
-    bytes: Option<u64>,
-    is_rules: bool,
+    reason: StoredReason,
+}
+
+/// A reason without the kind of an error of the system: the next run meets it again, or does not.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StoredReason {
+    TooLarge { bytes: u64 },
+    Io,
+    Patterns,
+    Rules,
+}
+
+impl From<UnreadReason> for StoredReason {
+    fn from(reason: UnreadReason) -> Self {
+        match reason {
+            UnreadReason::TooLarge { bytes } => Self::TooLarge { bytes },
+            UnreadReason::Io { kind: _ } => Self::Io,
+            UnreadReason::Patterns => Self::Patterns,
+            UnreadReason::Rules => Self::Rules,
+        }
+    }
+}
+
+impl From<StoredReason> for UnreadReason {
+    fn from(reason: StoredReason) -> Self {
+        match reason {
+            StoredReason::TooLarge { bytes } => Self::TooLarge { bytes },
+            StoredReason::Io => Self::Io { kind: io::ErrorKind::Other },
+            StoredReason::Patterns => Self::Patterns,
+            StoredReason::Rules => Self::Rules,
+        }
+    }
 }
 
 /// A path, with everything escaped that is no plain character.
@@ -170,11 +200,10 @@ impl Stored {
             is_settled: folder.is_settled,
             others: others(folder),
         });
-        let unread = index.unread.iter().map(|one| StoredUnread {
-            path: StoredPath(one.path.clone()),
-            bytes: if let UnreadReason::TooLarge { bytes } = one.reason { Some(bytes) } else { None },
-            is_rules: one.reason == UnreadReason::Patterns,
-        });
+        let unread = index
+            .unread
+            .iter()
+            .map(|one| StoredUnread { path: StoredPath(one.path.clone()), reason: one.reason.into() });
         Self {
             resource: index.resource.clone(),
             hidden: index.options.hidden == HiddenFiles::Included,
@@ -201,14 +230,8 @@ impl Stored {
             files: Vec::new(),
             others: folder.others.into_iter().map(|(path, signature)| (path.0, signature)).collect(),
         });
-        let unread = self.unread.into_iter().map(|one| Unread {
-            path: one.path.0,
-            reason: match one {
-                StoredUnread { bytes: Some(bytes), .. } => UnreadReason::TooLarge { bytes },
-                StoredUnread { is_rules: true, .. } => UnreadReason::Patterns,
-                _ => UnreadReason::Io { kind: io::ErrorKind::Other },
-            },
-        });
+        let unread =
+            self.unread.into_iter().map(|one| Unread { path: one.path.0, reason: one.reason.into() });
         let options = IndexOptions {
             hidden: if self.hidden { HiddenFiles::Included } else { HiddenFiles::LeftOut },
             max_file_bytes: self.max_file_bytes,
@@ -245,5 +268,27 @@ impl LoadIndexError {
             DocumentFault::Version { actual } => Self::Version { expected: VERSION, actual },
             DocumentFault::Checksum { expected, actual } => Self::Checksum { expected, actual },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_unread_comes_back_with_its_reason() {
+        let reasons = [
+            UnreadReason::TooLarge { bytes: 0 },
+            UnreadReason::Io { kind: io::ErrorKind::Other },
+            UnreadReason::Patterns,
+            UnreadReason::Rules,
+        ];
+        let unread = reasons
+            .iter()
+            .enumerate()
+            .map(|(nth, reason)| Unread { path: nth.to_string().into(), reason: *reason });
+        let gathered = Gathered { unread: unread.collect(), ..Gathered::default() };
+        let index = gathered.into_index("notes".into(), IndexOptions::default());
+        assert_eq!(read(&write(&index)).unwrap(), index);
     }
 }
