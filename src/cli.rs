@@ -15,6 +15,7 @@ mod escape;
 mod interrupt;
 mod journal;
 mod log;
+mod regular;
 mod report;
 mod run;
 mod state;

@@ -19,6 +19,7 @@ mod https;
 pub mod invariant;
 pub mod plan;
 mod process;
+mod regular;
 pub mod resource;
 pub mod restore;
 pub mod sandbox;

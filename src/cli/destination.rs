@@ -5,15 +5,16 @@
 //! folder. A copy that a run did not commit to is removed again when it is dropped.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
 use walkdir::{DirEntry, WalkDir};
 
 use super::args::RunArgs;
+use super::regular::{self, Links};
 use super::report::complain;
 use super::task::Shown;
 
@@ -204,10 +205,20 @@ fn copy_entry(entry: &DirEntry, target: &Path) -> io::Result<()> {
     } else if kind.is_symlink() {
         std::os::unix::fs::symlink(fs::read_link(entry.path())?, target)
     } else if kind.is_file() {
-        fs::copy(entry.path(), target).map(|_bytes| ())
+        copy_file(entry.path(), target)
     } else {
         Ok(())
     }
+}
+
+/// Copies a file with its mode.
+fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
+    let mut source = regular::open(from, Links::Refused)?;
+    let permissions = source.metadata()?.permissions();
+    let mut target = File::options().write(true).create_new(true).mode(permissions.mode()).open(to)?;
+    io::copy(&mut source, &mut target)?;
+    // Of the mode that a file is made with, the system leaves out what no new file may have.
+    target.set_permissions(permissions)
 }
 
 /// Whether a copy does without `entry`.
@@ -217,6 +228,7 @@ fn is_left_out(entry: &DirEntry) -> bool {
 
 fn is_cache(folder: &Path) -> bool {
     let mut start = [0; CACHE_TAG.len()];
-    let read = fs::File::open(folder.join("CACHEDIR.TAG")).and_then(|mut tag| tag.read_exact(&mut start));
+    let tag = regular::open(&folder.join("CACHEDIR.TAG"), Links::Refused);
+    let read = tag.and_then(|mut tag| tag.read_exact(&mut start));
     read.is_ok() && start == *CACHE_TAG
 }

@@ -4,7 +4,6 @@
 //! inside the folder. A fault is told with its file, line and column and what was expected there.
 
 use std::fmt;
-use std::fs;
 use std::io::{self, Read as _};
 use std::num::{NonZeroU32, NonZeroU64};
 use std::ops::Range;
@@ -22,6 +21,7 @@ use toml::Spanned;
 
 use super::args::KeyGrant;
 use super::escape::Escaped;
+use super::regular::{self, Links};
 
 mod actor;
 mod endpoint;
@@ -207,11 +207,8 @@ pub(crate) fn read(folder: &Path, own_project: OwnProject, keys: &[KeyGrant]) ->
 
 /// What is in a regular file of at most `most` bytes.
 fn read_bounded(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
     let mut content = Vec::new();
-    fs::File::open(path)?.take(most + 1).read_to_end(&mut content)?;
+    regular::open(path, Links::Followed)?.take(most + 1).read_to_end(&mut content)?;
     if content.len() as u64 > most {
         return Err(io::Error::other(format!("it is larger than {most} bytes, the most that are read")));
     }

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::symlink;
 
+use rustix::fs::{CWD, Mode};
 use tempfile::TempDir;
 
 use super::super::args::BusKind;
@@ -50,6 +51,33 @@ fn a_copy_has_everything_but_caches_and_git() {
     assert_eq!(fs::metadata(path("src")).unwrap().permissions().mode() & 0o777, 0o555);
     assert_eq!(fs::read_link(path("link")).unwrap(), Path::new("nowhere"));
     assert!(!path(".git").exists() && !path("target").exists());
+}
+
+#[test]
+fn what_stands_where_the_mark_of_a_cache_would_is_neither_waited_for_nor_followed() {
+    let (project, outside) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let path = |name| project.path().join(name);
+    fs::create_dir_all(path("pipe")).unwrap();
+    rustix::fs::mkfifoat(CWD, path("pipe/CACHEDIR.TAG"), Mode::RWXU).unwrap();
+    fs::write(path("pipe/a"), "a").unwrap();
+    fs::create_dir(path("link")).unwrap();
+    fs::write(outside.path().join("mark"), CACHE_TAG).unwrap();
+    symlink(outside.path().join("mark"), path("link/CACHEDIR.TAG")).unwrap();
+    fs::write(path("link/b"), "b").unwrap();
+    let copy = open(project.path(), &args(None)).unwrap();
+    assert!(copy.folder().join("pipe/a").exists() && copy.folder().join("link/b").exists());
+    assert!(!copy.folder().join("pipe/CACHEDIR.TAG").exists(), "a pipe is not copied");
+}
+
+#[test]
+fn a_file_that_became_something_else_meanwhile_is_neither_waited_for_nor_followed() {
+    let folder = TempDir::new().unwrap();
+    let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+    rustix::fs::mkfifoat(CWD, &from, Mode::RWXU).unwrap();
+    assert_eq!(copy_file(&from, &to).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    fs::remove_file(&from).unwrap();
+    symlink("/etc/hostname", &from).unwrap();
+    assert!(copy_file(&from, &to).is_err() && !to.exists());
 }
 
 #[test]

@@ -207,8 +207,14 @@ fn what_is_no_file_is_not_read() {
     let folder = folder(GOOD);
     fs::remove_file(folder.path().join(TASK_FILE)).unwrap();
     std::os::unix::fs::symlink("/dev/zero", folder.path().join(TASK_FILE)).unwrap();
-    let error = read(folder.path(), OwnProject::Needed, &[]).unwrap_err();
-    assert!(matches!(&error, TaskError::Read { source, .. } if source.to_string().contains("regular file")));
+    let is_refused = || {
+        let error = read(folder.path(), OwnProject::Needed, &[]).unwrap_err();
+        matches!(&error, TaskError::Read { source, .. } if source.to_string().contains("regular file"))
+    };
+    assert!(is_refused());
+    fs::remove_file(folder.path().join(TASK_FILE)).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, folder.path().join(TASK_FILE), rustix::fs::Mode::RWXU).unwrap();
+    assert!(is_refused(), "and not waited for");
 }
 
 mod tables;

@@ -34,9 +34,14 @@ pub(crate) fn create_durably(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)?;
     for made in missing {
         let parent = made.parent().filter(|parent| !parent.as_os_str().is_empty());
-        File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+        open_folder(parent.unwrap_or(Path::new(".")))?.sync_all()?;
     }
     Ok(())
+}
+
+/// Opens a folder; a pipe in its place is not waited for.
+fn open_folder(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(OFlags::DIRECTORY.bits().cast_signed()).open(path)
 }
 
 impl Storage for FileSystem {
@@ -82,7 +87,7 @@ impl Storage for FileSystem {
     }
 
     fn sync_folder(&self, name: &str) -> io::Result<()> {
-        File::open(self.root.join(name))?.sync_all()
+        open_folder(&self.root.join(name))?.sync_all()
     }
 
     fn boot(&self) -> Option<String> {

@@ -1,6 +1,5 @@
 //! [`TranscriptModel`]: a model that plays recorded replies.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +10,11 @@ use serde_json::Value;
 
 use super::chat::{Response, may_pass};
 use super::model::{Conversation, LanguageModel, Message, ModelError, Reply};
+use crate::service::regular;
 use crate::service::tool::ToolSpec;
+
+/// A longer transcript is not read, in bytes.
+const MAX_BYTES: u64 = 64 << 20;
 
 /// Plays the replies of a transcript, one after the other, whatever it is asked.
 ///
@@ -129,14 +132,15 @@ struct Expectation {
 }
 
 impl TranscriptModel {
-    /// Reads the transcript in `file`, all of it: what is wrong with a later reply is found now.
+    /// Reads the transcript in `file`, all of it: what is wrong with a later reply is found now. One with more than 64 MiB,
+    /// or what is no regular file, is not read.
     ///
     /// # Errors
     /// [`TranscriptError`], which names the file and the number of the reply.
     pub fn open(file: impl AsRef<Path>) -> Result<Self, TranscriptError> {
         let file = file.as_ref();
         let read = |source| TranscriptError::Read { file: file.to_owned(), source };
-        Self::parse(file, &fs::read(file).map_err(read)?)
+        Self::parse(file, &regular::read(file, MAX_BYTES).map_err(read)?)
     }
 
     /// Reads a transcript that stands in memory; `file` is what errors call it.

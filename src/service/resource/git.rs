@@ -12,9 +12,13 @@ use super::error::HandlerError;
 use super::handler::{EntryKind, ResourceEntry, ResourceHandler, ResourceStat};
 use crate::service::blocking::blocking;
 use crate::service::git::{Git, GitError};
+use crate::service::regular;
 
 /// How many bytes the list of a folder may have.
 const MAX_LIST_BYTES: u64 = 32 << 20;
+
+/// How many bytes the file that says where a repository is may have.
+const MAX_POINTER_BYTES: u64 = 64 << 10;
 
 /// What a local repository holds at one commit. It can only be read.
 ///
@@ -118,7 +122,7 @@ fn git<'a>(purpose: &'static str, git_dir: &Path) -> Git<'a> {
 fn git_dir_of(repository: &Path) -> io::Result<PathBuf> {
     let inner = repository.join(".git");
     // In a worktree it is a file that says where the folder is.
-    if let Ok(text) = std::fs::read_to_string(&inner) {
+    if let Ok(text) = regular::read_text(&inner, MAX_POINTER_BYTES) {
         let named = text.strip_prefix("gitdir: ").map(|path| repository.join(path.trim_end()));
         return named.ok_or(io::ErrorKind::NotFound.into()).and_then(|path| path.canonicalize());
     }

@@ -1,12 +1,13 @@
 //! Indexes that outlive the process.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
 use super::handle::Resource;
 use super::index::{Index, LoadIndexError, stored};
 use crate::service::blocking::blocking;
+use crate::service::regular;
 
 /// A longer file is not read as an index, in bytes.
 const MAX_STORED_BYTES: u64 = 1 << 30;
@@ -46,11 +47,8 @@ impl Resource {
     pub async fn load_index(&self, path: impl AsRef<Path>) -> Result<Arc<Index>, LoadIndexError> {
         let path = path.as_ref().to_owned();
         let index = blocking(move |_stop| {
-            let mut text = String::new();
-            let read = std::fs::File::open(&path)
-                .and_then(|file| file.take(MAX_STORED_BYTES).read_to_string(&mut text));
-            read.map_err(|source| LoadIndexError::Io { path, source })?;
-            stored::read(&text)
+            let text = regular::read_text(&path, MAX_STORED_BYTES);
+            stored::read(&text.map_err(|source| LoadIndexError::Io { path, source })?)
         })
         .await?;
         if index.resource() != self.name() {
