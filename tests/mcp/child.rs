@@ -59,6 +59,7 @@ fn serve_badly(manner: &str, mut output: File) {
     if manner == "dies at once" {
         std::process::exit(3);
     }
+    let mut calls = 0;
     for line in std::io::stdin().lock().lines() {
         let asked: Value = serde_json::from_str(&line.unwrap()).unwrap();
         let (id, method) = (asked["id"].clone(), asked["method"].as_str().unwrap_or_default().to_owned());
@@ -76,8 +77,18 @@ fn serve_badly(manner: &str, mut output: File) {
                 noise(&mut output);
                 answer(&mut output, &id, &tools());
             }
+            ("tools/list", "deaf") => {
+                answer(&mut output, &id, &tools());
+                // A pipe, whose opening waits for whoever opens its other end.
+                drop(File::open(std::env::var("WAKE").unwrap()).unwrap());
+            }
             ("tools/list", "other list") => answer(&mut output, &id, &json!({"tools": 3})),
             ("tools/list", _) => answer(&mut output, &id, &tools()),
+            ("tools/call", "deaf") => {
+                calls += 1;
+                let text = json!({"type": "text", "text": calls.to_string()});
+                answer(&mut output, &id, &json!({"content": [text]}));
+            }
             ("tools/call", _) => {
                 call(&mut output, &id, asked["params"]["arguments"]["how"].as_str().unwrap());
             }

@@ -1,11 +1,14 @@
 //! Servers whose list of tools is such as nobody wants.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use agentbus::event::ToolErrorKind;
 use agentbus::service::tool::ToolOptions;
 use agentbus::service::tool::mcp::{McpError, McpOptions, McpServer};
-
+use rustix::fs::Mode;
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::child::{command, spawn};
 use crate::server::KEY;
@@ -67,6 +70,33 @@ async fn a_server_that_hangs_or_dies_at_the_start_is_an_error_in_time() {
         assert_eq!(error.to_string(), "the MCP server small did not start within 2 s");
     }
     let error = spawn("dies at once", McpOptions::default()).await.unwrap_err();
+#[tokio::test]
+async fn what_a_server_does_not_read_in_time_is_never_told_and_does_not_pile_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let wake = folder.path().join("wake");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &wake, Mode::RWXU).unwrap();
+    let command = command("deaf").with_open_variable("WAKE", wake.to_str().unwrap());
+    let server = McpServer::spawn("small", command, McpOptions::default()).await.unwrap();
+    let world =
+        Arc::new(World::new(&server, ToolOptions::default().with_timeout(Duration::from_millis(200))));
+    // A pipe holds a handful of those.
+    let input = json!({"filler": "x".repeat(8 << 10)});
+    for _round in 0..4 {
+        let mut calls = JoinSet::new();
+        for _call in 0..64 {
+            let (world, input) = (Arc::clone(&world), input.clone());
+            calls.spawn(async move { world.fail("odd", input).await.kind });
+        }
+        assert!(calls.join_all().await.iter().all(|kind| *kind == ToolErrorKind::Timeout));
+    }
+    tokio::task::spawn_blocking(|| std::fs::write(wake, "")).await.unwrap().unwrap();
+    let read = World::new(&server, ToolOptions::default()).call("odd", json!({})).await.unwrap().output;
+    assert!(
+        read.parse::<u32>().unwrap() < 32,
+        "the server was told of {read} calls, of which nobody waits for more than one"
+    );
+}
+
     assert!(matches!(error, McpError::Handshake { .. }), "{error:?}");
     let error = spawn("dies at list", McpOptions::default()).await.unwrap_err();
     assert!(matches!(error, McpError::Listing { .. }), "{error:?}");

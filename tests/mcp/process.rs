@@ -16,6 +16,9 @@ const INVOKED: EventType = EventType::ToolInvoked;
 const COMPLETED: EventType = EventType::ToolCompleted;
 const ERRORED: EventType = EventType::ToolErrored;
 
+/// How many calls of a server run at once.
+const MAX_CALLS: usize = 256;
+
 #[tokio::test]
 async fn the_tools_of_a_server_are_called_and_told_like_others() {
     let server = good().await;
@@ -116,6 +119,25 @@ async fn a_call_that_ends_early_is_cancelled_at_the_server_which_goes_on() {
 }
 
 #[tokio::test]
+#[tokio::test]
+async fn more_calls_than_may_run_at_once_wait_for_those_that_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = good().await;
+    let world = std::sync::Arc::new(World::new(&server, ToolOptions::default().with_timeout(Duration::MAX)));
+    let mut calls = tokio::task::JoinSet::new();
+    for nth in 0..=MAX_CALLS {
+        let (world, begun) = (world.clone(), folder.path().join(nth.to_string()));
+        calls.spawn(async move { world.call("hang", json!({"begun": begun})).await });
+    }
+    let begun = || std::fs::read_dir(folder.path()).unwrap().count();
+    until(|| begun() >= MAX_CALLS).await;
+    assert_eq!(begun(), MAX_CALLS);
+    calls.abort_all();
+    while calls.join_next().await.is_some() {}
+    assert_eq!(world.call("echo", json!({"text": "my turn"})).await.unwrap().output, "my turn");
+    assert_eq!(begun(), MAX_CALLS, "what was given up before its turn was never asked");
+}
+
 async fn calls_at_once_get_each_their_own_answer() {
     let server = good().await;
     let world = std::sync::Arc::new(World::new(&server, ToolOptions::default()));

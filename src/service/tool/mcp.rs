@@ -15,7 +15,9 @@
 //!   are passed on as they are.
 //! - A tool counts as one that may change something, whatever the server says, unless
 //!   [`McpOptions::trust_read_only_hints`] is set.
-//! - A call that is cancelled, timed out or dropped is cancelled at the server by the protocol's notification.
+//! - A call that is cancelled, timed out or dropped is cancelled at the server by the protocol's notification. A child
+//!   process that had not read so far is never told of the call: nothing of it is kept, and it is not done later. 256 calls
+//!   of a server run at once; more wait for them, as long as they have time.
 //! - A child process has a group and an environment of its own, as with [`RunCommand`](super::RunCommand), and like
 //!   that it is **not confined**. The group is killed when the server is closed, and when the last of the handle and
 //!   its tools is dropped; the process is waited for, so that it leaves no zombie.
@@ -74,6 +76,7 @@ mod http;
 mod listed;
 mod listing;
 mod process;
+mod queue;
 mod remote;
 mod sent;
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rmcp::model::ClientConfig;
 use rmcp::service::{Peer, RoleClient, RunningService};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -14,12 +15,17 @@ use super::sent::Sent;
 /// How long a server may take to end by itself when it is closed.
 const END_AT_MOST: Duration = Duration::from_secs(1);
 
+/// How many calls of one server run at once.
+const MAX_CALLS: usize = 256;
+
 /// A connection to a server. Dropped, it is ended at once, and with it the process.
 #[derive(Debug)]
 pub(super) struct Connection {
     server: String,
     peer: Peer<RoleClient>,
     sent: Sent,
+    /// As many permits as further calls may run.
+    calls: Semaphore,
     /// How the server ended, once it has.
     end: Arc<OnceLock<String>>,
     stop: CancellationToken,
@@ -33,7 +39,9 @@ impl Connection {
         let (stop, gone, end) = (CancellationToken::new(), CancellationToken::new(), Arc::default());
         let peer = keeper.running.peer().clone();
         let task = tokio::spawn(keeper.run(stop.clone(), gone.clone(), Arc::clone(&end)));
-        Self { server: server.to_owned(), peer, sent, end, stop, gone, _keeper: AbortOnDropHandle::new(task) }
+        let calls = Semaphore::new(MAX_CALLS);
+        let server = server.to_owned();
+        Self { server, peer, sent, calls, end, stop, gone, _keeper: AbortOnDropHandle::new(task) }
     }
 
     pub(super) fn server(&self) -> &str {
@@ -42,6 +50,11 @@ impl Connection {
 
     pub(super) fn peer(&self) -> &Peer<RoleClient> {
         &self.peer
+    }
+
+    /// Waits until one more call may run, which holds what is returned to its end.
+    pub(super) async fn one_more_call(&self) -> SemaphorePermit<'_> {
+        self.calls.acquire().await.expect("the semaphore is never closed")
     }
 
     /// What it was sent that nobody else may hear.

@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::backpressure::Backpressure;
+use super::queue::Queue;
 use super::sent::Sent;
 use crate::service::process::{DEFAULT_ENVIRONMENT, Group, inherit};
 
@@ -119,7 +120,7 @@ impl fmt::Debug for McpCommand {
     }
 }
 
-pub(super) type Pipes = Backpressure<AsyncRwTransport<RoleClient, ChildStdout, ChildStdin>>;
+pub(super) type Pipes = Backpressure<Queue<AsyncRwTransport<RoleClient, ChildStdout, ChildStdin>>>;
 
 /// The process of a server. Dropped, its group is killed; a thread waits for it, so that it leaves no zombie.
 #[derive(Debug)]
@@ -151,7 +152,7 @@ impl Process {
         let drained = tokio::spawn(drain(server.to_owned(), ChildStderr::from_std(stderr)?));
         let transport = AsyncRwTransport::new_client(stdout, stdin).with_max_line_length(limit);
         let drained = AbortOnDropHandle::new(drained);
-        Ok((Self { ended, _group: group, _drained: drained }, Backpressure::new(transport)))
+        Ok((Self { ended, _group: group, _drained: drained }, Backpressure::new(Queue::new(transport))))
     }
 }
 

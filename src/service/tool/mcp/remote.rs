@@ -58,6 +58,7 @@ impl Tool for RemoteTool {
     }
 
     async fn call(&self, _context: &ToolContext, input: Value) -> Result<ToolOutput, ToolError> {
+        let _call = self.connection.one_more_call().await;
         let mut asked = CallToolRequestParams::new(self.told.clone());
         if let Value::Object(arguments) = input {
             asked.arguments = Some(arguments);
