@@ -27,13 +27,15 @@ async fn tools_that_cannot_be_used_are_left_out_with_the_reason_and_the_others_a
         ("large", "more than 262144"),
         ("patterns", "more than 64 patterns"),
         ("hidden", "#/properties: it has a character that cannot be seen, U+202E"),
+        ("lines", "#/properties: it has a name with a line break"),
+        ("long", "#/properties: it has a name of 257 bytes, more than 256"),
         ("leak", "says back a value that the server was sent"),
     ] {
         let named = format!("cannot use the tool {tool:?} of the MCP server small: ");
         let told = rejected.iter().find(|told| told.starts_with(&named));
         assert!(told.is_some_and(|told| told.contains(reason)), "{tool}: {rejected:?}");
     }
-    assert_eq!(rejected.len(), 8);
+    assert_eq!(rejected.len(), 10);
     let names = names(&server);
     assert_eq!(names.len(), 6);
     for tool in server.tools() {
@@ -57,19 +59,17 @@ async fn more_tools_or_pages_than_are_read_are_an_error() {
     assert_eq!((patterns.tools().len(), patterns.rejected().len()), (8, 2));
     let told = patterns.rejected()[0].to_string();
     assert!(told.ends_with("with it the server would have more than 512 patterns"), "{told}");
+    let large = spawn("large tools", McpOptions::default().with_max_message(16 << 20)).await.unwrap();
+    assert_eq!((large.tools().len(), large.rejected().len()), (20, 10));
+    let told = large.rejected()[0].to_string();
+    assert!(
+        told.ends_with("with it the server would have more than 4194304 bytes of names and schemas"),
+        "{told}"
+    );
     let error = spawn("endless pages", McpOptions::default()).await.unwrap_err();
     assert_eq!(error.to_string(), "the MCP server small has more than 100 pages of tools");
 }
 
-#[tokio::test]
-async fn a_server_that_hangs_or_dies_at_the_start_is_an_error_in_time() {
-    let soon = McpOptions::default().with_start_timeout(Duration::from_secs(2));
-    for manner in ["hangs at once", "hangs at list"] {
-        let error = spawn(manner, soon).await.unwrap_err();
-        assert!(matches!(error, McpError::TimedOut { .. }), "{manner}: {error:?}");
-        assert_eq!(error.to_string(), "the MCP server small did not start within 2 s");
-    }
-    let error = spawn("dies at once", McpOptions::default()).await.unwrap_err();
 #[tokio::test]
 async fn what_a_server_does_not_read_in_time_is_never_told_and_does_not_pile_up() {
     let folder = tempfile::tempdir().unwrap();
@@ -97,6 +97,15 @@ async fn what_a_server_does_not_read_in_time_is_never_told_and_does_not_pile_up(
     );
 }
 
+#[tokio::test]
+async fn a_server_that_hangs_or_dies_at_the_start_is_an_error_in_time() {
+    let soon = McpOptions::default().with_start_timeout(Duration::from_secs(2));
+    for manner in ["hangs at once", "hangs at list"] {
+        let error = spawn(manner, soon).await.unwrap_err();
+        assert!(matches!(error, McpError::TimedOut { .. }), "{manner}: {error:?}");
+        assert_eq!(error.to_string(), "the MCP server small did not start within 2 s");
+    }
+    let error = spawn("dies at once", McpOptions::default()).await.unwrap_err();
     assert!(matches!(error, McpError::Handshake { .. }), "{error:?}");
     let error = spawn("dies at list", McpOptions::default()).await.unwrap_err();
     assert!(matches!(error, McpError::Listing { .. }), "{error:?}");

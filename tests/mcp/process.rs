@@ -23,6 +23,7 @@ const MAX_CALLS: usize = 256;
 async fn the_tools_of_a_server_are_called_and_told_like_others() {
     let server = good().await;
     let all = [
+        "contradict",
         "die",
         "echo",
         "environment",
@@ -119,7 +120,6 @@ async fn a_call_that_ends_early_is_cancelled_at_the_server_which_goes_on() {
 }
 
 #[tokio::test]
-#[tokio::test]
 async fn more_calls_than_may_run_at_once_wait_for_those_that_do() {
     let folder = tempfile::tempdir().unwrap();
     let server = good().await;
@@ -138,6 +138,7 @@ async fn more_calls_than_may_run_at_once_wait_for_those_that_do() {
     assert_eq!(begun(), MAX_CALLS, "what was given up before its turn was never asked");
 }
 
+#[tokio::test]
 async fn calls_at_once_get_each_their_own_answer() {
     let server = good().await;
     let world = std::sync::Arc::new(World::new(&server, ToolOptions::default()));

@@ -22,6 +22,7 @@ pub(crate) enum Mode {
     Hostile,
     ManyTools,
     ManyPatterns,
+    LargeTools,
     EndlessPages,
     HangsAtList,
     DiesAtList,
@@ -34,6 +35,7 @@ impl Mode {
             "hostile" => Self::Hostile,
             "many tools" => Self::ManyTools,
             "many patterns" => Self::ManyPatterns,
+            "large tools" => Self::LargeTools,
             "endless pages" => Self::EndlessPages,
             "hangs at list" => Self::HangsAtList,
             "dies at list" => Self::DiesAtList,
@@ -71,6 +73,8 @@ fn good_tools() -> Vec<Tool> {
         ]
         .map(|name| tool(name, any())),
     );
+    let both = ToolAnnotations::new().read_only(true).destructive(true);
+    tools.push(tool("contradict", any()).annotate(both));
     tools
 }
 
@@ -79,7 +83,10 @@ fn hostile_tools() -> Vec<Tool> {
     let mut loud = tool("loud", any());
     loud.description = Some(format!("\u{1b}[2J\u{202e}\u{e0041}{KEY} {}", "x".repeat(100_000)).into());
     let pattern = json!({"pattern": "a"});
-    let hidden = Value::Object(serde_json::Map::from_iter([("a\u{202e}b".to_owned(), any())]));
+    let called = |name: &str| {
+        let named = Value::Object(serde_json::Map::from_iter([(name.to_owned(), any())]));
+        json!({"properties": named})
+    };
     vec![
         tool("twice", any()),
         tool("twice", json!({"type": "object", "title": "the other one"})),
@@ -88,7 +95,9 @@ fn hostile_tools() -> Vec<Tool> {
         tool("runaway", json!({"properties": {"x": {"pattern": "(a{999}){999}"}}})),
         tool("large", json!({"type": "object", "description": "x".repeat(300_000)})),
         tool("patterns", json!({"allOf": vec![pattern; 65]})),
-        tool("hidden", json!({"properties": hidden})),
+        tool("hidden", called("a\u{202e}b")),
+        tool("lines", called("path\nand now something else")),
+        tool("long", called(&"x".repeat(257))),
         tool("leak", json!({"properties": {"x": {"const": KEY}}})),
         tool("\u{1b}[2J../../etc", any()),
         tool("n".repeat(10_000), any()),
@@ -118,6 +127,11 @@ impl ServerHandler for Small {
             Mode::ManyPatterns => {
                 let schema = json!({"allOf": vec![json!({"pattern": "a"}); 64]});
                 let tools = (0..10).map(|nth| tool(format!("t{nth}"), schema.clone()));
+                Ok(ListToolsResult::with_all_items(tools.collect()))
+            }
+            Mode::LargeTools => {
+                let schema = json!({"type": "object", "description": "x".repeat(200_000)});
+                let tools = (0..30).map(|nth| tool(format!("t{nth}"), schema.clone()));
                 Ok(ListToolsResult::with_all_items(tools.collect()))
             }
             Mode::EndlessPages => {

@@ -8,8 +8,8 @@
 //! - A tool of a server is called `<server>__<tool>`. What a name of a tool may not hold becomes `_`; a name that was
 //!   changed for that, or cut, ends in eight digits of the hash of the original, so that no two tools share one.
 //! - The server is not trusted. What it says of itself is bounded: how many tools and pages, how long a message, a
-//!   description, a schema, how many patterns. A tool that cannot be used is left out, and [`McpServer::rejected`] says
-//!   why.
+//!   description, a schema, the name of a property, how many patterns, and 4 MiB for all its tools together. A tool that
+//!   cannot be used is left out, and [`McpServer::rejected`] says why.
 //! - Characters that nobody sees, or that turn others around, are shown as their escapes (`\u{202e}`) in descriptions,
 //!   titles and errors. Where a schema demands them, in the name of a property or a value, the tool is left out. Results
 //!   are passed on as they are.
@@ -100,7 +100,7 @@ pub struct McpOptions {
     pub start_timeout: Duration,
     /// How long one call may take; none for what the runtime grants.
     pub call_timeout: Option<Duration>,
-    /// Whether a tool changes nothing because the server says so: no.
+    /// Whether a tool changes nothing because the server says so, and not that it destroys something: no.
     pub trust_read_only_hints: bool,
     /// How many tools a server may have: 512.
     pub max_tools: usize,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rmcp::model::Tool as Told;
+use rmcp::model::{Tool as Told, ToolAnnotations};
 use serde_json::Value;
 
 use super::super::hidden::{is_hidden, visible};
@@ -11,6 +11,9 @@ use super::sent::Sent;
 
 /// The longest description that a model is shown, in bytes.
 const MAX_DESCRIPTION: usize = 4 << 10;
+
+/// The longest name of a property, in bytes.
+const MAX_PROPERTY: usize = 256;
 
 /// Why a tool is left out that cannot be told without a secret.
 const SAYS_BACK: &str = "its name or schema says back a value that the server was sent; \
@@ -50,11 +53,16 @@ impl Listed {
         Ok(Self {
             told,
             description: visible(&description, MAX_DESCRIPTION),
-            is_read_only: tool.annotations.and_then(|annotations| annotations.read_only_hint) == Some(true),
+            is_read_only: tool.annotations.is_some_and(|hints| is_read_only(&hints)),
             patterns: schema.patterns(),
             parameters,
         })
     }
+}
+
+/// Whether hints say that a tool changes nothing. Those that say the contrary too are not believed.
+fn is_read_only(hints: &ToolAnnotations) -> bool {
+    hints.read_only_hint == Some(true) && hints.destructive_hint != Some(true)
 }
 
 /// What a part of a schema stands for.
@@ -64,6 +72,8 @@ enum Role {
     Schema,
     /// Its members are schemas by names of the server, which are no keywords.
     Names,
+    /// The same by patterns of names.
+    Patterns,
     /// It is a value that is demanded or proposed.
     Value,
 }
@@ -75,10 +85,11 @@ impl Role {
             (Self::Value, _) | (Self::Schema, "const" | "enum" | "default" | "examples") => Self::Value,
             (
                 Self::Schema,
-                "properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas"
-                | "dependencies" | "dependentRequired",
+                "properties" | "$defs" | "definitions" | "dependentSchemas" | "dependencies"
+                | "dependentRequired",
             ) => Self::Names,
-            (Self::Schema | Self::Names, _) => Self::Schema,
+            (Self::Schema, "patternProperties") => Self::Patterns,
+            (Self::Schema | Self::Names | Self::Patterns, _) => Self::Schema,
         }
     }
 }
@@ -91,6 +102,9 @@ fn show(schema: &mut Value, at: &mut String, (role, sent): (Role, &Sent)) -> Res
         Value::Array(elements) => elements.iter_mut().try_for_each(|element| show(element, at, (role, sent))),
         Value::Object(members) => members.iter_mut().try_for_each(|(name, member)| {
             refuse_hidden(name, at)?;
+            if role == Role::Names {
+                refuse_unlikely(name, at)?;
+            }
             let length = at.len();
             at.push('/');
             at.push_str(&name.replace('~', "~0").replace('/', "~1"));
@@ -112,6 +126,18 @@ fn refuse_hidden(text: &str, at: &str) -> Result<(), SchemaFault> {
         let reason = format!("it has a character that cannot be seen, U+{:04X}", u32::from(c));
         Err(SchemaFault::at(at, reason))
     })
+}
+
+/// Refuses what is no name, though it can be seen: a text of several lines, or a very long one.
+fn refuse_unlikely(name: &str, at: &str) -> Result<(), SchemaFault> {
+    if name.len() > MAX_PROPERTY {
+        let reason = format!("it has a name of {} bytes, more than {MAX_PROPERTY}", name.len());
+        return Err(SchemaFault::at(at, reason));
+    }
+    if name.contains(char::is_control) {
+        return Err(SchemaFault::at(at, "it has a name with a line break or a tab".to_owned()));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -163,6 +189,31 @@ mod tests {
         ] {
             let reason = read("", schema).unwrap_err();
             assert!(reason.contains(place) && reason.contains("cannot be seen, U+"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_property_has_a_name_of_one_line_and_some_length() {
+        let called = |name: &str| Value::Object(Map::from_iter([(name.to_owned(), json!({}))]));
+        let longest = "x".repeat(MAX_PROPERTY);
+        let name = |name: &str| read("", json!({"properties": called(name)}));
+        assert!(name(&longest).is_ok() && name("ein schöner Name").is_ok());
+        for unlikely in [&format!("{longest}x"), "a\nb", "a\tb", "\r"] {
+            let reason = name(unlikely).unwrap_err();
+            assert!(reason.contains("at #/properties: it has a name"), "{reason}");
+        }
+        let pattern = read("", json!({"patternProperties": called(&longest.repeat(2))}));
+        assert!(pattern.is_ok(), "a pattern stands for many: {pattern:?}");
+    }
+
+    #[test]
+    fn a_hint_counts_only_if_no_other_says_the_contrary() {
+        let hints = ToolAnnotations::new();
+        assert!(is_read_only(&hints.clone().read_only(true)));
+        assert!(is_read_only(&hints.clone().read_only(true).destructive(false)));
+        for other in [hints.clone(), hints.clone().read_only(false), hints.read_only(true).destructive(true)]
+        {
+            assert!(!is_read_only(&other), "{other:?}");
         }
     }
 

@@ -24,6 +24,9 @@ const MAX_NAME: usize = 64;
 /// How many patterns the schemas of a server have at most.
 const MAX_PATTERNS: usize = 512;
 
+/// How many bytes the tools of a server have together at most: what they are called there, and what a model is shown.
+const MAX_BYTES: usize = 4 << 20;
+
 /// How much of a name of a server's tool is told, in characters.
 const MAX_TOLD_NAME: usize = 64;
 
@@ -37,11 +40,13 @@ pub(super) struct Listing<'a> {
     rejected: Vec<McpToolError>,
     /// How many patterns the good ones have.
     patterns: usize,
+    /// How many bytes the good ones have.
+    bytes: usize,
 }
 
 impl<'a> Listing<'a> {
     pub(super) fn new(server: &'a str, options: McpOptions, sent: Sent) -> Self {
-        Self { server, options, sent, good: BTreeMap::new(), rejected: Vec::new(), patterns: 0 }
+        Self { server, options, sent, good: BTreeMap::new(), rejected: Vec::new(), patterns: 0, bytes: 0 }
     }
 
     /// Reads all pages.
@@ -87,13 +92,14 @@ impl<'a> Listing<'a> {
         if self.good.contains_key(&name) {
             return self.reject(&told, "there is one of that name");
         }
-        self.patterns += patterns;
-        if self.patterns > MAX_PATTERNS {
-            self.patterns -= patterns;
-            let reason = format!("with it the server would have more than {MAX_PATTERNS} patterns");
-            return self.reject(&told, &reason);
-        }
         let mut spec = ToolSpec::new(name.as_str(), description, parameters);
+        let (patterns, bytes) = (self.patterns + patterns, self.bytes + told.len() + spec.bytes());
+        let too_many =
+            [(patterns, MAX_PATTERNS, "patterns"), (bytes, MAX_BYTES, "bytes of names and schemas")];
+        if let Some((_has, most, what)) = too_many.into_iter().find(|(has, most, _what)| has > most) {
+            return self.reject(&told, &format!("with it the server would have more than {most} {what}"));
+        }
+        (self.patterns, self.bytes) = (patterns, bytes);
         if self.options.trust_read_only_hints && is_read_only {
             spec = spec.read_only();
         }
