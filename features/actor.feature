@@ -1,5 +1,6 @@
 Feature: Actors
-  An actor asks its model and runs the tools it asks for, until it answers or reaches a limit.
+  An actor asks its model and runs the tools it asks for, until it answers or reaches a limit. A run is never refused:
+  it begins, and ends in one of three events, whatever happens.
 
   Background:
     Given a project with "a.txt" holding "one"
@@ -32,6 +33,8 @@ Feature: Actors
       | output_tokens | 16            |
       | duration_ms   | *             |
     And "tool.invoked" is caused by "actor.invoked"
+    And "actor.escalated" is emitted 0 times
+    And "actor.errored" is emitted 0 times
 
   Scenario: A limit is reached
     Given a model that reads "a.txt" and then answers "It says one."
@@ -148,6 +151,24 @@ Feature: Actors
       | cancelled    | true                    |
       | iterations   | 1                       |
     And "actor.completed" is emitted 0 times
+
+  Scenario: Who has given up before it begins is asked for nothing
+    Given a model that never answers
+    When the actor "reader" runs for somebody who has given up
+    Then "actor.invoked" is emitted 1 times
+    And actor.errored says
+      | cause        | actor.invoked           |
+      | plan_id      | plan-7                  |
+      | root_plan_id | plan-7                  |
+      | session_id   | s-1                     |
+      | actor_name   | reader                  |
+      | actor        | reader                  |
+      | error        | the actor was cancelled |
+      | error_kind   | cancelled               |
+      | cancelled    | true                    |
+      | iterations   | 0                       |
+    And "actor.completed" is emitted 0 times
+    And "actor.escalated" is emitted 0 times
 
   Scenario: An input that is left out is an empty one
     Given a model that lists files without an input and then answers "There is one."

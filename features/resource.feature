@@ -170,6 +170,15 @@ Feature: Resources
       Then exactly this is told
         | event            | cause        | plan_id | root_plan_id | session_id | resource | files | added | changed | removed | bytes | incremental |
         | resource.indexed | plan.created | mend    | mend         | s-1        | notes    | 1     | 1     | 0       | 0       | 3     | false       |
+      And resource.indexed says
+        | resource    | notes |
+        | files       | 1     |
+        | added       | 1     |
+        | changed     | 0     |
+        | removed     | 0     |
+        | bytes       | 3     |
+        | duration_ms | *     |
+        | incremental | false |
       When somebody writes "a.txt" as "three"
       And somebody writes "b.txt" as "b"
       And the folder is indexed

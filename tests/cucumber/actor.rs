@@ -88,6 +88,12 @@ async fn runs(world: &mut Agent, name: String) {
     run_actor(world, |model| Actor::new(name, model)).await;
 }
 
+#[when(expr = "the actor {string} runs for somebody who has given up")]
+async fn runs_for_nobody(world: &mut Agent, name: String) {
+    world.token.cancel();
+    run_actor(world, |model| Actor::new(name, model)).await;
+}
+
 #[when(expr = "the actor {string} runs for {int} iterations at most")]
 async fn runs_for(world: &mut Agent, name: String, iterations: u32) {
     let max_iterations = NonZeroU32::new(iterations).expect("at least one");
