@@ -28,7 +28,9 @@ use crate::event::{DomainEvent, EventId, EventType, Seq};
 use crate::filter::Filter;
 use crate::stream::EventStream;
 
+mod aftermath;
 mod channel;
+mod chunk;
 mod clock;
 mod close;
 mod core;

@@ -3,49 +3,38 @@
 //! The rings are disjoint; a reader gets both merged by turn. Each ring's loss is its own, so chatter never overruns
 //! what is critical. A reader that waits is at the end of both rings: an event that its filter keeps from it moves it
 //! on without waking it.
+//!
+//! A stream takes a part of a chunk of each ring into its [`Hand`] and reads it without the lock; so the lock is taken
+//! once for many events, and nothing is cloned or filtered under it. A desk, whose queue is exact, reads one at a time.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use super::hand::{HAND, Hand, InHand};
+use super::aftermath::Aftermath;
+use super::chunk::{Chunk, Entry};
+use super::hand::{Hand, Told};
 use super::lane::{Lane, Lanes};
-use super::ledger::LedgerRow;
-use super::report;
-use super::ring::{Entry, Ring};
+use super::ledger::{LedgerRow, SubscriberKind};
+use super::ring::Ring;
 use super::slab::{Slab, Slot};
 use crate::event::{DomainEvent, Origin, Turn};
 use crate::filter::Filter;
 use crate::stream::Lag;
-use crate::sync::{Mutex, MutexGuard, lock};
+use crate::sync::{Mutex, lock};
 
 /// How many events each ring of a channel holds.
 pub(super) type Capacity = Lanes<NonZeroUsize>;
 
-/// What must happen outside of all locks: wakers to wake, events to drop. Both run foreign code.
-#[derive(Debug, Default)]
-pub(super) struct Aftermath {
-    wakers: Vec<Waker>,
-    gone: Vec<Entry>,
-}
-
-impl Aftermath {
-    /// Wakes and drops, each whatever the others do; keeps its memory for the next emission.
-    pub(super) fn settle(&mut self) {
-        self.wakers.drain(..).for_each(|waker| report::quietly(|| waker.wake()));
-        self.gone.drain(..).for_each(report::drop_event);
-    }
-}
-
 #[derive(Debug)]
 pub(super) struct Channel {
-    origin: Origin,
     /// Guards rings and seats. Taken inside the order section or alone; nothing is taken inside it.
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
+    origin: Origin,
     rings: Lanes<Ring>,
     seats: Slab<Seat>,
     /// The seats that wait, each once.
@@ -56,15 +45,17 @@ struct State {
 /// One reader's place in the two rings, and its account.
 #[derive(Debug)]
 struct Seat {
-    filter: Filter,
+    filter: Arc<Filter>,
     /// Whether all that travels here passes the filter.
     exact: bool,
     readers: Lanes<Reader>,
     waker: Option<Waker>,
-    /// How many were taken from the rings; of those some are still in the hand of the reader.
+    /// How many were taken from the rings.
     taken: u64,
-    in_hand: InHand,
-    filtered: u64,
+    /// What became of those.
+    told: Arc<Told>,
+    /// How many it was moved past while it waited.
+    passed: u64,
     overrun: u64,
 }
 
@@ -77,92 +68,107 @@ struct Reader {
     after: Option<Turn>,
 }
 
-/// What a seat reads.
+/// What a desk reads.
 #[derive(Debug)]
 pub(super) enum Read {
     Entry(Entry),
-    Lagged(Lag),
+    Lagged,
 }
 
 impl Channel {
     pub(super) fn new(origin: Origin, capacity: Capacity) -> Self {
         let rings = Lanes { chatter: Ring::new(capacity.chatter), critical: Ring::new(capacity.critical) };
-        let state = State { rings, seats: Slab::new(), parked: Vec::new(), closed: false };
-        Self { origin, state: Mutex::new(state) }
+        let state = State { origin, rings, seats: Slab::new(), parked: Vec::new(), closed: false };
+        Self { state: Mutex::new(state) }
     }
 
     /// Takes a seat: the events from now on. `exact` says that the filter keeps nothing on this channel away.
     pub(super) fn join(&self, filter: Filter, exact: bool) -> Slot {
+        let filter = Arc::new(filter);
         let mut state = lock(&self.state);
-        let reader = |ring: &Ring| Reader { joined: ring.end(), next: ring.end(), after: None };
-        let readers =
-            Lanes { chatter: reader(&state.rings.chatter), critical: reader(&state.rings.critical) };
-        let (waker, taken, filtered, overrun, in_hand) = (None, 0, 0, 0, InHand::default());
-        state.seats.insert(Seat { filter, exact, readers, waker, taken, in_hand, filtered, overrun })
+        let mut reader = |lane: Lane| {
+            let ring = &mut state.rings[lane];
+            ring.join();
+            Reader { joined: ring.end(), next: ring.end(), after: None }
+        };
+        let readers = Lanes { chatter: reader(Lane::Chatter), critical: reader(Lane::Critical) };
+        let (waker, told, taken, passed, overrun) = (None, Arc::default(), 0, 0, 0);
+        state.seats.insert(Seat { filter, exact, readers, waker, taken, told, passed, overrun })
     }
 
     /// An empty hand for the reader at that seat.
     pub(super) fn hand(&self, slot: Slot) -> Hand {
         let state = lock(&self.state);
-        Hand::new(state.seats.get(slot).map(|seat| seat.in_hand.clone()).unwrap_or_default())
+        let seat = state.seats.get(slot).expect("whoever has the slot has not left");
+        let filter = (!seat.exact).then(|| Arc::clone(&seat.filter));
+        Hand::new(filter, Arc::clone(&seat.told))
     }
 
     /// Gives up a seat; returns its account, and whether it was the last.
     pub(super) fn leave(&self, slot: Slot, aftermath: &mut Aftermath) -> (LedgerRow, bool) {
         let mut state = lock(&self.state);
+        let state = &mut *state;
         let row = state.row(slot);
         state.parked.retain(|parked| *parked != slot);
-        let seat = state.seats.remove(slot);
-        // Woken rather than dropped in here: either is foreign code.
-        aftermath.wakers.extend(seat.and_then(|seat| seat.waker));
-        let is_last = state.seats.len() == 0;
-        if is_last {
-            state.take_all(aftermath);
+        if let Some(seat) = state.seats.remove(slot) {
+            for lane in Lane::BOTH {
+                state.rings[lane].leave(seat.readers[lane].next, aftermath);
+            }
+            // Woken rather than dropped in here: either is foreign code.
+            aftermath.wakers.extend(seat.waker);
         }
-        (row, is_last)
+        (row, state.seats.len() == 0)
     }
 
     /// Puts an event on the channel; called in the order section. Returns how many seats there are; without any,
     /// nothing is kept.
     pub(super) fn send(&self, turn: Turn, event: &Arc<DomainEvent>, aftermath: &mut Aftermath) -> usize {
         let mut state = lock(&self.state);
-        if state.seats.len() == 0 {
+        let readers = state.seats.len();
+        if readers == 0 {
             return 0;
         }
         let lane = Lane::of(event.event_type());
         let entry = Entry { turn, event: Arc::clone(event) };
-        aftermath.gone.extend(state.rings[lane].push(entry));
+        state.rings[lane].push(entry, readers, aftermath);
         state.wake_or_pass(lane, turn, event, aftermath);
-        state.seats.len()
+        readers
     }
 
-    /// Reads the next thing for a seat, or parks it until there is one; `None` is the end.
-    pub(super) fn poll(&self, slot: Slot, waker: &Waker) -> Poll<Option<Read>> {
+    /// Takes what follows into the reader's hand, in which nothing is left to hand over. Whether there was anything.
+    pub(super) fn fill(&self, slot: Slot, hand: &mut Hand) -> bool {
+        lock(&self.state).fill(slot, hand)
+    }
+
+    /// Fills a hand as [`fill`](Self::fill) does, or parks its reader until there is something; `false` is the end.
+    pub(super) fn poll_fill(&self, slot: Slot, hand: &mut Hand, waker: &Waker) -> Poll<bool> {
         let mut state = lock(&self.state);
-        if let Some(read) = state.read(slot, self.origin) {
+        if state.fill(slot, hand) {
+            return Poll::Ready(true);
+        }
+        if state.closed {
+            return Poll::Ready(false);
+        }
+        let replaced = state.park(slot, waker);
+        drop(state);
+        // The last reference to a waker may be the last one to a task, and to a stream of this channel in it.
+        drop(replaced);
+        Poll::Pending
+    }
+
+    /// Reads the next thing for a seat, or parks it until there is one; `None` is the end. Where the rings have what the
+    /// filter keeps away, it is for a desk, whose filter keeps nothing away.
+    pub(super) fn poll(&self, slot: Slot, waker: &Waker, aftermath: &mut Aftermath) -> Poll<Option<Read>> {
+        let mut state = lock(&self.state);
+        if let Some(read) = state.read(slot, aftermath) {
             return Poll::Ready(Some(read));
         }
-        end_or_park(state, slot, waker)
-    }
-
-    /// Reads the next thing for a seat as [`poll`](Self::poll) does, and with an event takes those that follow it into
-    /// the reader's hand, up to the next loss: so the lock is taken once for many. The hand must be empty.
-    pub(super) fn poll_into(&self, slot: Slot, hand: &mut Hand, waker: &Waker) -> Poll<Option<Read>> {
-        let mut state = lock(&self.state);
-        let Some(first) = state.read(slot, self.origin) else {
-            return end_or_park(state, slot, waker);
-        };
-        if let Read::Entry(_) = first {
-            hand.take(std::iter::from_fn(|| state.read_entry(slot)).take(HAND));
+        if state.closed {
+            return Poll::Ready(None);
         }
-        Poll::Ready(Some(first))
-    }
-
-    /// Reads up to `at_most` things that are there, under one lock.
-    pub(super) fn read_many(&self, slot: Slot, at_most: usize, take: impl FnMut(Read)) -> usize {
-        let mut state = lock(&self.state);
-        let reads = std::iter::from_fn(|| state.read(slot, self.origin));
-        reads.take(at_most).map(take).count()
+        // Woken rather than dropped in here, where the desk is locked: either is foreign code.
+        aftermath.wakers.extend(state.park(slot, waker));
+        Poll::Pending
     }
 
     /// Ends the channel after what is on it.
@@ -177,7 +183,7 @@ impl Channel {
     pub(super) fn has_pending_through(&self, slot: Slot, through: Turn) -> bool {
         let state = lock(&self.state);
         state.seats.get(slot).is_some_and(|seat| {
-            [Lane::Chatter, Lane::Critical].into_iter().any(|lane| {
+            Lane::BOTH.into_iter().any(|lane| {
                 let head = state.rings[lane].at_or_first(seat.readers[lane].next);
                 head.is_some_and(|entry| entry.turn <= through)
             })
@@ -194,18 +200,19 @@ impl Channel {
         lock(&self.state).seats.len()
     }
 
-    /// The accounts of all seats, named after their filters.
-    pub(super) fn rows(&self) -> Vec<LedgerRow> {
+    /// The accounts of all seats, and the filters to name them after.
+    pub(super) fn rows(&self) -> Vec<(Arc<Filter>, LedgerRow)> {
         let state = lock(&self.state);
-        state.seats.iter().map(|seat| state.row_of(seat)).collect()
+        state.seats.iter().map(|seat| (Arc::clone(&seat.filter), state.row_of(seat))).collect()
     }
 }
 
 impl State {
     /// Wakes those who wait for such an event, and moves on those whose filter keeps it from them.
     fn wake_or_pass(&mut self, lane: Lane, turn: Turn, event: &DomainEvent, aftermath: &mut Aftermath) {
-        let seats = &mut self.seats;
-        self.parked.retain(|slot| {
+        let Self { rings, seats, parked, .. } = self;
+        let ring = &mut rings[lane];
+        parked.retain(|slot| {
             let Some(seat) = seats.get_mut(*slot) else {
                 return false;
             };
@@ -213,10 +220,10 @@ impl State {
                 aftermath.wakers.extend(seat.waker.take());
                 return false;
             }
-            let reader = &mut seat.readers[lane];
-            reader.next += 1;
-            reader.after = Some(turn);
-            seat.filtered += 1;
+            seat.passed += 1;
+            if let Some(chunk) = seat.readers[lane].move_to(ring.end(), turn, ring) {
+                ring.give_back(chunk, aftermath);
+            }
             true
         });
     }
@@ -235,43 +242,52 @@ impl State {
         }
     }
 
-    /// The next entry or notice for a seat, in the order of turns over both rings.
-    fn read(&mut self, slot: Slot, origin: Origin) -> Option<Read> {
-        if let Some(entry) = self.read_entry(slot) {
-            return Some(Read::Entry(entry));
+    /// Takes a part of each ring of which nothing is in the hand.
+    fn fill(&mut self, slot: Slot, hand: &mut Hand) -> bool {
+        let Some(seat) = self.seats.get_mut(slot) else {
+            return false;
+        };
+        for lane in Lane::BOTH {
+            let ring = &mut self.rings[lane];
+            if let Some(chunk) = hand.spent[lane].take() {
+                ring.spare(chunk);
+            }
+            let taken = hand.taken(lane);
+            if taken.part.is_none() {
+                taken.lag = seat.jump(lane, ring, self.origin);
+                let reader = &mut seat.readers[lane];
+                if let Some(part) = ring.part_from(reader.next) {
+                    let last = part.chunk.at(part.to - 1).map(|entry| entry.turn);
+                    let count = (part.to - part.from) as u64;
+                    seat.taken += count;
+                    reader.next += count;
+                    reader.after = last;
+                    // The part has the chunk too, so this is not its end.
+                    drop(ring.moved(reader.next));
+                    taken.part = Some(part);
+                }
+            }
+            taken.is_cut = seat.readers[lane].next < ring.end();
         }
-        let seat = self.seats.get_mut(slot)?;
-        let lane = next_lane(&self.rings, &seat.readers)?;
-        let (ring, reader) = (&self.rings[lane], &mut seat.readers[lane]);
-        let before = ring.at_or_first(reader.next).map(|entry| entry.turn);
-        let missed = ring.start() - reader.next;
-        seat.overrun += missed;
-        reader.next = ring.start();
-        Some(Read::Lagged(Lag { missed, origin, after: reader.after, before, exact: seat.exact }))
+        hand.has_any()
     }
 
-    /// The next entry for a seat; none at the end, and where a loss lies before it.
-    fn read_entry(&mut self, slot: Slot) -> Option<Entry> {
-        let is_alone = self.seats.len() == 1;
+    /// The next entry or notice for a seat that keeps nothing away, in the order of turns over both rings.
+    fn read(&mut self, slot: Slot, aftermath: &mut Aftermath) -> Option<Read> {
         let seat = self.seats.get_mut(slot)?;
-        loop {
-            let lane = next_lane(&self.rings, &seat.readers)?;
-            let (ring, reader) = (&mut self.rings[lane], &mut seat.readers[lane]);
-            let entry = ring.at_or_first(reader.next)?;
-            if ring.start() > reader.next {
-                return None;
-            }
-            reader.after = Some(entry.turn);
-            reader.next += 1;
-            if !seat.exact && !seat.filter.matches(&entry.event) {
-                seat.filtered += 1;
-                continue;
-            }
-            seat.taken += 1;
-            // What nobody else will read need not be kept.
-            let can_take = is_alone && ring.start() + 1 == reader.next;
-            return if can_take { ring.pop_front() } else { Some(entry.clone()) };
+        let lane = next_lane(&self.rings, &seat.readers)?;
+        let ring = &mut self.rings[lane];
+        if seat.jump(lane, ring, self.origin).is_some() {
+            return Some(Read::Lagged);
         }
+        let reader = &mut seat.readers[lane];
+        let entry = ring.at_or_first(reader.next)?.clone();
+        if let Some(chunk) = reader.move_to(reader.next + 1, entry.turn, ring) {
+            ring.give_back(chunk, aftermath);
+        }
+        seat.taken += 1;
+        seat.told.hand_over();
+        Some(Read::Entry(entry))
     }
 
     fn row(&self, slot: Slot) -> LedgerRow {
@@ -279,9 +295,16 @@ impl State {
     }
 
     fn row_of(&self, seat: &Seat) -> LedgerRow {
-        let mut row = LedgerRow::stream(&seat.filter);
-        row.pending = seat.in_hand.count();
-        (row.delivered, row.filtered, row.overrun) = (seat.taken - row.pending, seat.filtered, seat.overrun);
+        let (delivered, kept_away) = (seat.told.delivered(), seat.told.filtered());
+        let mut row = LedgerRow {
+            kind: SubscriberKind::Stream,
+            delivered,
+            filtered: seat.passed + kept_away,
+            overrun: seat.overrun,
+            // In the hand of the reader.
+            pending: seat.taken - delivered - kept_away,
+            ..LedgerRow::default()
+        };
         for (ring, reader) in self.rings.each_ref().into_iter().zip(seat.readers.each_ref()) {
             row.offered += ring.end() - reader.joined;
             row.pending += ring.end() - reader.next.max(ring.start());
@@ -290,23 +313,26 @@ impl State {
         }
         row
     }
+}
 
-    fn take_all(&mut self, aftermath: &mut Aftermath) {
-        aftermath.gone.extend(self.rings.chatter.take_all());
-        aftermath.gone.extend(self.rings.critical.take_all());
+impl Seat {
+    /// Jumps over what the ring of a lane has given up before it was read; tells of it.
+    fn jump(&mut self, lane: Lane, ring: &Ring, origin: Origin) -> Option<Lag> {
+        let reader = &mut self.readers[lane];
+        let missed = ring.start().checked_sub(reader.next).filter(|missed| *missed > 0)?;
+        self.overrun += missed;
+        reader.next = ring.start();
+        let before = ring.at_or_first(reader.next).map(|entry| entry.turn);
+        Some(Lag { missed, origin, after: reader.after, before, exact: self.exact })
     }
 }
 
-/// The end of a channel that is closed; else the seat waits.
-fn end_or_park(mut state: MutexGuard<'_, State>, slot: Slot, waker: &Waker) -> Poll<Option<Read>> {
-    if state.closed {
-        return Poll::Ready(None);
+impl Reader {
+    /// Moves on to `place`, behind the entry of that turn; gives back the chunk that all are past now.
+    fn move_to(&mut self, place: u64, turn: Turn, ring: &mut Ring) -> Option<Arc<Chunk>> {
+        (self.next, self.after) = (place, Some(turn));
+        ring.moved(place)
     }
-    let replaced = state.park(slot, waker);
-    drop(state);
-    // The last reference to a waker may be the last one to a task, and to a stream of this channel in it.
-    drop(replaced);
-    Poll::Pending
 }
 
 /// The lane whose next entry has the lower turn; none if both are read to their end.

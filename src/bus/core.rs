@@ -9,11 +9,11 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::channel::Aftermath;
+use super::aftermath::Aftermath;
 use super::desk::Desk;
 use super::dispatch::Dispatch;
 use super::handler::EventHandler;
-use super::ledger::{Ledger, LedgerRow};
+use super::ledger::{Ledger, LedgerRow, name_of};
 use super::member::Member;
 use super::order::{Order, Phase, mask};
 use super::recorder::Recorder;
@@ -241,16 +241,15 @@ impl Core {
     /// Where each event that was offered to anybody went.
     pub(super) fn ledger(&self) -> Ledger {
         let order = lock(&self.order);
-        let mut rows = order.routes.rows();
+        let streams = order.routes.rows();
         let members: Vec<_> = order.members.iter().chain(&order.at_desks).cloned().collect();
-        rows.extend(members.iter().map(|member| order.row(member)));
-        let first_member = rows.len() - members.len();
+        let handlers: Vec<_> = members.iter().map(|member| order.row(member)).collect();
         let departed = order.departed.clone();
         drop(order);
-        // Names are foreign code.
-        for (row, member) in rows.iter_mut().skip(first_member).zip(&members) {
-            row.name = member.name();
-        }
+        // Names are made outside of the lock: those of handlers by foreign code, those of streams from long filters.
+        let streams = streams.into_iter().map(|(filter, row)| row.named(name_of(&filter)));
+        let handlers = handlers.into_iter().zip(&members).map(|(row, member)| row.named(member.name()));
+        let rows = streams.chain(handlers).collect();
         Ledger { rows, departed }
     }
 

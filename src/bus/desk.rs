@@ -4,14 +4,14 @@ use std::fmt;
 use std::future::poll_fn;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::task::AbortHandle;
 
-use super::channel::{Aftermath, Capacity, Channel, Read};
+use super::aftermath::Aftermath;
+use super::channel::{Capacity, Channel, Read};
+use super::chunk::Entry;
 use super::handler::HandlerCounts;
-use super::report;
-use super::ring::Entry;
 use super::slab::Slot;
 use crate::event::{DomainEvent, Origin, Turn};
 use crate::filter::Filter;
@@ -44,6 +44,14 @@ struct State {
     suspended: bool,
     ended: bool,
     task: Option<AbortHandle>,
+}
+
+/// What the task gets off its desk.
+enum Taken {
+    Event(Arc<DomainEvent>),
+    /// Something was there, but is not to be handled.
+    Nothing,
+    End,
 }
 
 impl Desk {
@@ -84,34 +92,41 @@ impl Desk {
     }
 
     fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Arc<DomainEvent>>> {
+        // Settled outside the lock: the details may be the embedder's.
+        let mut aftermath = Aftermath::default();
         loop {
-            let mut state = lock(&self.shared.state);
-            if state.ended {
-                return Poll::Ready(None);
+            let taken = self.take(cx, &mut aftermath);
+            aftermath.settle();
+            match ready!(taken) {
+                Taken::Event(event) => return Poll::Ready(Some(event)),
+                Taken::End => return Poll::Ready(None),
+                Taken::Nothing => self.shared.progress.notify_waiters(),
             }
-            let read = match self.shared.channel.poll(self.shared.slot, cx.waker()) {
-                Poll::Ready(Some(read)) => read,
-                Poll::Ready(None) => return Poll::Ready(None),
-                Poll::Pending => return Poll::Pending,
-            };
-            let entry = match read {
-                Read::Entry(Entry { turn, event }) if !state.suspended => {
-                    state.current = Some(turn);
-                    state.counts.delivered += 1;
-                    return Poll::Ready(Some(event));
-                }
-                Read::Entry(entry) => {
-                    state.counts.skipped += 1;
-                    Some(entry)
-                }
-                // What was overrun is given up: who waits for it need not wait for the next event.
-                Read::Lagged(_) => None,
-            };
-            drop(state);
-            // Dropped outside the lock: the details may be the embedder's.
-            report::drop_event(entry);
-            self.shared.progress.notify_waiters();
         }
+    }
+
+    /// Takes the next thing off the desk; what is passed over is left to the aftermath.
+    fn take(&self, cx: &mut Context<'_>, aftermath: &mut Aftermath) -> Poll<Taken> {
+        let mut state = lock(&self.shared.state);
+        if state.ended {
+            return Poll::Ready(Taken::End);
+        }
+        let read = ready!(self.shared.channel.poll(self.shared.slot, cx.waker(), aftermath));
+        Poll::Ready(match read {
+            Some(Read::Entry(Entry { turn, event })) if !state.suspended => {
+                state.current = Some(turn);
+                state.counts.delivered += 1;
+                Taken::Event(event)
+            }
+            Some(Read::Entry(entry)) => {
+                state.counts.skipped += 1;
+                aftermath.events.push(entry);
+                Taken::Nothing
+            }
+            // What was overrun is given up: who waits for it need not wait for the next event.
+            Some(Read::Lagged) => Taken::Nothing,
+            None => Taken::End,
+        })
     }
 
     /// Says that the event taken last is done with.

@@ -12,6 +12,8 @@ pub(super) enum Lane {
 }
 
 impl Lane {
+    pub(super) const BOTH: [Self; 2] = [Self::Chatter, Self::Critical];
+
     /// The lane that events of this kind travel in.
     pub(super) fn of(event_type: EventType) -> Self {
         if event_type.is_critical() { Self::Critical } else { Self::Chatter }

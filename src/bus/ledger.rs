@@ -59,14 +59,18 @@ pub struct LedgerRow {
     pub pending: u64,
 }
 
+/// What a stream with that filter is called.
+pub(super) fn name_of(filter: &Filter) -> String {
+    if *filter == Filter::all() { "*".to_owned() } else { filter.to_string() }
+}
+
 impl LedgerRow {
     pub(super) fn departed() -> Self {
         Self { name: "departed".to_owned(), ..Self::default() }
     }
 
-    pub(super) fn stream(filter: &Filter) -> Self {
-        let name = if *filter == Filter::all() { "*".to_owned() } else { filter.to_string() };
-        Self { name, kind: SubscriberKind::Stream, ..Self::default() }
+    pub(super) fn named(self, name: String) -> Self {
+        Self { name, ..self }
     }
 
     /// Everything it will never see: `overrun + skipped + abandoned`.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::channel::Aftermath;
+use super::aftermath::Aftermath;
 use super::ledger::LedgerRow;
 use super::marks::{Mark, Marks};
 use super::member::{Member, Members};

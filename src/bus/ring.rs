@@ -4,64 +4,174 @@ use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use crate::event::{DomainEvent, Turn};
+use super::aftermath::Aftermath;
+use super::chunk::{Chunk, Entry};
 
-/// An event and its turn at this bus.
-#[derive(Clone, Debug)]
-pub(super) struct Entry {
-    pub(super) turn: Turn,
-    pub(super) event: Arc<DomainEvent>,
-}
-
-/// The newest entries of a route. Places in it count from 0 and are never used twice, so that a reader's place
-/// tells how much it has read, how much waits and how much it missed.
+/// The newest entries of a route, in chunks. Places in it count from 0 and are never used twice, so that a reader's
+/// place tells how much it has read, how much waits and how much it missed.
+///
+/// A chunk goes when all readers are past it, or when all of it was overrun.
 #[derive(Debug)]
 pub(super) struct Ring {
-    entries: VecDeque<Entry>,
-    /// The place of the first entry.
-    start: u64,
+    chunks: VecDeque<Held>,
+    /// The first place of the first chunk; a multiple of the places of a chunk.
+    first: u64,
+    end: u64,
     capacity: NonZeroUsize,
+    /// A chunk has two to this power places.
+    chunk_bits: u32,
+    /// An empty chunk to be used next, so that the ring need not allocate another.
+    spare: Option<Arc<Chunk>>,
+}
+
+#[derive(Debug)]
+struct Held {
+    chunk: Arc<Chunk>,
+    /// How many readers are not past it.
+    behind: usize,
+}
+
+/// A part of a chunk, from a reader's place to the last place that is filled.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) chunk: Arc<Chunk>,
+    pub(super) from: usize,
+    pub(super) to: usize,
 }
 
 impl Ring {
     /// An empty ring of that capacity. Memory is taken as entries come.
     pub(super) fn new(capacity: NonZeroUsize) -> Self {
-        Self { entries: VecDeque::new(), start: 0, capacity }
+        let chunk_bits = chunk_places(capacity).trailing_zeros();
+        Self { chunks: VecDeque::new(), first: 0, end: 0, capacity, chunk_bits, spare: None }
     }
 
     /// The place of the first entry.
     pub(super) fn start(&self) -> u64 {
-        self.start
+        self.first.max(self.end.saturating_sub(self.capacity.get() as u64))
     }
 
     /// The place behind the last entry.
     pub(super) fn end(&self) -> u64 {
-        self.start + self.entries.len() as u64
+        self.end
     }
 
-    /// Puts an entry at the end; gives back the one that had to go.
-    pub(super) fn push(&mut self, entry: Entry) -> Option<Entry> {
-        let oldest = if self.entries.len() == self.capacity.get() { self.pop_front() } else { None };
-        self.entries.push_back(entry);
-        oldest
-    }
-
-    /// Takes out the first entry.
-    pub(super) fn pop_front(&mut self) -> Option<Entry> {
-        let first = self.entries.pop_front()?;
-        self.start += 1;
-        Some(first)
+    /// Puts an entry at the end, for so many readers; what had to go for it is left to the aftermath.
+    pub(super) fn push(&mut self, entry: Entry, readers: usize, aftermath: &mut Aftermath) {
+        let place = self.within_chunk(self.end);
+        if place == 0 {
+            let chunk = self.spare.take().unwrap_or_else(|| Arc::new(Chunk::new(1 << self.chunk_bits)));
+            self.chunks.push_back(Held { chunk, behind: readers });
+        }
+        if let Some(last) = self.chunks.back() {
+            last.chunk.put(place, entry);
+        }
+        self.end += 1;
+        if self.start() >= self.first + self.chunk_places()
+            && let Some(chunk) = self.pop_front()
+        {
+            self.give_back(chunk, aftermath);
+        }
     }
 
     /// The entry at `place`, or the first one if that is gone; none at the end.
     pub(super) fn at_or_first(&self, place: u64) -> Option<&Entry> {
-        let index = place.saturating_sub(self.start);
-        self.entries.get(usize::try_from(index).ok()?)
+        let place = place.max(self.start());
+        self.held(place)?.chunk.at(self.within_chunk(place))
     }
 
-    /// Takes out all entries, for the caller to drop outside of locks.
-    pub(super) fn take_all(&mut self) -> VecDeque<Entry> {
-        self.start = self.end();
-        std::mem::take(&mut self.entries)
+    /// What lies in one chunk from `place` on; none at the end.
+    pub(super) fn part_from(&self, place: u64) -> Option<Part> {
+        let held = self.held(place).filter(|_| place < self.end)?;
+        let from = self.within_chunk(place);
+        let filled = usize::try_from(self.end - place).unwrap_or(usize::MAX);
+        let to = from.saturating_add(filled).min(held.chunk.places());
+        Some(Part { chunk: Arc::clone(&held.chunk), from, to })
     }
+
+    /// Counts a reader that begins at the end.
+    pub(super) fn join(&mut self) {
+        if self.within_chunk(self.end) != 0
+            && let Some(last) = self.chunks.back_mut()
+        {
+            last.behind += 1;
+        }
+    }
+
+    /// Counts a reader that has come to `place`, one chunk on at most; gives back the chunk that all are past now.
+    pub(super) fn moved(&mut self, place: u64) -> Option<Arc<Chunk>> {
+        if self.within_chunk(place) != 0 {
+            return None;
+        }
+        let held = self.held_mut(place.checked_sub(1)?)?;
+        held.behind -= 1;
+        // Whoever is past it is past those before it, which are gone then.
+        if held.behind == 0 { self.pop_front() } else { None }
+    }
+
+    /// Counts a reader at `place` that is gone; what all others are past goes.
+    pub(super) fn leave(&mut self, place: u64, aftermath: &mut Aftermath) {
+        let place = place.max(self.first);
+        let passed = usize::try_from((place - self.first) >> self.chunk_bits).unwrap_or(usize::MAX);
+        self.chunks.iter_mut().skip(passed).for_each(|held| held.behind -= 1);
+        while self.chunks.front().is_some_and(|held| held.behind == 0) {
+            let chunk = self.pop_front().expect("there is a first one");
+            self.give_back(chunk, aftermath);
+        }
+        if self.chunks.is_empty() {
+            // Places go on with a new chunk.
+            self.end = self.end.next_multiple_of(self.chunk_places());
+            self.first = self.end;
+        }
+    }
+
+    /// Takes an empty chunk that nobody else has, to be used next.
+    pub(super) fn spare(&mut self, chunk: Arc<Chunk>) {
+        self.spare = Some(chunk);
+    }
+
+    /// Takes back a chunk that is over, to be used again. Its events, and the chunk itself where a reader still has it,
+    /// are left to the aftermath.
+    pub(super) fn give_back(&mut self, mut chunk: Arc<Chunk>, aftermath: &mut Aftermath) {
+        if let Some(own) = Arc::get_mut(&mut chunk) {
+            aftermath.events.extend(own.take_all());
+            self.spare = Some(chunk);
+        } else {
+            aftermath.chunks.push(chunk);
+        }
+    }
+
+    fn pop_front(&mut self) -> Option<Arc<Chunk>> {
+        let held = self.chunks.pop_front()?;
+        self.first += self.chunk_places();
+        Some(held.chunk)
+    }
+
+    fn held(&self, place: u64) -> Option<&Held> {
+        self.chunks.get(self.chunk_of(place)?)
+    }
+
+    fn held_mut(&mut self, place: u64) -> Option<&mut Held> {
+        let number = self.chunk_of(place)?;
+        self.chunks.get_mut(number)
+    }
+
+    fn chunk_of(&self, place: u64) -> Option<usize> {
+        usize::try_from(place.checked_sub(self.first)? >> self.chunk_bits).ok()
+    }
+
+    fn within_chunk(&self, place: u64) -> usize {
+        // Less than 64, so nothing is cut off.
+        (place & (self.chunk_places() - 1)) as usize
+    }
+
+    fn chunk_places(&self) -> u64 {
+        1 << self.chunk_bits
+    }
+}
+
+/// How many places the chunks of a ring have: about a sixteenth of its capacity, between 8 and 64, and no more than are
+/// needed for that capacity.
+fn chunk_places(capacity: NonZeroUsize) -> usize {
+    (capacity.get() / 16).clamp(8, 64).min(capacity.get()).next_power_of_two()
 }

@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use super::channel::{Aftermath, Capacity, Channel};
+use super::aftermath::Aftermath;
+use super::channel::{Capacity, Channel};
 use super::ledger::LedgerRow;
 use super::slab::Slot;
 use crate::event::{CorrelationId, DomainEvent, Origin, PlanId, SessionId, Turn};
@@ -146,8 +147,8 @@ impl Routes {
         self.channels().map(|channel| channel.seats()).sum()
     }
 
-    /// The accounts of all streams.
-    pub(super) fn rows(&self) -> Vec<LedgerRow> {
+    /// The accounts of all streams, and the filters to name them after.
+    pub(super) fn rows(&self) -> Vec<(Arc<Filter>, LedgerRow)> {
         self.channels().flat_map(|channel| channel.rows()).collect()
     }
 

@@ -4,12 +4,12 @@ use std::future::poll_fn;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::task::coop::cooperative;
 use tokio_stream::Stream;
 
-use super::channel::{Channel, Read};
+use super::channel::Channel;
 use super::core::Core;
 use super::hand::Hand;
 use super::route::RouteKey;
@@ -50,11 +50,30 @@ impl Drop for SeatStream {
     }
 }
 
-impl From<Read> for Delivery {
-    fn from(read: Read) -> Self {
-        match read {
-            Read::Entry(entry) => Self::Event(entry.event),
-            Read::Lagged(lag) => Self::Lagged(lag),
+impl SeatStream {
+    /// Hands over the next thing, or waits until there is one; none at the end.
+    ///
+    /// What the filter keeps away is passed over in one go: that costs less than it cost to emit it, so it ends.
+    fn poll_delivery(&mut self, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
+        let Self { seat: Seat { channel, slot, .. }, hand, .. } = self;
+        loop {
+            if let Some(delivery) = hand.next() {
+                return Poll::Ready(Some(delivery));
+            }
+            if !ready!(channel.poll_fill(*slot, hand, cx.waker())) {
+                return Poll::Ready(None);
+            }
+        }
+    }
+
+    /// Hands over the next thing that is there.
+    fn take_ready(&mut self) -> Option<Delivery> {
+        let Self { seat: Seat { channel, slot, .. }, hand, .. } = self;
+        loop {
+            match hand.next() {
+                None if channel.fill(*slot, hand) => {}
+                next => return next,
+            }
         }
     }
 }
@@ -63,13 +82,8 @@ impl Stream for SeatStream {
     type Item = Delivery;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
-        let Self { seat: Seat { channel, slot, .. }, hand, .. } = self.get_mut();
-        fairly(cx, |cx| {
-            if let Some(event) = hand.pop() {
-                return Poll::Ready(Some(Delivery::Event(event)));
-            }
-            channel.poll_into(*slot, hand, cx.waker()).map(|read| read.map(Delivery::from))
-        })
+        let this = self.get_mut();
+        fairly(cx, |cx| this.poll_delivery(cx))
     }
 }
 
@@ -80,20 +94,15 @@ impl Source for SeatStream {
         at_most: NonZeroUsize,
         into: &mut Vec<Delivery>,
     ) -> Poll<usize> {
-        let Self { seat: Seat { channel, slot, .. }, hand, .. } = self.get_mut();
+        let this = self.get_mut();
         fairly(cx, |cx| {
-            let held = std::iter::from_fn(|| hand.pop()).take(at_most.get());
-            let held = held.map(|event| into.push(Delivery::Event(event))).count();
-            if held == at_most.get() {
-                return Poll::Ready(held);
-            }
-            let read = channel.read_many(*slot, at_most.get() - held, |read| into.push(read.into()));
-            if held + read > 0 {
-                return Poll::Ready(held + read);
-            }
-            // Nothing was there a moment ago: wait for one.
-            let polled = channel.poll(*slot, cx.waker());
-            polled.map(|read| read.map(|read| into.push(read.into())).map_or(0, |()| 1))
+            let Some(first) = ready!(this.poll_delivery(cx)) else {
+                return Poll::Ready(0);
+            };
+            let before = into.len();
+            into.push(first);
+            into.extend(std::iter::from_fn(|| this.take_ready()).take(at_most.get() - 1));
+            Poll::Ready(into.len() - before)
         })
     }
 }

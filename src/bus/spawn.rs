@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::channel::Aftermath;
+use super::aftermath::Aftermath;
 use super::desk::Desk;
 use super::handler::{EventHandler, HandlerCounts};
 use super::report;
