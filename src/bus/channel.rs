@@ -13,7 +13,7 @@ use std::task::{Poll, Waker};
 
 use super::aftermath::Aftermath;
 use super::chunk::{Chunk, Entry};
-use super::hand::{Hand, Told};
+use super::hand::{Hand, Held, Told};
 use super::lane::{Lane, Lanes};
 use super::ledger::{LedgerRow, SubscriberKind};
 use super::ring::Ring;
@@ -137,13 +137,17 @@ impl Channel {
 
     /// Takes what follows into the reader's hand, in which nothing is left to hand over. Whether there was anything.
     pub(super) fn fill(&self, slot: Slot, hand: &mut Hand) -> bool {
-        lock(&self.state).fill(slot, hand)
+        let is_filled = lock(&self.state).fill(slot, hand);
+        hand.tidy();
+        is_filled
     }
 
     /// Fills a hand as [`fill`](Self::fill) does, or parks its reader until there is something; `false` is the end.
     pub(super) fn poll_fill(&self, slot: Slot, hand: &mut Hand, waker: &Waker) -> Poll<bool> {
         let mut state = lock(&self.state);
         if state.fill(slot, hand) {
+            drop(state);
+            hand.tidy();
             return Poll::Ready(true);
         }
         if state.closed {
@@ -221,7 +225,7 @@ impl State {
                 return false;
             }
             seat.passed += 1;
-            if let Some(chunk) = seat.readers[lane].move_to(ring.end(), turn, ring) {
+            if let Some(chunk) = seat.readers[lane].move_by(1, turn, ring) {
                 ring.give_back(chunk, aftermath);
             }
             true
@@ -242,8 +246,9 @@ impl State {
         }
     }
 
-    /// Takes a part of each ring of which nothing is in the hand.
+    /// Takes what lies in one chunk of each ring of which nothing is in the hand.
     fn fill(&mut self, slot: Slot, hand: &mut Hand) -> bool {
+        let is_only_one = self.seats.len() == 1;
         let Some(seat) = self.seats.get_mut(slot) else {
             return false;
         };
@@ -252,28 +257,19 @@ impl State {
             if let Some(chunk) = hand.spent[lane].take() {
                 ring.spare(chunk);
             }
-            let taken = hand.taken(lane);
-            if taken.part.is_none() {
-                taken.lag = seat.jump(lane, ring, self.origin);
-                let reader = &mut seat.readers[lane];
-                if let Some(part) = ring.part_from(reader.next) {
-                    let last = part.chunk.at(part.to - 1).map(|entry| entry.turn);
-                    let count = (part.to - part.from) as u64;
-                    seat.taken += count;
-                    reader.next += count;
-                    reader.after = last;
-                    // The part has the chunk too, so this is not its end.
-                    drop(ring.moved(reader.next));
-                    taken.part = Some(part);
-                }
+            let held = hand.held(lane);
+            if held.is_empty() {
+                held.lag = seat.jump(lane, ring, self.origin);
+                seat.take(lane, ring, is_only_one, held);
             }
-            taken.is_cut = seat.readers[lane].next < ring.end();
+            held.is_cut = seat.readers[lane].next < ring.end();
         }
-        hand.has_any()
+        !hand.is_empty()
     }
 
     /// The next entry or notice for a seat that keeps nothing away, in the order of turns over both rings.
     fn read(&mut self, slot: Slot, aftermath: &mut Aftermath) -> Option<Read> {
+        let is_only_one = self.seats.len() == 1;
         let seat = self.seats.get_mut(slot)?;
         let lane = next_lane(&self.rings, &seat.readers)?;
         let ring = &mut self.rings[lane];
@@ -281,8 +277,8 @@ impl State {
             return Some(Read::Lagged);
         }
         let reader = &mut seat.readers[lane];
-        let entry = ring.at_or_first(reader.next)?.clone();
-        if let Some(chunk) = reader.move_to(reader.next + 1, entry.turn, ring) {
+        let entry = ring.take_one(reader.next, is_only_one)?;
+        if let Some(chunk) = reader.move_by(1, entry.turn, ring) {
             ring.give_back(chunk, aftermath);
         }
         seat.taken += 1;
@@ -316,6 +312,17 @@ impl State {
 }
 
 impl Seat {
+    /// Takes what lies in one chunk of a ring.
+    fn take(&mut self, lane: Lane, ring: &mut Ring, is_only_one: bool, held: &mut Held) {
+        let reader = &mut self.readers[lane];
+        let Some(taken) = ring.take(reader.next, is_only_one, &mut held.own) else {
+            return;
+        };
+        self.taken += taken.count;
+        held.part = taken.part;
+        held.over = reader.move_by(taken.count, taken.last, ring);
+    }
+
     /// Jumps over what the ring of a lane has given up before it was read; tells of it.
     fn jump(&mut self, lane: Lane, ring: &Ring, origin: Origin) -> Option<Lag> {
         let reader = &mut self.readers[lane];
@@ -328,10 +335,11 @@ impl Seat {
 }
 
 impl Reader {
-    /// Moves on to `place`, behind the entry of that turn; gives back the chunk that all are past now.
-    fn move_to(&mut self, place: u64, turn: Turn, ring: &mut Ring) -> Option<Arc<Chunk>> {
-        (self.next, self.after) = (place, Some(turn));
-        ring.moved(place)
+    /// Moves on by so many places, the last of that turn; gives back the chunk that all are past now.
+    fn move_by(&mut self, places: u64, last: Turn, ring: &mut Ring) -> Option<Arc<Chunk>> {
+        self.next += places;
+        self.after = Some(last);
+        ring.moved(self.next)
     }
 }
 

@@ -1,10 +1,13 @@
 //! A [`Hand`]: what a reader has taken from its channel and not yet handed over.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::chunk::{Chunk, Entry};
 use super::lane::{Lane, Lanes};
+use super::report;
 use super::ring::Part;
+use crate::event::DomainEvent;
 use crate::filter::Filter;
 use crate::stream::{Delivery, Lag};
 use crate::sync::{AtomicU64, Ordering};
@@ -36,7 +39,7 @@ impl Told {
 /// there is overrun any more.
 #[derive(Debug)]
 pub(super) struct Hand {
-    parts: Lanes<Taken>,
+    lanes: Lanes<Held>,
     /// The chunks that were read to their end and that nobody else has: to be used again.
     pub(super) spent: Lanes<Option<Arc<Chunk>>>,
     /// What the route does not keep away; none if it keeps everything away that the reader does not want.
@@ -49,21 +52,40 @@ pub(super) struct Hand {
 
 /// What was taken from one ring.
 #[derive(Debug, Default)]
-pub(super) struct Taken {
+pub(super) struct Held {
     /// The loss that lies before the first entry.
     pub(super) lag: Option<Lag>,
+    /// Entries that this reader alone has, or
+    pub(super) own: VecDeque<Entry>,
+    /// entries that it shares with others.
     pub(super) part: Option<Part>,
+    /// The chunk, if the ring has let go of it with that.
+    pub(super) over: Option<Arc<Chunk>>,
     /// Whether the ring had more behind it when the reader last looked.
     pub(super) is_cut: bool,
 }
 
-impl Taken {
-    fn head(&self) -> Option<&Entry> {
-        let part = self.part.as_ref()?;
-        part.chunk.at(part.from)
+impl Held {
+    pub(super) fn is_empty(&self) -> bool {
+        self.own.is_empty() && self.part.is_none()
     }
 
-    /// Passes over the first entry; gives back the chunk if that was the last of it.
+    fn head(&self) -> Option<&Entry> {
+        match &self.part {
+            None => self.own.front(),
+            Some(part) => part.chunk.at(part.from),
+        }
+    }
+
+    /// Hands over the first entry.
+    fn pop(&mut self) -> Option<Arc<DomainEvent>> {
+        match &self.part {
+            None => self.own.pop_front().map(|entry| entry.event),
+            Some(part) => part.chunk.at(part.from).map(|entry| Arc::clone(&entry.event)),
+        }
+    }
+
+    /// Goes on behind a shared entry; gives back the chunk if that was the last of it.
     fn advance(&mut self) -> Option<Arc<Chunk>> {
         let part = self.part.as_mut()?;
         part.from += 1;
@@ -76,39 +98,41 @@ impl Taken {
 
 impl Hand {
     pub(super) fn new(filter: Option<Arc<Filter>>, told: Arc<Told>) -> Self {
-        Self { parts: Lanes::default(), spent: Lanes::default(), filter, told, delivered: 0, filtered: 0 }
+        Self { lanes: Lanes::default(), spent: Lanes::default(), filter, told, delivered: 0, filtered: 0 }
     }
 
-    /// What is taken from the ring of a lane. Under the channel's lock only parts that are read to their end are
-    /// replaced.
-    pub(super) fn taken(&mut self, lane: Lane) -> &mut Taken {
-        &mut self.parts[lane]
+    /// What is taken from the ring of a lane. Under the channel's lock only what is empty is filled.
+    pub(super) fn held(&mut self, lane: Lane) -> &mut Held {
+        &mut self.lanes[lane]
     }
 
-    /// Whether anything is in it.
-    pub(super) fn has_any(&self) -> bool {
-        self.parts.each_ref().into_iter().any(|taken| taken.part.is_some())
+    /// Whether nothing is in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lanes.each_ref().into_iter().all(Held::is_empty)
     }
 
     /// Hands over the next thing; none if the channel must be looked at before.
     pub(super) fn next(&mut self) -> Option<Delivery> {
         loop {
             let lane = self.next_lane()?;
-            let taken = &mut self.parts[lane];
-            if let Some(lag) = taken.lag.take() {
+            let held = &mut self.lanes[lane];
+            if let Some(lag) = held.lag.take() {
                 return Some(Delivery::Lagged(lag));
             }
-            let entry = taken.head()?;
-            let is_wanted = self.filter.as_ref().is_none_or(|filter| filter.matches(&entry.event));
-            let event = is_wanted.then(|| Arc::clone(&entry.event));
-            if let Some(chunk) = taken.advance() {
+            let is_wanted = match &self.filter {
+                None => true,
+                Some(filter) => filter.matches(&held.head()?.event),
+            };
+            let event = if is_wanted || held.part.is_none() { held.pop() } else { None };
+            if let Some(chunk) = held.advance() {
                 self.spend(lane, chunk);
             }
-            if let Some(event) = event {
+            if is_wanted {
                 self.delivered += 1;
                 self.told.delivered.store(self.delivered, Ordering::Relaxed);
-                return Some(Delivery::Event(event));
+                return event.map(Delivery::Event);
             }
+            report::drop_event(event);
             self.filtered += 1;
             self.told.filtered.store(self.filtered, Ordering::Relaxed);
         }
@@ -117,7 +141,7 @@ impl Hand {
     /// The lane whose next entry has the lower turn. None if one lane is read to the end of its part while its ring had
     /// more: that may come before what is left of the other.
     fn next_lane(&self) -> Option<Lane> {
-        let Lanes { chatter, critical } = &self.parts;
+        let Lanes { chatter, critical } = &self.lanes;
         match (chatter.head(), critical.head()) {
             (Some(chatter), Some(critical)) if chatter.turn > critical.turn => Some(Lane::Critical),
             (Some(_), Some(_)) => Some(Lane::Chatter),
@@ -127,11 +151,29 @@ impl Hand {
         }
     }
 
-    /// Lets go of a chunk; the last to have it empties it, to be used again.
+    /// Lets go of what the rings have let go of; called outside of the channel's lock.
+    pub(super) fn tidy(&mut self) {
+        for lane in Lane::BOTH {
+            if let Some(chunk) = self.lanes[lane].over.take() {
+                self.spend(lane, chunk);
+            }
+        }
+    }
+
+    /// Lets go of a chunk that is read to its end; the last to have it empties it, to be used again.
     fn spend(&mut self, lane: Lane, mut chunk: Arc<Chunk>) {
         if let Some(own) = Arc::get_mut(&mut chunk) {
             own.clear();
             self.spent[lane] = Some(chunk);
+        }
+    }
+}
+
+impl Drop for Hand {
+    /// What was not handed over is dropped, each whatever the others do; it stays counted.
+    fn drop(&mut self) {
+        for lane in Lane::BOTH {
+            self.lanes[lane].own.drain(..).for_each(report::drop_event);
         }
     }
 }

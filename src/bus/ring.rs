@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::aftermath::Aftermath;
 use super::chunk::{Chunk, Entry};
+use crate::event::Turn;
 
 /// The newest entries of a route, in chunks. Places in it count from 0 and are never used twice, so that a reader's
 /// place tells how much it has read, how much waits and how much it missed.
@@ -29,6 +30,16 @@ struct Held {
     chunk: Arc<Chunk>,
     /// How many readers are not past it.
     behind: usize,
+}
+
+/// What a reader took at once.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) count: u64,
+    /// The turn of the last entry.
+    pub(super) last: Turn,
+    /// Where the entries lie; none if they left the ring.
+    pub(super) part: Option<Part>,
 }
 
 /// A part of a chunk, from a reader's place to the last place that is filled.
@@ -80,13 +91,30 @@ impl Ring {
         self.held(place)?.chunk.at(self.within_chunk(place))
     }
 
-    /// What lies in one chunk from `place` on; none at the end.
-    pub(super) fn part_from(&self, place: u64) -> Option<Part> {
-        let held = self.held(place).filter(|_| place < self.end)?;
-        let from = self.within_chunk(place);
-        let filled = usize::try_from(self.end - place).unwrap_or(usize::MAX);
-        let to = from.saturating_add(filled).min(held.chunk.places());
-        Some(Part { chunk: Arc::clone(&held.chunk), from, to })
+    /// Takes what lies in one chunk from `place` on, for a reader there; none at the end. If it is the only one, the
+    /// entries leave the ring for `own`; else they are shared.
+    pub(super) fn take(&mut self, place: u64, is_only_one: bool, own: &mut VecDeque<Entry>) -> Option<Taken> {
+        let (from, filled) =
+            (self.within_chunk(place), self.end.checked_sub(place).filter(|count| *count > 0)?);
+        let held = self.held_mut(place)?;
+        let to = from.saturating_add(usize::try_from(filled).unwrap_or(usize::MAX)).min(held.chunk.places());
+        let last = held.chunk.at(to - 1)?.turn;
+        let (count, mut part) = ((to - from) as u64, None);
+        match Arc::get_mut(&mut held.chunk).filter(|_| is_only_one) {
+            Some(chunk) => own.extend((from..to).filter_map(|place| chunk.take(place))),
+            None => part = Some(Part { chunk: Arc::clone(&held.chunk), from, to }),
+        }
+        Some(Taken { count, last, part })
+    }
+
+    /// Takes the entry at `place` as [`take`](Self::take) does.
+    pub(super) fn take_one(&mut self, place: u64, is_only_one: bool) -> Option<Entry> {
+        let within = self.within_chunk(place);
+        let held = self.held_mut(place)?;
+        match Arc::get_mut(&mut held.chunk).filter(|_| is_only_one) {
+            Some(chunk) => chunk.take(within),
+            None => held.chunk.at(within).cloned(),
+        }
     }
 
     /// Counts a reader that begins at the end.

@@ -8,6 +8,7 @@
 
 mod desk;
 mod handlers;
+mod hands;
 mod order;
 mod outbox;
 mod parked;
