@@ -18,7 +18,8 @@
 //! assert_eq!(count, 1);
 //! ```
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use crate::bus::{EventBus, report};
@@ -58,20 +59,16 @@ impl Emitter {
     /// Emits these details in the current scope. They are made only if somebody observes their kind.
     #[inline]
     pub fn emit<D: Details>(&self, details: impl FnOnce() -> D) {
-        if let Some(bus) = &self.bus
-            && observes(&**bus, D::TYPE)
-        {
-            send(&**bus, DomainEvent::new(details()));
+        if let Some(bus) = &self.bus {
+            emit_observed(&**bus, D::TYPE, || DomainEvent::new(details()));
         }
     }
 
     /// Emits these details in `scope`. They are made only if somebody observes their kind.
     #[inline]
     pub fn emit_in<D: Details>(&self, scope: &Scope, details: impl FnOnce() -> D) {
-        if let Some(bus) = &self.bus
-            && observes(&**bus, D::TYPE)
-        {
-            send(&**bus, DomainEvent::new_in(scope, details()));
+        if let Some(bus) = &self.bus {
+            emit_observed(&**bus, D::TYPE, || DomainEvent::new_in(scope, details()));
         }
     }
 
@@ -80,7 +77,7 @@ impl Emitter {
     pub fn open<D: Details>(&self, scope: &Scope, details: impl FnOnce() -> D) -> Scope {
         let (inside, event) = self.opening(scope, details);
         if let (Some(event), Some(bus)) = (event, &self.bus) {
-            send(&**bus, event);
+            send(&**bus, D::TYPE, || event);
         }
         inside
     }
@@ -113,10 +110,29 @@ fn observes(bus: &dyn EventBus, event_type: EventType) -> bool {
     })
 }
 
-/// Emits, and holds off a panic of a foreign bus: no service fails because of its bus.
-fn send(bus: &dyn EventBus, event: DomainEvent) {
-    let event_type = event.event_type();
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| bus.emit(event))) {
+/// Emits what `make` makes, if somebody observes that kind. Kept out of its callers: without a bus, an emission is a
+/// branch there and no more.
+#[inline(never)]
+fn emit_observed(bus: &dyn EventBus, event_type: EventType, make: impl FnOnce() -> DomainEvent) {
+    if observes(bus, event_type) {
+        send(bus, event_type, make);
+    }
+}
+
+/// Makes an event and emits it, and holds off a panic of a foreign bus: no service fails because of its bus. It is made
+/// where it is handed over, since each move of it is a copy of some hundred bytes.
+fn send(bus: &dyn EventBus, event_type: EventType, make: impl FnOnce() -> DomainEvent) {
+    let is_made = Cell::new(false);
+    let emitted = catch_unwind(AssertUnwindSafe(|| {
+        let event = make();
+        is_made.set(true);
+        bus.emit(event);
+    }));
+    if let Err(panic) = emitted {
+        if !is_made.get() {
+            // That of the details, which the caller makes.
+            resume_unwind(panic);
+        }
         drop(report::panic_message(panic));
         report::quietly(|| tracing::error!(target: "agentbus::emitter", %event_type, "event_bus_panicked"));
     }

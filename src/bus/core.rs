@@ -6,6 +6,7 @@
 
 use std::any::Any;
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use super::desk::Desk;
 use super::dispatch::Dispatch;
 use super::handler::EventHandler;
 use super::ledger::{Ledger, LedgerRow, name_of};
-use super::member::Member;
+use super::member::{Member, Members};
 use super::order::{Order, Phase, mask};
 use super::recorder::Recorder;
 use super::route::{Capacities, RouteKey, Routes};
@@ -59,8 +60,10 @@ impl Core {
             routes: Routes::new(origin, capacities),
             members: Arc::new([]),
             at_desks: Vec::new(),
-            flights: Vec::new(),
+            flights: VecDeque::new(),
             spare: Vec::new(),
+            subscribed: 0,
+            awaiting: 0,
             observers,
             departed: LedgerRow::departed(),
         };
@@ -136,18 +139,21 @@ impl Core {
         if order.members.is_empty() {
             return None;
         }
-        let (members, marks) = order.take_off();
-        Some(Dispatch::new(Arc::clone(self), Arc::clone(event), order.turn, members, marks))
+        let course = order.take_off();
+        Some(Dispatch::new(Arc::clone(self), Arc::clone(event), order.turn, course))
     }
 
     /// Ends the dispatch of that turn.
     pub(super) fn landed(&self, turn: u64) {
         let mut order = lock(&self.order);
-        let flight = order.land(turn);
+        let over = order.land(turn);
+        let is_awaited = order.awaiting > 0;
         drop(order);
-        report::quietly(|| self.landings.notify_waiters());
+        if is_awaited {
+            report::quietly(|| self.landings.notify_waiters());
+        }
         // Its members may hold the last reference to a handler, which is foreign: dropped outside the lock.
-        report::drop_quietly(flight);
+        report::drop_quietly(over);
     }
 
     fn late(&self, id: EventId) -> Receipt {
@@ -169,28 +175,33 @@ impl Core {
             return None;
         }
         let types = filter.type_set();
-        let member = Arc::new(Member::new(filter, handler, order.turn));
+        let member = Arc::new(Member::new(filter, handler, order.subscribed, order.turn));
+        order.subscribed += 1;
+        let mut before = None;
         if let Some(desk) = member.handler.desk() {
             desk.redact_by(&self.redactor);
             order.at_desks.push(Arc::clone(&member));
         } else {
-            order.members = order.members.iter().chain([&member]).cloned().collect();
+            let members = order.members.iter().chain([&member]).cloned().collect();
+            before = Some(order.replace_members(members));
         }
         self.observe(&mut order, types, 1);
+        drop(order);
+        drop(before);
         Some(member)
     }
 
     /// Removes a handler; when this returns it is not called again.
     pub(super) fn remove(&self, member: &Arc<Member>) {
         let mut order = lock(&self.order);
-        let before = Arc::clone(&order.members);
         let is_other = |other: &&Arc<Member>| !Arc::ptr_eq(other, member);
-        order.members = before.iter().filter(is_other).cloned().collect();
+        let members: Members = order.members.iter().filter(is_other).cloned().collect();
         let desks = order.at_desks.len();
         order.at_desks.retain(|other| !Arc::ptr_eq(other, member));
-        if order.members.len() == before.len() && order.at_desks.len() == desks {
+        if order.members.len() == members.len() && order.at_desks.len() == desks {
             return;
         }
+        let before = order.replace_members(members);
         let mut aftermath = Aftermath::default();
         if let Some(desk) = member.handler.desk() {
             desk.abandon_within(&mut aftermath);
@@ -199,6 +210,7 @@ impl Core {
         order.departed.fold(&row);
         self.observe(&mut order, member.filter.type_set(), -1);
         drop(order);
+        drop(before);
         aftermath.settle();
     }
 
@@ -291,9 +303,9 @@ impl Core {
         loop {
             let mut landing = std::pin::pin!(self.landings.notified());
             landing.as_mut().enable();
-            if lock(&self.order).flights.iter().all(|flight| flight.turn > through.get()) {
+            let Some(_awaiting) = Awaiting::begin(self, through) else {
                 return;
-            }
+            };
             landing.await;
         }
     }
@@ -315,8 +327,9 @@ impl Core {
         order.phase = Phase::Closed;
         order.routes.close(&mut aftermath);
         let mut departed = order.departed.clone();
-        let gone = (std::mem::replace(&mut order.members, Arc::new([])), std::mem::take(&mut order.at_desks));
-        for member in gone.0.iter().chain(&gone.1) {
+        let (members, spare) = order.replace_members(Arc::new([]));
+        let at_desks = std::mem::take(&mut order.at_desks);
+        for member in members.iter().chain(&at_desks) {
             departed.fold(&order.depart(member));
         }
         order.departed = departed;
@@ -324,7 +337,27 @@ impl Core {
         self.observed.store(0, Ordering::Relaxed);
         drop(order);
         aftermath.settle();
+        drop((members, spare));
         // What waits at the desks is still worked off.
-        gone.1.iter().filter_map(|member| member.handler.desk()).for_each(Desk::close);
+        at_desks.iter().filter_map(|member| member.handler.desk()).for_each(Desk::close);
+    }
+}
+
+/// Counted among those who wait for dispatches to land, until dropped.
+struct Awaiting<'a>(&'a Core);
+
+impl<'a> Awaiting<'a> {
+    /// None if no dispatch at or before `through` is under way.
+    fn begin(core: &'a Core, through: Turn) -> Option<Self> {
+        let mut order = lock(&core.order);
+        order.flights.front().filter(|first| first.turn <= through.get())?;
+        order.awaiting += 1;
+        Some(Self(core))
+    }
+}
+
+impl Drop for Awaiting<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.order).awaiting -= 1;
     }
 }

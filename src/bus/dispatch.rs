@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use super::clock::Stopwatch;
 use super::core::Core;
-use super::marks::{Mark, Marks};
-use super::member::Members;
+use super::marks::Mark;
+use super::order::Course;
 use super::{report, within};
 use crate::event::{DomainEvent, scope};
 use crate::sync::Ordering;
@@ -83,22 +83,14 @@ pub(super) struct Dispatch {
     core: Arc<Core>,
     event: Arc<DomainEvent>,
     turn: u64,
-    members: Members,
-    /// How far it has come.
-    marks: Arc<Marks>,
+    course: Arc<Course>,
     /// How many events emitted by handlers led to it.
     generation: u32,
 }
 
 impl Dispatch {
-    pub(super) fn new(
-        core: Arc<Core>,
-        event: Arc<DomainEvent>,
-        turn: u64,
-        members: Members,
-        marks: Arc<Marks>,
-    ) -> Self {
-        Self { core, event, turn, members, marks, generation: 0 }
+    pub(super) fn new(core: Arc<Core>, event: Arc<DomainEvent>, turn: u64, course: Arc<Course>) -> Self {
+        Self { core, event, turn, course, generation: 0 }
     }
 
     /// Calls the handlers, now or when those of the current event have returned.
@@ -129,11 +121,12 @@ impl Dispatch {
     fn run(self) {
         let _dispatching = within::Dispatching::mark(self.core.origin);
         scope::handling(&self.event, || {
+            let Course { members, marks } = &*self.course;
             let mut watch = Stopwatch::start();
-            for (place, member) in self.members.iter().enumerate() {
+            for (place, member) in members.iter().enumerate() {
                 if !member.filter.matches(&self.event) {
-                    self.marks.set(place, Mark::Filtered);
-                } else if self.marks.claim(place, Mark::Delivered) {
+                    marks.set(place, Mark::Filtered);
+                } else if marks.claim(place, Mark::Delivered) {
                     let call = || member.handler.handle(&self.event);
                     let ended = catch_unwind(AssertUnwindSafe(call));
                     let took = watch.lap();
@@ -149,10 +142,10 @@ impl Dispatch {
 
     /// Counts and logs a call that panicked, or took too long, or both.
     fn report(&self, place: usize, panic: Option<Box<dyn Any + Send>>, took: Duration) {
-        let Some(member) = self.members.get(place) else { return };
+        let Some(member) = self.course.members.get(place) else { return };
         let (event_type, name) = (self.event.type_name(), member.name());
         if let Some(panic) = panic {
-            self.marks.set(place, Mark::Failed);
+            self.course.marks.set(place, Mark::Failed);
             self.core.stats.failed.fetch_add(1, Ordering::Relaxed);
             let error = report::panic_message(panic);
             report::handler_failed(&self.core.redactor, event_type, &name, &error);
@@ -167,8 +160,9 @@ impl Dispatch {
 impl Drop for Dispatch {
     /// However it ends, what it did not reach is passed over and it is no longer waited for.
     fn drop(&mut self) {
-        for place in (0..self.members.len()).filter(|place| self.marks.at(*place) == Mark::Waiting) {
-            self.marks.claim(place, Mark::Skipped);
+        let Course { members, marks } = &*self.course;
+        for place in (0..members.len()).filter(|place| marks.at(*place) == Mark::Waiting) {
+            marks.claim(place, Mark::Skipped);
         }
         self.core.landed(self.turn);
     }

@@ -39,10 +39,11 @@ impl Marks {
         Self((0..handlers).map(|_| AtomicU8::new(Mark::Waiting as u8)).collect())
     }
 
-    /// Has all wait again, if there is a mark for each of so many handlers.
-    pub(super) fn reset(&self, handlers: usize) -> bool {
-        self.0.iter().take(handlers).for_each(|mark| mark.store(Mark::Waiting as u8, Ordering::Relaxed));
-        self.0.len() >= handlers
+    /// The last mark of a handler; it waits again, for the next event. For when nobody else writes any more.
+    pub(super) fn settle(&self, place: usize) -> Mark {
+        let last = self.at(place);
+        self.set(place, Mark::Waiting);
+        last
     }
 
     pub(super) fn at(&self, place: usize) -> Mark {

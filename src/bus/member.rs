@@ -16,6 +16,8 @@ pub(super) type Members = Arc<[Arc<Member>]>;
 pub(super) struct Member {
     pub(super) filter: Filter,
     pub(super) handler: Arc<dyn EventHandler>,
+    /// How many subscribed before it.
+    pub(super) number: u64,
     /// The number of the last turn before it subscribed.
     pub(super) since: u64,
     account: Account,
@@ -36,8 +38,8 @@ fn count_one(counter: &AtomicU64) {
 }
 
 impl Member {
-    pub(super) fn new(filter: Filter, handler: Arc<dyn EventHandler>, since: u64) -> Self {
-        Self { filter, handler, since, account: Account::default() }
+    pub(super) fn new(filter: Filter, handler: Arc<dyn EventHandler>, number: u64, since: u64) -> Self {
+        Self { filter, handler, number, since, account: Account::default() }
     }
 
     /// Whether it takes this event onto its desk; the desk keeps the account of what it takes. Called in the order

@@ -1,5 +1,6 @@
 //! What the order section of a [`Core`](super::core::Core) guards: turns, subscribers, dispatches under way.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::aftermath::Aftermath;
@@ -9,7 +10,7 @@ use super::member::{Member, Members};
 use super::route::Routes;
 use crate::event::{DomainEvent, EventType, Turn};
 
-/// How many marks of flights that are over are kept: about as many as threads emit at once.
+/// How many courses of flights that are over are kept: about as many as threads emit at once.
 const MAX_SPARE: usize = 16;
 
 /// What the order section guards. Locks of channels, desks and members are taken inside it.
@@ -23,9 +24,14 @@ pub(super) struct Order {
     pub(super) members: Members,
     /// Handlers that have a desk.
     pub(super) at_desks: Vec<Arc<Member>>,
-    pub(super) flights: Vec<Flight>,
-    /// The marks of flights that are over, to be used again.
-    pub(super) spare: Vec<Arc<Marks>>,
+    /// In the order of their turns.
+    pub(super) flights: VecDeque<Flight>,
+    /// Courses of flights that are over, to be used again; all of the members there are.
+    pub(super) spare: Vec<Arc<Course>>,
+    /// How many handlers have subscribed.
+    pub(super) subscribed: u64,
+    /// How many wait for flights to land.
+    pub(super) awaiting: usize,
     pub(super) observers: [u32; EventType::NUMBERS],
     pub(super) departed: LedgerRow,
 }
@@ -42,8 +48,14 @@ pub(super) enum Phase {
 #[derive(Debug)]
 pub(super) struct Flight {
     pub(super) turn: u64,
+    pub(super) course: Arc<Course>,
+}
+
+/// Whom a dispatch calls, and how far it has come.
+#[derive(Debug)]
+pub(super) struct Course {
     pub(super) members: Members,
-    pub(super) marks: Arc<Marks>,
+    pub(super) marks: Marks,
 }
 
 impl Order {
@@ -64,30 +76,37 @@ impl Order {
         self.at_desks.len()
     }
 
-    /// Begins a dispatch of the last turn to the handlers there are.
-    pub(super) fn take_off(&mut self) -> (Members, Arc<Marks>) {
-        let members = Arc::clone(&self.members);
-        let spare = self.spare.pop().filter(|marks| marks.reset(members.len()));
-        let marks = spare.unwrap_or_else(|| Arc::new(Marks::new(members.len())));
-        self.flights.push(Flight {
-            turn: self.turn,
-            members: Arc::clone(&members),
-            marks: Arc::clone(&marks),
-        });
-        (members, marks)
+    /// Has other handlers from now on. What is returned holds handlers, and is for the caller to drop outside of locks.
+    #[must_use]
+    pub(super) fn replace_members(&mut self, members: Members) -> (Members, Vec<Arc<Course>>) {
+        (std::mem::replace(&mut self.members, members), std::mem::take(&mut self.spare))
     }
 
-    /// Ends the dispatch of that turn, whose marks go on the accounts.
-    pub(super) fn land(&mut self, turn: u64) -> Option<Flight> {
-        let place = self.flights.iter().position(|flight| flight.turn == turn)?;
-        let flight = self.flights.swap_remove(place);
-        for (place, member) in flight.members.iter().enumerate() {
-            member.settle(flight.marks.at(place));
+    /// Begins a dispatch of the last turn to the handlers there are.
+    pub(super) fn take_off(&mut self) -> Arc<Course> {
+        let course = match self.spare.pop() {
+            Some(course) => course,
+            None => {
+                let members = Arc::clone(&self.members);
+                Arc::new(Course { marks: Marks::new(members.len()), members })
+            }
+        };
+        self.flights.push_back(Flight { turn: self.turn, course: Arc::clone(&course) });
+        course
+    }
+
+    /// Ends the dispatch of that turn, whose marks go on the accounts. What is returned is dropped outside of locks.
+    pub(super) fn land(&mut self, turn: u64) -> Option<Arc<Course>> {
+        let place = self.flights.binary_search_by_key(&turn, |flight| flight.turn).ok()?;
+        let course = self.flights.remove(place)?.course;
+        for (place, member) in course.members.iter().enumerate() {
+            member.settle(course.marks.settle(place));
         }
-        if self.spare.len() < MAX_SPARE {
-            self.spare.push(Arc::clone(&flight.marks));
+        if !Arc::ptr_eq(&course.members, &self.members) || self.spare.len() == MAX_SPARE {
+            return Some(course);
         }
-        Some(flight)
+        self.spare.push(course);
+        None
     }
 
     /// The account of a handler.
@@ -108,8 +127,10 @@ impl Order {
     /// Where the dispatches under way have their mark of that handler.
     fn marks_of<'a>(&'a self, member: &'a Arc<Member>) -> impl Iterator<Item = (&'a Marks, usize)> {
         self.flights.iter().filter_map(move |flight| {
-            let place = flight.members.iter().position(|other| Arc::ptr_eq(other, member))?;
-            Some((&*flight.marks, place))
+            let Course { members, marks } = &*flight.course;
+            // They stand there in the order in which they subscribed.
+            let place = members.binary_search_by_key(&member.number, |other| other.number).ok()?;
+            Some((marks, place))
         })
     }
 }

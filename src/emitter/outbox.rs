@@ -75,7 +75,7 @@ impl<S> Outbox<S> {
         };
         if let Some(mut baton) = Baton::take(&self.waiting) {
             while let Some(event) = baton.next_or_put_back() {
-                send(&**bus, event);
+                send(&**bus, event.event_type(), || event);
             }
         }
     }
