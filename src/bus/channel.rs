@@ -11,17 +11,19 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
+use self::seat::{Reader, Seat};
 use super::aftermath::Aftermath;
-use super::chunk::{Chunk, Entry};
-use super::hand::{Hand, Held, Told};
+use super::chunk::Entry;
+use super::hand::Hand;
 use super::lane::{Lane, Lanes};
-use super::ledger::{LedgerRow, SubscriberKind};
+use super::ledger::LedgerRow;
 use super::ring::Ring;
 use super::slab::{Slab, Slot};
 use crate::event::{DomainEvent, Origin, Turn};
 use crate::filter::Filter;
-use crate::stream::Lag;
 use crate::sync::{Mutex, lock};
+
+mod seat;
 
 /// How many events each ring of a channel holds.
 pub(super) type Capacity = Lanes<NonZeroUsize>;
@@ -40,32 +42,6 @@ struct State {
     /// The seats that wait, each once.
     parked: Vec<Slot>,
     closed: bool,
-}
-
-/// One reader's place in the two rings, and its account.
-#[derive(Debug)]
-struct Seat {
-    filter: Arc<Filter>,
-    /// Whether all that travels here passes the filter.
-    exact: bool,
-    readers: Lanes<Reader>,
-    waker: Option<Waker>,
-    /// How many were taken from the rings.
-    taken: u64,
-    /// What became of those.
-    told: Arc<Told>,
-    /// How many it was moved past while it waited.
-    passed: u64,
-    overrun: u64,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Reader {
-    joined: u64,
-    /// The place to read next.
-    next: u64,
-    /// The last turn read or passed over.
-    after: Option<Turn>,
 }
 
 /// What a desk reads.
@@ -207,7 +183,7 @@ impl Channel {
     /// The accounts of all seats, and the filters to name them after.
     pub(super) fn rows(&self) -> Vec<(Arc<Filter>, LedgerRow)> {
         let state = lock(&self.state);
-        state.seats.iter().map(|seat| (Arc::clone(&seat.filter), state.row_of(seat))).collect()
+        state.seats.iter().map(|seat| (Arc::clone(&seat.filter), seat.row(&state.rings))).collect()
     }
 }
 
@@ -287,59 +263,7 @@ impl State {
     }
 
     fn row(&self, slot: Slot) -> LedgerRow {
-        self.seats.get(slot).map(|seat| self.row_of(seat)).unwrap_or_default()
-    }
-
-    fn row_of(&self, seat: &Seat) -> LedgerRow {
-        let (delivered, kept_away) = (seat.told.delivered(), seat.told.filtered());
-        let mut row = LedgerRow {
-            kind: SubscriberKind::Stream,
-            delivered,
-            filtered: seat.passed + kept_away,
-            overrun: seat.overrun,
-            // In the hand of the reader.
-            pending: seat.taken - delivered - kept_away,
-            ..LedgerRow::default()
-        };
-        for (ring, reader) in self.rings.each_ref().into_iter().zip(seat.readers.each_ref()) {
-            row.offered += ring.end() - reader.joined;
-            row.pending += ring.end() - reader.next.max(ring.start());
-            // What the ring has given up and the reader has not noticed yet.
-            row.overrun += ring.start().saturating_sub(reader.next);
-        }
-        row
-    }
-}
-
-impl Seat {
-    /// Takes what lies in one chunk of a ring.
-    fn take(&mut self, lane: Lane, ring: &mut Ring, is_only_one: bool, held: &mut Held) {
-        let reader = &mut self.readers[lane];
-        let Some(taken) = ring.take(reader.next, is_only_one, &mut held.own) else {
-            return;
-        };
-        self.taken += taken.count;
-        held.part = taken.part;
-        held.over = reader.move_by(taken.count, taken.last, ring);
-    }
-
-    /// Jumps over what the ring of a lane has given up before it was read; tells of it.
-    fn jump(&mut self, lane: Lane, ring: &Ring, origin: Origin) -> Option<Lag> {
-        let reader = &mut self.readers[lane];
-        let missed = ring.start().checked_sub(reader.next).filter(|missed| *missed > 0)?;
-        self.overrun += missed;
-        reader.next = ring.start();
-        let before = ring.at_or_first(reader.next).map(|entry| entry.turn);
-        Some(Lag { missed, origin, after: reader.after, before, exact: self.exact })
-    }
-}
-
-impl Reader {
-    /// Moves on by so many places, the last of that turn; gives back the chunk that all are past now.
-    fn move_by(&mut self, places: u64, last: Turn, ring: &mut Ring) -> Option<Arc<Chunk>> {
-        self.next += places;
-        self.after = Some(last);
-        ring.moved(self.next)
+        self.seats.get(slot).map(|seat| seat.row(&self.rings)).unwrap_or_default()
     }
 }
 

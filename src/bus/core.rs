@@ -27,6 +27,8 @@ use crate::filter::{Filter, TypeSet};
 use crate::redact::Redactor;
 use crate::sync::{AtomicU64, Mutex, Notify, Ordering, lock};
 
+mod landing;
+
 crate::sync::thread_local! {
     /// Kept between emissions for its memory. Taken out while in use: a waker may emit. Boxed, since it is moved twice
     /// an emission.
@@ -141,19 +143,6 @@ impl Core {
         }
         let course = order.take_off();
         Some(Dispatch::new(Arc::clone(self), Arc::clone(event), order.turn, course))
-    }
-
-    /// Ends the dispatch of that turn.
-    pub(super) fn landed(&self, turn: u64) {
-        let mut order = lock(&self.order);
-        let over = order.land(turn);
-        let is_awaited = order.awaiting > 0;
-        drop(order);
-        if is_awaited {
-            report::quietly(|| self.landings.notify_waiters());
-        }
-        // Its members may hold the last reference to a handler, which is foreign: dropped outside the lock.
-        report::drop_quietly(over);
     }
 
     fn late(&self, id: EventId) -> Receipt {
@@ -293,23 +282,6 @@ impl Core {
             })
     }
 
-    /// Whether any dispatch is under way.
-    pub(super) fn has_flights(&self) -> bool {
-        !lock(&self.order).flights.is_empty()
-    }
-
-    /// Waits until no dispatch at or before `through` is under way.
-    pub(super) async fn landed_through(&self, through: Turn) {
-        loop {
-            let mut landing = std::pin::pin!(self.landings.notified());
-            landing.as_mut().enable();
-            let Some(_awaiting) = Awaiting::begin(self, through) else {
-                return;
-            };
-            landing.await;
-        }
-    }
-
     /// Enters a later phase.
     pub(super) fn enter(&self, phase: Phase) -> Phase {
         let mut order = lock(&self.order);
@@ -340,24 +312,5 @@ impl Core {
         drop((members, spare));
         // What waits at the desks is still worked off.
         at_desks.iter().filter_map(|member| member.handler.desk()).for_each(Desk::close);
-    }
-}
-
-/// Counted among those who wait for dispatches to land, until dropped.
-struct Awaiting<'a>(&'a Core);
-
-impl<'a> Awaiting<'a> {
-    /// None if no dispatch at or before `through` is under way.
-    fn begin(core: &'a Core, through: Turn) -> Option<Self> {
-        let mut order = lock(&core.order);
-        order.flights.front().filter(|first| first.turn <= through.get())?;
-        order.awaiting += 1;
-        Some(Self(core))
-    }
-}
-
-impl Drop for Awaiting<'_> {
-    fn drop(&mut self) {
-        lock(&self.0.order).awaiting -= 1;
     }
 }

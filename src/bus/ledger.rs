@@ -6,9 +6,9 @@ use crate::filter::Filter;
 
 /// What each subscriber was offered and what became of it.
 ///
-/// For each row `offered = delivered + filtered + missed + pending`. Each column is counted on its own, but
-/// for `delivered` of a stream: what it took off its route, less what it has not handed over yet, which is
-/// pending.
+/// For each row `offered = delivered + filtered + missed + pending`. Each column is counted on its own, but for the
+/// part of `pending` that a stream took off its route and has not handed over yet: that is what it took, less what
+/// became of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ledger {

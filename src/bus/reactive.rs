@@ -1,10 +1,17 @@
 //! [`ReactiveEventBus`]: streams, handlers and a recorder.
 //!
-//! Memory is bounded by capacities: for each route that has a reader at most `capacity` chatter events and
-//! `capacity / 4` critical ones (routes by kind), or `id_capacity` and `id_capacity / 4` (routes by plan, session or
-//! correlation), 16 bytes each beside the events themselves, which routes share; for each stream at most 64 events
-//! that it took together and has not handed over, which may be in no ring any more; for each async handler twice its
-//! queue; for each thread whose handlers emit at most 16,384 events that wait.
+//! Memory is bounded by capacities. A ring holds at most its capacity, and less than one chunk of events that were
+//! overrun; a chunk is a sixteenth of the capacity, but at least 8 and at most 64 places, of 24 bytes beside the events
+//! themselves, which routes share. There are:
+//!
+//! - for each route that has a reader a ring of `capacity` for chatter and one of `capacity / 4` for what is critical
+//!   (routes by kind), or of `id_capacity` and `id_capacity / 4` (routes by plan, session or correlation);
+//! - for each stream at most one chunk of each of its two rings that it has not handed over, which may be in no ring
+//!   any more, and one empty one;
+//! - for each async handler two rings of its queue;
+//! - for each thread whose handlers emit at most 16,384 events that wait.
+//!
+//! What all readers of a route have read goes by the chunk; what the only reader of a route has read goes at once.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
