@@ -66,6 +66,11 @@ pub(crate) trait Source: Stream<Item = Delivery> + Send {
         }
         Poll::Ready(into.len() - before)
     }
+
+    /// Whether it is pending only for want of deliveries, or because its task has spent the budget of tokio.
+    fn only_waits(&self) -> bool {
+        true
+    }
 }
 
 /// A stream from outside, taken one delivery at a time; none after its end, where it may not be polled again.
@@ -88,7 +93,11 @@ impl<S: Stream<Item = Delivery> + Unpin> Stream for Foreign<S> {
     }
 }
 
-impl<S: Stream<Item = Delivery> + Send + Unpin> Source for Foreign<S> {}
+impl<S: Stream<Item = Delivery> + Send + Unpin> Source for Foreign<S> {
+    fn only_waits(&self) -> bool {
+        false
+    }
+}
 
 impl EventStream {
     /// A stream that yields what `stream` does, for implementors of `EventBus`.
@@ -156,8 +165,10 @@ impl Stream for EventStream {
             return Poll::Ready(None);
         };
         let polled = source.as_mut().poll_next(cx);
-        if matches!(polled, Poll::Ready(None)) {
-            self.source = None;
+        match polled {
+            Poll::Ready(None) => self.source = None,
+            Poll::Pending if source.only_waits() => rx::say_idle(),
+            Poll::Ready(Some(_)) | Poll::Pending => {}
         }
         polled
     }

@@ -35,10 +35,12 @@
 //!   a thousand random timelines each (`tests/oracle`). Where one differs, it says so. An item that is a `Result` is
 //!   an item: there is no channel for errors beside it, and only `on_error` and `retry` tell errors from other items.
 //! - **Time** is tokio's, so paused clocks work. It starts at the first poll, not before. At one instant the items
-//!   that are ready come first, those of several streams in the order of the arguments, then timers in the order of
-//!   their creation. The resolution is tokio's, 1 ms; a *period* below that counts as 1 ms.
-//! - **The end is the end**: after it an operator stays there, and it has dropped its source. Dropping an operator
-//!   drops its source at once.
+//!   that are ready come first, those of several streams in the order of the arguments (of
+//!   [`with_latest_from`](Rx::with_latest_from) in that of ReactiveX), then timers in the order of their creation. So a stream that is pending to let others have a turn is not taken for a silent one; one of
+//!   somebody else's that does so often in a row may be. The resolution is tokio's, 1 ms; a *period* below that counts
+//!   as 1 ms.
+//! - **The end is the end**: after it an operator stays there, and it has dropped its source and the items that it
+//!   held. Dropping an operator drops its source at once.
 //! - **Cancel safety**: what an operator holds is in the operator, so a dropped `next()` loses nothing.
 //! - **Memory** is bounded: each operator says by what. Where something has no room, that is told by what is yielded:
 //!   a list, an item once more, [`Correlated::Unanswered`], [`Heard::Missed`].
@@ -85,6 +87,7 @@ use pin_project_lite::pin_project;
 use tokio_stream::Stream;
 
 mod alarm;
+mod busy;
 mod turns;
 mod upstream;
 
@@ -115,6 +118,7 @@ mod window_count_or_time;
 mod window_time;
 mod with_latest_from;
 
+pub(super) use busy::say_idle;
 pub use combine_latest::CombineLatest;
 pub use correlate::{Correlate, Correlated};
 pub use debounce::Debounce;

@@ -4,6 +4,7 @@
 mod every;
 
 mod bounds;
+mod busy;
 mod correlate;
 mod events;
 mod fairness;

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tokio_stream::Stream;
 
 use super::Rx;
-use super::upstream::Upstream;
+use super::upstream::{Lull, Step, Upstream};
 
 impl<S: Stream> Rx<S> {
     /// Yields what comes until `notifier` completes, then ends.
@@ -75,7 +75,7 @@ impl<S: Stream, F: Future> Stream for TakeUntil<S, F> {
         if this.stopped.is_some_and(|stopped| Instant::now() > stopped) {
             this.upstream.as_mut().close();
         }
-        let polled = this.upstream.as_mut().poll_next(cx);
+        let step = this.upstream.as_mut().step(cx);
         // Polled beside an item too: a source that is always ready must not drown it.
         if let Some(notifier) = this.notifier.as_mut().as_pin_mut()
             && notifier.poll(cx).is_ready()
@@ -83,16 +83,17 @@ impl<S: Stream, F: Future> Stream for TakeUntil<S, F> {
             this.notifier.set(None);
             *this.stopped = Some(Instant::now());
         }
-        match polled {
-            Poll::Pending if this.stopped.is_some() => {
+        match step {
+            Step::Item(item) => Poll::Ready(Some(item)),
+            Step::Lull(Lull::Idle) if this.stopped.is_some() => {
                 this.upstream.close();
                 Poll::Ready(None)
             }
-            Poll::Ready(None) => {
+            Step::Lull(_) => Poll::Pending,
+            Step::End => {
                 this.notifier.set(None);
                 Poll::Ready(None)
             }
-            polled => polled,
         }
     }
 

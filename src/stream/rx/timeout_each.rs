@@ -10,7 +10,7 @@ use tokio_stream::Stream;
 
 use super::Rx;
 use super::alarm::{Alarm, later};
-use super::upstream::{Lull, Upstream};
+use super::upstream::{Lull, Step, Upstream};
 
 /// No item came in time: the last that [`Rx::timeout_each`] yields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,8 +24,9 @@ impl<S: Stream> Rx<S> {
     /// Yields what comes, and ends with [`TimedOut`] if for longer than `patience` nothing does.
     ///
     /// Each item has that long from the one before, the first from the first poll. What comes at the very instant of
-    /// the timeout is in time, and so is what lay ready while nobody polled. Holds nothing. ReactiveX calls it
-    /// `timeout`; its other sequence to go on with is had by [`on_error`](Rx::on_error).
+    /// the timeout is in time, and so is what lay ready while nobody polled. A source that is busy, as one that leaves
+    /// items out, has that long from when it was asked. Holds nothing. ReactiveX calls it `timeout`; its other sequence
+    /// to go on with is had by [`on_error`](Rx::on_error).
     ///
     /// ```
     /// # use std::time::Duration;
@@ -41,7 +42,12 @@ impl<S: Stream> Rx<S> {
     /// # }
     /// ```
     pub fn timeout_each(self, patience: Duration) -> Rx<TimeoutEach<S>> {
-        Rx::new(TimeoutEach { upstream: Upstream::new(self.stream), patience, alarm: Alarm::unset() })
+        Rx::new(TimeoutEach {
+            upstream: Upstream::new(self.stream),
+            patience,
+            alarm: Alarm::unset(),
+            busy_until: None,
+        })
     }
 }
 
@@ -55,6 +61,8 @@ pin_project! {
         patience: Duration,
         // When the next item is overdue; unset before the first poll.
         alarm: Alarm,
+        // How long the source may be busy without an item; none while it is not.
+        busy_until: Option<Instant>,
     }
 }
 
@@ -63,16 +71,27 @@ impl<S: Stream> Stream for TimeoutEach<S> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.project();
-        match this.upstream.as_mut().poll_next(cx) {
-            Poll::Ready(Some(item)) => {
+        let lull = match this.upstream.as_mut().step(cx) {
+            Step::Item(item) => {
                 this.alarm.set(later(Instant::now(), *this.patience));
+                *this.busy_until = None;
                 return Poll::Ready(Some(Ok(item)));
             }
-            Poll::Ready(None) => return Poll::Ready(None),
-            Poll::Pending if this.alarm.is_set() => {}
-            Poll::Pending => this.alarm.set(later(Instant::now(), *this.patience)),
+            Step::End => return Poll::Ready(None),
+            Step::Lull(lull) => lull,
+        };
+        if !this.alarm.is_set() {
+            this.alarm.set(later(Instant::now(), *this.patience));
         }
-        ready!(this.alarm.poll(cx, Lull::Idle));
+        if lull == Lull::Busy {
+            let now = Instant::now();
+            if now <= *this.busy_until.get_or_insert_with(|| later(now, *this.patience)) {
+                return Poll::Pending;
+            }
+        } else {
+            *this.busy_until = None;
+            ready!(this.alarm.poll(cx, lull));
+        }
         this.upstream.close();
         Poll::Ready(Some(Err(TimedOut { after: *this.patience })))
     }

@@ -2,19 +2,24 @@
 
 use tokio::time::Instant;
 
+/// How many turns a source may have in a row at one instant: one that is endless would stop a paused clock.
+const MOST: u32 = 1_000;
+
 /// Sources are asked in their order, so that at one instant their items come in it. One that is busy beyond an
-/// instant is asked last from then on, until none has anything: no source drowns another.
+/// instant, or for very long within it, is asked last from then on, until none has anything: no source drowns another.
 #[derive(Debug)]
 pub(super) struct Turns {
     /// The place of the source that is asked first.
     first: usize,
     /// Since when a source has been busy.
     since: Option<Instant>,
+    /// How many turns it has had since then.
+    count: u32,
 }
 
 impl Turns {
     pub(super) const fn new() -> Self {
-        Self { first: 0, since: None }
+        Self { first: 0, since: None, count: 0 }
     }
 
     /// The places of `count` sources, in the order in which they are asked.
@@ -26,8 +31,9 @@ impl Turns {
     /// The source at `place` had its turn, and may have more.
     pub(super) fn busy(&mut self, place: usize) {
         let now = Instant::now();
-        if *self.since.get_or_insert(now) < now {
-            *self = Self { first: place + 1, since: Some(now) };
+        self.count += 1;
+        if *self.since.get_or_insert(now) < now || self.count == MOST {
+            *self = Self { first: place + 1, since: Some(now), count: 0 };
         }
     }
 
@@ -70,5 +76,14 @@ mod tests {
         turns.rest();
         assert_eq!(order(&turns), [0, 1, 2]);
         assert_eq!(turns.order(0).count(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_busy_for_very_long_at_one_instant_is_asked_last_too() {
+        let mut turns = Turns::new();
+        (1..MOST).for_each(|_| turns.busy(0));
+        assert_eq!(turns.order(2).next(), Some(0));
+        turns.busy(0);
+        assert_eq!(turns.order(2).next(), Some(1));
     }
 }

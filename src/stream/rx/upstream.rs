@@ -7,6 +7,8 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 use tokio_stream::Stream;
 
+use super::busy;
+
 /// How many items in a row an operator takes before others have a turn: as many as tokio's own budget.
 const TURN: u8 = 128;
 
@@ -43,7 +45,7 @@ impl<T> Step<T> {
 pub(super) enum Lull {
     /// It has none; it will wake the task.
     Idle,
-    /// It may have more, but others have a turn; the task is already woken.
+    /// It may have more, but others have a turn; the task is already woken. Its own source may have said so.
     Busy,
 }
 
@@ -90,10 +92,11 @@ impl<S: Stream> Upstream<S> {
     pub(super) fn step(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Step<S::Item> {
         if *self.as_mut().project().taken == TURN {
             *self.project().taken = 0;
-            cx.waker().wake_by_ref();
+            busy::say_busy(cx);
             return Step::Lull(Lull::Busy);
         }
-        match self.as_mut().poll_next(cx) {
+        let (polled, is_busy) = busy::ask(|| self.as_mut().poll_next(cx));
+        match polled {
             Poll::Ready(Some(item)) => {
                 *self.project().taken += 1;
                 Step::Item(item)
@@ -101,6 +104,11 @@ impl<S: Stream> Upstream<S> {
             Poll::Ready(None) => Step::End,
             Poll::Pending => {
                 *self.project().taken = 0;
+                if is_busy {
+                    busy::say_busy(cx);
+                    return Step::Lull(Lull::Busy);
+                }
+                busy::say_idle();
                 Step::Lull(Lull::Idle)
             }
         }
