@@ -105,16 +105,24 @@ def value(item):
     return text if len(text) == 1 and text.isalnum() else f"[{text}]"
 
 
+def now(scheduler):
+    """The frame that it is."""
+    return round(scheduler.to_seconds(scheduler.now))
+
+
 class Trace:
     """What an observable yields, as marble text from the frame of its subscription on."""
 
     def __init__(self, scheduler, observable, begin=0):
         self.scheduler, self.begin, self.told = scheduler, begin, []
         note = lambda item: self.told.append((self.frame(), value(item)))
-        observable.subscribe(note, self.fail, lambda: self.end(), scheduler=scheduler)
+        self.subscription = observable.subscribe(note, self.fail, lambda: self.end(), scheduler=scheduler)
+
+    def leave(self):
+        self.subscription.dispose()
 
     def frame(self):
-        return round(self.scheduler.to_seconds(self.scheduler.now)) - self.begin
+        return now(self.scheduler) - self.begin
 
     def fail(self, error):
         if not isinstance(error, Failure) and str(error) != "Timeout":

@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 
 import reactivex
-from marbles import Random, Trace, cold, hot, run, timeline
+from marbles import Random, Trace, cold, hot, now, run, timeline
 from reactivex import operators as ops
 
 SEED, CASES = 20_260, 1_000
@@ -60,7 +60,7 @@ def throttle_last(scheduler, numbers, sources):
 @operator(two)
 def sample(scheduler, _, sources):
     # RxPY says nothing more once the sampler has ended, nor ends itself: there we end.
-    source, sampler = (hot(scheduler, text) for text in sources)
+    source, sampler = (cold(scheduler, text) for text in sources)
     is_end = lambda notification: notification.kind == "C"
     return source.pipe(ops.sample(sampler), ops.take_until(sampler.pipe(ops.materialize(), ops.filter(is_end))))
 
@@ -112,22 +112,16 @@ def pairwise(scheduler, _, sources):
 
 @operator(one("aAbBcC"))
 def group_by(scheduler, _, sources):
-    def counted(group):
-        told = lambda notification: (group.key, notification.value if notification.has_value else ".")
-        return group.pipe(ops.scan(lambda count, _: count + 1, 0), ops.materialize(), ops.map(told))
+    """The keys, and all that each group yields from the frame on in which it begins."""
+    traces = []
 
-    groups = hot(scheduler, sources[0]).pipe(ops.group_by(str.lower), ops.flat_map(counted))
-    trace = Trace(scheduler, groups)
-    plain = trace.text
+    def begin(group):
+        traces.append(Trace(scheduler, group, now(scheduler)))
+        return group.key
 
-    def by_group():
-        # At one instant we yield group by group, in the order in which they began.
-        began = list(dict.fromkeys(what[1:2] for _, what in trace.told))
-        trace.told.sort(key=lambda told: (told[0], began.index(told[1][1:2])))
-        return plain()
-
-    trace.text = by_group
-    return [trace]
+    keys = hot(scheduler, sources[0]).pipe(ops.group_by(str.lower), ops.map(begin))
+    traces.insert(0, Trace(scheduler, keys))
+    return traces
 
 
 def outer_and_inner(random):
@@ -158,19 +152,19 @@ def merge(scheduler, _, sources):
 
 @operator(two)
 def with_latest_from(scheduler, _, sources):
-    source, other = (hot(scheduler, text) for text in sources)
+    source, other = (cold(scheduler, text) for text in sources)
     return source.pipe(ops.with_latest_from(other))
 
 
 @operator(two)
 def combine_latest(scheduler, _, sources):
-    source, other = (hot(scheduler, text) for text in sources)
+    source, other = (cold(scheduler, text) for text in sources)
     return source.pipe(ops.combine_latest(other))
 
 
 @operator(two)
 def take_until(scheduler, _, sources):
-    source, notifier = (hot(scheduler, text) for text in sources)
+    source, notifier = (cold(scheduler, text) for text in sources)
     return source.pipe(ops.take_until(notifier))
 
 
@@ -197,15 +191,27 @@ def retry(scheduler, numbers, sources):
     return reactivex.defer(lambda _: cold(scheduler, next(attempts))).pipe(ops.retry(numbers[0] + 1))
 
 
-@operator(one(), lambda random: [random.below(4), *sorted(random.within(0, 14) for _ in range(2))])
+def readers(random):
+    """How many items are replayed, and of two readers who come late when they do and for how long they stay."""
+    come = sorted(random.within(0, 14) for _ in range(2))
+    return [random.below(4), *(number for begin in come for number in (begin, random.below(10)))]
+
+
+@operator(one(), readers)
 def share(scheduler, numbers, sources):
     replay, *late = numbers
-    shared = hot(scheduler, sources[0]).pipe(ops.replay(buffer_size=replay, scheduler=scheduler))
+    kept = [ops.replay(buffer_size=replay, scheduler=scheduler), ops.ref_count()] if replay else [ops.share()]
+    shared = hot(scheduler, sources[0]).pipe(*kept)
     traces = [Trace(scheduler, shared)]
-    shared.connect(scheduler)
-    for begin in late:
-        join = lambda *_, begin=begin: traces.append(Trace(scheduler, shared, begin))
-        scheduler.schedule_absolute(float(begin), join)
+
+    def come(begin, stay):
+        trace = Trace(scheduler, shared, begin)
+        traces.append(trace)
+        # Behind everything that happens in its last frame.
+        scheduler.schedule_absolute(begin + stay + 0.5, lambda *_: trace.leave())
+
+    for begin, stay in zip(late[::2], late[1::2]):
+        scheduler.schedule_absolute(float(begin), lambda *_, begin=begin, stay=stay: come(begin, stay))
     return traces
 
 

@@ -35,14 +35,15 @@ async fn merge_yields_both_and_ends_with_both() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_latest_from_yields_items_with_what_came_before_them() {
+async fn with_latest_from_yields_items_with_the_latest_of_the_other_that_of_their_instant_too() {
     table!(|source: Source, other| source.with_latest_from(other),
         "|",      "x"     => "|",
         "ab|",    "|"     => "--|",
         "a-b|",   "-x|"   => "--[bx]|",
-        "ab|",    "xy|"   => "-[bx]|",
+        "ab|",    "xy|"   => "[ax][by]|",
+        "(ab)|",  "(xy)|" => "([ay][by])|",
         "-(ab)|", "(xy)|" => "-([ay][by])|",
-        "a-b",    "x"     => "--[bx]",
+        "a-b",    "x"     => "[ax]-[bx]",
         "---",    "x|"    => "",
     );
 }

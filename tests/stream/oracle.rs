@@ -88,7 +88,7 @@ macro_rules! agree {
 
         #[test]
         fn every_file_of_traces_is_compared() {
-            let compared = [$(stringify!($operator),)+ "share"].map(|name| format!("{name}.jsonl"));
+            let compared = [$(stringify!($operator),)+ "group_by", "share"].map(|name| format!("{name}.jsonl"));
             let compared: BTreeSet<_> = compared.into_iter().collect();
             let files = fs::read_dir(folder()).unwrap().map(|file| file.unwrap().file_name());
             assert_eq!(files.map(|file| file.into_string().unwrap()).collect::<BTreeSet<_>>(), compared);
@@ -110,7 +110,6 @@ agree! {
     distinct_until_changed_by_key: |case| case.source(0).distinct_until_changed_by_key(char::to_ascii_lowercase),
     scan: |case| case.source(0).scan(0, |sum, digit| sum + digit.to_digit(10).unwrap()),
     pairwise: |case| many::pairs(case.source(0).pairwise()),
-    group_by: |case| many::counted_groups(case.source(0)),
     switch_map: |case| case.source(0).switch_map(many::inner(case)),
     merge_map: |case| case.source(0).merge_map(case.count(0), many::inner(case)),
     merge: |case| case.source(0).merge(case.source(1)),
@@ -133,15 +132,21 @@ agree! {
 }
 
 #[tokio::test(start_paused = true)]
+async fn group_by() {
+    agrees("group_by", many::groups).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn share() {
     agrees("share", async |case| {
         let first = case.source(0).share(case.count(0));
         let late = async |place: usize| {
             tokio::time::sleep(case.time(place)).await;
-            record(many::items(first.clone()), HORIZON - case.0[place]).await
+            let stays = case.0[place + 1].min(HORIZON - case.0[place]);
+            record(many::items(first.clone()), stays).await
         };
         let early = trace(many::items(first.clone()));
-        let (early, one, other) = tokio::join!(biased; early, late(1), late(2));
+        let (early, one, other) = tokio::join!(biased; early, late(1), late(3));
         [early, one, other].join(" ")
     })
     .await;

@@ -14,8 +14,9 @@ use super::upstream::{Lull, Step, Upstream};
 impl<S: Stream> Rx<S> {
     /// Yields each item with the latest one of `other`; items that come before `other` has yielded any are left out.
     ///
-    /// At one instant the items of this stream come first, so they meet what `other` yielded before. It ends with this
-    /// stream; the end of `other` ends nothing. Holds the latest item of `other`.
+    /// At one instant the items of `other` come first, as ReactiveX, which subscribes to it first, has it: so an item
+    /// meets what `other` yields at that instant. It ends with this stream; the end of `other` ends nothing. Holds the
+    /// latest item of `other`.
     ///
     /// ```
     /// # use agentbus::StreamRx;
@@ -62,12 +63,12 @@ impl<S: Stream, M: Stream<Item: Clone>> Stream for WithLatestFrom<S, M> {
         for place in this.turns.order(2) {
             loop {
                 let step = if place == 0 {
-                    this.upstream.as_mut().step(cx).map(Some)
-                } else {
                     this.other.as_mut().step(cx).map(|item| {
                         *this.latest = Some(item);
                         None
                     })
+                } else {
+                    this.upstream.as_mut().step(cx).map(Some)
                 };
                 match step {
                     Step::Item(item) => {
@@ -75,8 +76,9 @@ impl<S: Stream, M: Stream<Item: Clone>> Stream for WithLatestFrom<S, M> {
                             return Poll::Ready(Some(pair));
                         }
                     }
-                    Step::End if place == 0 => {
+                    Step::End if place == 1 => {
                         this.other.close();
+                        *this.latest = None;
                         return Poll::Ready(None);
                     }
                     Step::End | Step::Lull(Lull::Idle) => break,

@@ -2,25 +2,35 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what fails here fails the test")]
 
+use std::cell::RefCell;
+use std::pin::pin;
+
 use agentbus::stream::rx::{Heard, TimedOut};
-use agentbus::testing::marbles::{Marbles, cold};
-use agentbus::{Rx, StreamRx};
+use agentbus::testing::marbles::{FRAME, Marbles, cold, record};
+use tokio::time::Instant;
 use tokio_stream::{Stream, StreamExt};
 
-use super::Case;
+use super::{Case, HORIZON};
 
 /// Two letters in brackets.
 pub(super) fn pairs(stream: impl Stream<Item = (char, char)>) -> impl Stream<Item = String> {
     stream.map(|(one, two)| format!("{one}{two}"))
 }
 
-/// For each item of a group, the group's letter and how many it has had; a dot for its end.
-pub(super) fn counted_groups(source: Rx<Marbles>) -> impl Stream<Item = String> {
-    source.group_by(char::to_ascii_lowercase).merge_map(100, |group| {
+/// The keys, and all that each group yields from the frame on in which it begins.
+pub(super) async fn groups(case: &Case) -> String {
+    let (begun, readers) = (Instant::now(), RefCell::new(Vec::new()));
+    let mut keys = pin!(case.source(0).group_by(char::to_ascii_lowercase).map(|group| {
         let key = *group.key();
-        let counts = group.filter_map(Heard::into_item).rx().scan(0, |count, _| count + 1);
-        counts.map(move |count| format!("{key}{count}")).chain(tokio_stream::once(format!("{key}.")))
-    })
+        let frame = u32::try_from(begun.elapsed().as_nanos() / FRAME.as_nanos()).unwrap();
+        readers.borrow_mut().push(tokio::spawn(record(items(group), HORIZON - frame)));
+        key
+    }));
+    let mut traces = vec![record(keys.as_mut(), HORIZON).await];
+    for reader in readers.take() {
+        traces.push(reader.await.unwrap());
+    }
+    traces.join(" ")
 }
 
 /// The inner stream of each letter.
