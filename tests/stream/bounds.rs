@@ -5,7 +5,7 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::num::NonZeroU64;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use agentbus::StreamRx;
@@ -137,6 +137,29 @@ async fn a_shared_stream_holds_what_is_unread_and_what_is_replayed_and_no_more()
     assert_eq!(HELD.get(), 2, "who is gone reads nothing");
     drop(one);
     assert_eq!(HELD.get(), 0);
+}
+
+#[tokio::test]
+async fn an_operator_at_its_end_holds_nothing_of_what_came() {
+    async fn check<S: Stream>(name: &str, stream: S) {
+        let mut stream = pin!(stream);
+        while stream.next().await.is_some() {}
+        assert_eq!(HELD.get(), 0, "{name}");
+    }
+    let source = || tokio_stream::iter(0..3).map(|_| Counted::new()).rx();
+    check("distinct", source().distinct(9)).await;
+    check("distinct_by_key", source().distinct_by_key(9, Clone::clone)).await;
+    check("distinct_until_changed", source().distinct_until_changed()).await;
+    check("distinct_until_changed_by_key", source().distinct_until_changed_by_key(Clone::clone)).await;
+    check("scan", source().scan(Counted::new(), |_, item| item)).await;
+    check("pairwise", source().pairwise()).await;
+    check("combine_latest", source().combine_latest(source())).await;
+    check("with_latest_from", source().with_latest_from(source())).await;
+    check("group_by", source().group_by(Clone::clone)).await;
+    check("sample", source().sample(source())).await;
+    let kept = Counted::new();
+    let instead = move |()| tokio_stream::once(Ok::<_, ()>(kept));
+    check("on_error", source().map(Ok).rx().on_error(instead)).await;
 }
 
 #[tokio::test]

@@ -90,6 +90,7 @@ where
             }
         }
         if this.upstream.is_ended() && this.other.is_ended() {
+            *this.latest = (None, None);
             return Poll::Ready(None);
         }
         this.turns.rest();

@@ -83,7 +83,10 @@ impl<S: Stream<Item: Clone + Eq + Hash>> Stream for Distinct<S> {
                     this.seen.remember(item.clone());
                     return Poll::Ready(Some(item));
                 }
-                Step::End => return Poll::Ready(None),
+                Step::End => {
+                    this.seen.forget();
+                    return Poll::Ready(None);
+                }
                 Step::Lull(_) => return Poll::Pending,
             }
         }
@@ -131,7 +134,10 @@ where
                         return Poll::Ready(Some(item));
                     }
                 }
-                Step::End => return Poll::Ready(None),
+                Step::End => {
+                    this.seen.forget();
+                    return Poll::Ready(None);
+                }
                 Step::Lull(_) => return Poll::Pending,
             }
         }
@@ -160,6 +166,12 @@ struct Seen<K> {
 impl<K> Seen<K> {
     fn new(capacity: impl Count) -> Self {
         Self { keys: HashSet::new(), order: VecDeque::new(), capacity: capacity.at_least_one() }
+    }
+
+    /// Nothing comes any more that it could be told from.
+    fn forget(&mut self) {
+        self.keys = HashSet::new();
+        self.order = VecDeque::new();
     }
 
     /// How many of so many items are yielded: the first is, the rest may all have been seen.

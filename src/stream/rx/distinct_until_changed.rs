@@ -80,7 +80,10 @@ where
                     *this.last = Some(item.clone());
                     return Poll::Ready(Some(item));
                 }
-                Step::End => return Poll::Ready(None),
+                Step::End => {
+                    *this.last = None;
+                    return Poll::Ready(None);
+                }
                 Step::Lull(_) => return Poll::Pending,
             }
         }
@@ -127,7 +130,10 @@ where
                         return Poll::Ready(Some(item));
                     }
                 }
-                Step::End => return Poll::Ready(None),
+                Step::End => {
+                    *this.last = None;
+                    return Poll::Ready(None);
+                }
                 Step::Lull(_) => return Poll::Pending,
             }
         }

@@ -46,7 +46,7 @@ pin_project! {
     pub struct OnError<S, N, F> {
         #[pin]
         upstream: Upstream<S>,
-        // None once it was called.
+        // None once it was called, or cannot be any more.
         instead: Option<F>,
         #[pin]
         next: Upstream<N>,
@@ -71,7 +71,7 @@ where
                     this.next.as_mut().replace(instead(error));
                 }
             }
-            None => {}
+            None => *this.instead = None,
         }
         this.next.poll_next(cx)
     }

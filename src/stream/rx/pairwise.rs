@@ -52,6 +52,7 @@ impl<S: Stream<Item: Clone>> Stream for Pairwise<S> {
                 return Poll::Ready(Some((before, item)));
             }
         }
+        *this.last = None;
         Poll::Ready(None)
     }
 
