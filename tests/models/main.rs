@@ -7,6 +7,7 @@
 #![cfg(shuttle)]
 
 mod desk;
+mod groups;
 mod handlers;
 mod hands;
 mod order;

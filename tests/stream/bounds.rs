@@ -191,6 +191,12 @@ async fn when_more_groups_come_than_can_be_held_the_one_that_was_silent_the_long
 }
 
 #[tokio::test]
+async fn by_themselves_there_are_fewer_groups_than_1024_so_that_a_merge_of_so_many_goes_on() {
+    let groups = tokio_stream::iter(0..3_000).rx().group_by(|item| *item);
+    assert_eq!(groups.merge_map(1_024, |group| group).collect::<Vec<_>>().await.len(), 3_000);
+}
+
+#[tokio::test]
 async fn groups_that_were_dropped_make_room_before_any_is_ended() {
     let mut groups = tokio_stream::iter("abcda".chars()).rx().group_by(|item| *item).with_groups(2);
     let a = groups.next().await.unwrap();

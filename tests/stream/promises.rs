@@ -179,6 +179,8 @@ async fn a_closure_that_panics_takes_only_its_item_along() {
     };
     assert_eq!(survives(source().distinct_until_changed_by_key(picky)), 3);
     assert_eq!(survives(source().correlate(move |item| Some(picky(item)), capital, FRAME)), 3);
+    let once = |item| tokio_stream::once(picky(&item));
+    assert_eq!(survives(source().merge_map(2, once)), 3);
     assert_eq!(survives(source().scan(0, |count, item| count + u32::from(picky(&item) == item))), 2);
 }
 

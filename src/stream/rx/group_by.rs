@@ -1,6 +1,5 @@
 //! [`Rx::group_by`].
 
-use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
 use std::num::NonZeroUsize;
@@ -16,12 +15,14 @@ use super::heard::Heard;
 use super::upstream::{Step, Upstream};
 use crate::stream::Count;
 
+mod groups;
 mod queue;
 
+use groups::{Groups, Seat};
 use queue::Queue;
 
 /// How many groups there are at once, unless [`Rx::with_groups`] says otherwise.
-const GROUPS: NonZeroUsize = NonZeroUsize::new(1_024).expect("it is not zero");
+const GROUPS: NonZeroUsize = NonZeroUsize::new(1_000).expect("it is not zero");
 
 /// How many items of a group wait for its reader, unless [`Rx::with_capacity`] says otherwise.
 const CAPACITY: NonZeroUsize = NonZeroUsize::new(1_024).expect("it is not zero");
@@ -34,10 +35,10 @@ impl<S: Stream> Rx<S> {
     /// [`Heard::Missed`]. When a key comes for which there is no room, the group that was silent the longest ends; when
     /// its key comes again, or that of a group that was dropped, a new group begins.
     ///
-    /// Holds up to 1,024 groups, or as [`with_groups`](Rx::with_groups) says, and up to 1,024 items in each, or as
+    /// Holds up to 1,000 groups, or as [`with_groups`](Rx::with_groups) says, and up to 1,024 items in each, or as
     /// [`with_capacity`](Rx::with_capacity) says. In ReactiveX a group without a reader loses its items,
     /// and there are as many groups as keys. A [`merge_map`](Rx::merge_map) over the groups takes no more of them than
-    /// its bound, and asks for no items while it has so many: give it at least that many.
+    /// its bound, and asks for no items while it has so many: give it one that is larger.
     ///
     /// ```
     /// # use agentbus::StreamRx;
@@ -58,11 +59,7 @@ impl<S: Stream> Rx<S> {
         K: Clone + Eq + Hash,
         F: FnMut(&S::Item) -> K,
     {
-        Rx::new(GroupBy {
-            upstream: Upstream::new(self.stream),
-            key,
-            groups: Groups { by_key: HashMap::new(), items: 0, at_most: GROUPS, capacity: CAPACITY },
-        })
+        Rx::new(GroupBy { upstream: Upstream::new(self.stream), key, groups: Groups::new(GROUPS, CAPACITY) })
     }
 }
 
@@ -110,7 +107,7 @@ where
                     }
                 }
                 Step::End => {
-                    this.groups.by_key.clear();
+                    this.groups.end_all();
                     return Poll::Ready(None);
                 }
                 Step::Lull(_) => return Poll::Pending,
@@ -120,7 +117,7 @@ where
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         let (least, most) = self.upstream.size_hint();
-        (least.min(usize::from(self.groups.items == 0)), most)
+        (least.min(usize::from(self.groups.had_none())), most)
     }
 }
 
@@ -128,67 +125,8 @@ impl<S: Stream + fmt::Debug, K, F> fmt::Debug for GroupBy<S, K, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GroupBy")
             .field("source", &self.upstream)
-            .field("groups", &self.groups.by_key.len())
+            .field("groups", &self.groups.len())
             .finish_non_exhaustive()
-    }
-}
-
-/// The groups that have not ended; one that is removed from here ends.
-struct Groups<K, T> {
-    by_key: HashMap<K, Sender<T>>,
-    /// How many items there were.
-    items: u64,
-    at_most: NonZeroUsize,
-    capacity: NonZeroUsize,
-}
-
-/// Our end of a group, which ends it when dropped.
-struct Sender<T> {
-    queue: Arc<Queue<T>>,
-    /// The number of its last item.
-    last: u64,
-}
-
-impl<T> Drop for Sender<T> {
-    fn drop(&mut self) {
-        self.queue.end();
-    }
-}
-
-impl<T> Sender<T> {
-    fn is_read(&self) -> bool {
-        Arc::strong_count(&self.queue) > 1
-    }
-}
-
-impl<K: Clone + Eq + Hash, T> Groups<K, T> {
-    /// Takes an item into the group of its key; gives back the group if it is a new one.
-    fn take_in(&mut self, key: K, item: T) -> Option<Group<K, T>> {
-        self.items += 1;
-        if let Some(group) = self.by_key.get_mut(&key)
-            && group.is_read()
-        {
-            group.last = self.items;
-            group.queue.push(item);
-            return None;
-        }
-        self.by_key.remove(&key);
-        self.make_room();
-        let queue = Arc::new(Queue::new(self.capacity, item));
-        self.by_key.insert(key.clone(), Sender { queue: Arc::clone(&queue), last: self.items });
-        Some(Group { key, queue })
-    }
-
-    /// Ends what nobody reads and, if that is not enough, what was silent the longest.
-    fn make_room(&mut self) {
-        if self.by_key.len() < self.at_most.get() {
-            return;
-        }
-        self.by_key.retain(|_, group| group.is_read());
-        while self.by_key.len() >= self.at_most.get() {
-            let silent = self.by_key.iter().min_by_key(|(_, group)| group.last).map(|(key, _)| key.clone());
-            silent.and_then(|key| self.by_key.remove(&key));
-        }
     }
 }
 
@@ -197,12 +135,20 @@ impl<K: Clone + Eq + Hash, T> Groups<K, T> {
 pub struct Group<K, T> {
     key: K,
     queue: Arc<Queue<T>>,
+    seat: Seat,
 }
 
 impl<K, T> Group<K, T> {
     /// What its items have in common.
     pub fn key(&self) -> &K {
         &self.key
+    }
+}
+
+impl<K, T> Drop for Group<K, T> {
+    fn drop(&mut self) {
+        self.queue.leave();
+        self.seat.leave();
     }
 }
 

@@ -30,11 +30,20 @@ impl Turns {
 
     /// The source at `place` had its turn, and may have more.
     pub(super) fn busy(&mut self, place: usize) {
+        if self.is_over() {
+            self.first = place + 1;
+        }
+    }
+
+    /// A source had its turn, and may have more: whether it is to be asked last.
+    pub(super) fn is_over(&mut self) -> bool {
         let now = Instant::now();
         self.count += 1;
-        if *self.since.get_or_insert(now) < now || self.count == MOST {
-            *self = Self { first: place + 1, since: Some(now), count: 0 };
+        let is_over = *self.since.get_or_insert(now) < now || self.count == MOST;
+        if is_over {
+            (self.since, self.count) = (Some(now), 0);
         }
+        is_over
     }
 
     /// No source has anything: the order begins anew.

@@ -20,18 +20,26 @@ struct State<T> {
     /// Items dropped unread since the last that was read, all of them older than those here.
     missed: u64,
     ended: bool,
+    /// Whether the reader is gone.
+    left: bool,
     waker: Option<Waker>,
 }
 
 impl<T> Queue<T> {
     pub(super) fn new(capacity: NonZeroUsize, first: T) -> Self {
         let items = VecDeque::from([first]);
-        Self { capacity, state: Mutex::new(State { items, missed: 0, ended: false, waker: None }) }
+        Self {
+            capacity,
+            state: Mutex::new(State { items, missed: 0, ended: false, left: false, waker: None }),
+        }
     }
 
-    /// Adds an item, in place of the oldest if there is no room.
-    pub(super) fn push(&self, item: T) {
+    /// Adds an item, in place of the oldest if there is no room; gives it back if the reader is gone.
+    pub(super) fn push(&self, item: T) -> Option<T> {
         let mut state = lock(&self.state);
+        if state.left {
+            return Some(item);
+        }
         let oldest = if state.items.len() < self.capacity.get() { None } else { state.items.pop_front() };
         state.missed += u64::from(oldest.is_some());
         state.items.push_back(item);
@@ -39,6 +47,16 @@ impl<T> Queue<T> {
         drop(state);
         drop(oldest);
         waker.into_iter().for_each(Waker::wake);
+        None
+    }
+
+    /// The reader is gone, and what waited for him goes too.
+    pub(super) fn leave(&self) {
+        let mut state = lock(&self.state);
+        state.left = true;
+        let gone = (mem::take(&mut state.items), state.waker.take());
+        drop(state);
+        drop(gone);
     }
 
     /// Nothing comes behind what is here.
