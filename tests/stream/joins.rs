@@ -219,10 +219,22 @@ async fn a_reader_that_is_dropped_leaves_the_shared_stream_to_the_others() {
     let mut second = first.clone();
     let mut first = Box::pin(first);
     assert_eq!(first.next().await, Some(Heard::Item('a')));
+    assert_eq!(second.next().await, Some(Heard::Item('a')));
     // Waits for the source, as the last who asked it, and is gone.
     assert!(tokio::time::timeout(FRAME, first.next()).await.is_err());
     let waiting = tokio::spawn(async move { second.next().await });
     tokio::task::yield_now().await;
     drop(first);
     assert_eq!(waiting.await.unwrap(), Some(Heard::Item('b')));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clone_of_a_shared_stream_begins_where_it_is_made() {
+    let mut first = cold("abc|").rx().share(0);
+    let at_once = first.clone();
+    assert_eq!(first.next().await, Some(Heard::Item('a')));
+    let late = first.clone();
+    assert_eq!(first.next().await, Some(Heard::Item('b')));
+    assert_marbles(at_once, "(ab)c|").await;
+    assert_marbles(late, "(bc|)").await;
 }

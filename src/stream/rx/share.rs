@@ -25,14 +25,15 @@ const CAPACITY: NonZeroUsize = NonZeroUsize::new(1_024).expect("it is not zero")
 impl<S: Stream> Rx<S> {
     /// One stream for many readers: each clone yields all items, a late one the last `replay` of them first.
     ///
-    /// A clone begins to read at its first poll, with up to `replay` items that came before; the end is told to those
-    /// that begin behind it, too. Whichever reader has read all that is here takes the next item from the source, for
+    /// A clone begins where it is made, with up to `replay` items that came before: it hears whatever is taken from the
+    /// source from then on, be it polled soon or late. The end is told to those that begin behind it, too. Whichever reader has read all that is here takes the next item from the source, for
     /// all of them; the source is dropped at its end, or with the last reader. No reader waits for another: an item
     /// for which there is no room takes the place of the oldest, and a reader who had not read that is told by
     /// [`Heard::Missed`]. In ReactiveX it is `replay` with `ref_count`, and `share` if `replay` is 0.
     ///
     /// Holds what some reader has not read yet and the last `replay` items, together up to 1,024 items, or as
-    /// [`with_capacity`](Rx::with_capacity) says, and never fewer than `replay`.
+    /// [`with_capacity`](Rx::with_capacity) says, and never fewer than `replay`. One who is kept to be cloned and is not
+    /// read is a reader, too.
     ///
     /// ```
     /// # use agentbus::StreamRx;
@@ -59,7 +60,7 @@ impl<S: Stream> Rx<S> {
 
 impl<S: Stream> Rx<Share<S>> {
     /// Holds up to `capacity` items, but never fewer than are replayed. For all readers; it is to be called before
-    /// any of them reads, and does nothing later.
+    /// an item is taken, and does nothing later.
     pub fn with_capacity(self, capacity: impl Count) -> Self {
         let capacity = capacity.at_least_one();
         self.stream.desk.with_ring(|ring| ring.set_capacity(capacity));
@@ -71,17 +72,16 @@ impl<S: Stream> Rx<Share<S>> {
 #[must_use = "streams do nothing unless polled"]
 pub struct Share<S: Stream> {
     desk: Arc<Desk<S>>,
-    /// Where its waker is kept.
+    /// Where its waker is kept, and its place in the ring.
     seat: usize,
-    /// The number of the item that it reads next; none before its first poll.
-    next: Option<u64>,
     ended: bool,
 }
 
 impl<S: Stream> Share<S> {
     fn reader(desk: Arc<Desk<S>>) -> Self {
         let seat = desk.wakers().take_seat();
-        Self { desk, seat, next: None, ended: false }
+        desk.come(seat);
+        Self { desk, seat, ended: false }
     }
 }
 
@@ -93,10 +93,9 @@ impl<S: Stream> Clone for Share<S> {
 
 impl<S: Stream> Drop for Share<S> {
     fn drop(&mut self) {
+        // In this order: whoever has the seat next comes behind him who leaves.
+        self.desk.leave(self.seat);
         self.desk.wakers().leave_seat(self.seat);
-        if let Some(next) = self.next {
-            self.desk.leave(next);
-        }
     }
 }
 
@@ -114,8 +113,7 @@ where
         let Some(mut turn) = this.desk.take_turn(this.seat, cx) else {
             return Poll::Pending;
         };
-        let next = this.next.get_or_insert_with(|| turn.ring().join());
-        if let Some(heard) = turn.ring().read(next) {
+        if let Some(heard) = turn.ring().read(this.seat) {
             return Poll::Ready(Some(heard));
         }
         turn.wait_for_news(this.seat, cx);
@@ -125,7 +123,7 @@ where
             return Poll::Pending;
         }
         turn.has_news(this.seat);
-        let heard = turn.ring().read(next);
+        let heard = turn.ring().read(this.seat);
         this.ended = heard.is_none();
         Poll::Ready(heard)
     }

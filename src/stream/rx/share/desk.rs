@@ -22,13 +22,19 @@ struct State<S: Stream> {
     ring: Option<Box<Ring<S>>>,
     /// Whether somebody came meanwhile, who waits for it to be put back.
     wanted: bool,
-    /// What those would have read next who left meanwhile.
-    left: Vec<u64>,
+    /// Who came and who left meanwhile, in that order.
+    changes: Vec<Change>,
+}
+
+/// A reader, by his seat.
+enum Change {
+    Came(usize),
+    Left(usize),
 }
 
 impl<S: Stream> Desk<S> {
     pub(super) fn new(ring: Ring<S>) -> Self {
-        let state = State { ring: Some(Box::new(ring)), wanted: false, left: Vec::new() };
+        let state = State { ring: Some(Box::new(ring)), wanted: false, changes: Vec::new() };
         Self { state: Mutex::new(state), wakers: Arc::new(Wakers::new()) }
     }
 
@@ -58,10 +64,19 @@ impl<S: Stream> Desk<S> {
         Turn { desk: self, ring: Some(ring), news: false }
     }
 
-    /// A reader is gone, who would have read from `next` on.
-    pub(super) fn leave(&self, next: u64) {
-        lock(&self.state).left.push(next);
-        // Putting it back deals with who left; if another reader has it, that one does.
+    /// A reader begins here and now.
+    pub(super) fn come(&self, seat: usize) {
+        self.change(Change::Came(seat));
+    }
+
+    /// A reader is gone.
+    pub(super) fn leave(&self, seat: usize) {
+        self.change(Change::Left(seat));
+    }
+
+    fn change(&self, change: Change) {
+        lock(&self.state).changes.push(change);
+        // Putting it back deals with the changes; if another reader has it, that one does.
         drop(self.take());
     }
 
@@ -103,14 +118,17 @@ impl<S: Stream> Drop for Turn<'_, S> {
         // Dropped when the ring is back: drops of items are foreign code and may panic.
         let mut gone = Vec::new();
         loop {
-            let left = std::mem::take(&mut lock(&self.desk.state).left);
+            let changes = std::mem::take(&mut lock(&self.desk.state).changes);
             if let Some(ring) = &mut self.ring {
-                for next in left {
-                    ring.leave(next, &mut gone);
+                for change in changes {
+                    match change {
+                        Change::Came(seat) => ring.join(seat),
+                        Change::Left(seat) => ring.leave(seat, &mut gone),
+                    }
                 }
             }
             let mut state = lock(&self.desk.state);
-            if state.left.is_empty() {
+            if state.changes.is_empty() {
                 state.ring = self.ring.take();
                 self.news |= std::mem::take(&mut state.wanted);
                 break;

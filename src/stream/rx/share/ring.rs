@@ -18,7 +18,8 @@ pub(super) struct Ring<S: Stream> {
     first: u64,
     replay: usize,
     capacity: NonZeroUsize,
-    /// Those that have begun to read and are still there.
+    /// The number of the item that each reader reads next, by his seat.
+    next: Vec<Option<u64>>,
     readers: usize,
 }
 
@@ -36,27 +37,36 @@ impl<S: Stream> Ring<S> {
             first: 0,
             replay,
             capacity: capacity.max(NonZeroUsize::new(replay).unwrap_or(capacity)),
+            next: Vec::new(),
             readers: 0,
         }
     }
 
-    /// Does nothing once somebody reads.
+    /// Does nothing once an item was taken.
     pub(super) fn set_capacity(&mut self, capacity: NonZeroUsize) {
-        if self.readers == 0 && self.first == 0 && self.held.is_empty() {
+        if self.first == 0 && self.held.is_empty() {
             self.capacity = capacity.max(NonZeroUsize::new(self.replay).unwrap_or(capacity));
         }
     }
 
-    /// A reader begins: the number of the first item that it gets.
-    pub(super) fn join(&mut self) -> u64 {
+    /// A reader begins, with what is replayed.
+    pub(super) fn join(&mut self, seat: usize) {
         self.readers += 1;
         let before = self.held.len().saturating_sub(self.replay);
         self.held.iter_mut().skip(before).for_each(|held| held.unread += 1);
-        self.first + before as u64
+        if self.next.len() <= seat {
+            self.next.resize(seat + 1, None);
+        }
+        if let Some(next) = self.next.get_mut(seat) {
+            *next = Some(self.first + before as u64);
+        }
     }
 
-    /// A reader is gone, who would have read from `next` on; what nobody else will read is `gone`.
-    pub(super) fn leave(&mut self, next: u64, gone: &mut Vec<S::Item>) {
+    /// A reader is gone; what nobody else will read is `gone`.
+    pub(super) fn leave(&mut self, seat: usize, gone: &mut Vec<S::Item>) {
+        let Some(next) = self.next.get_mut(seat).and_then(Option::take) else {
+            return;
+        };
         self.readers -= 1;
         let read = self.place(next);
         self.held.iter_mut().skip(read).for_each(|held| held.unread -= 1);
@@ -95,13 +105,14 @@ impl<S: Stream> Ring<S> {
 }
 
 impl<S: Stream<Item: Clone>> Ring<S> {
-    /// What a reader gets who reads `next`, if there is anything; moves `next` on.
-    pub(super) fn read(&mut self, next: &mut u64) -> Option<Heard<S::Item>> {
-        if let Some(missed) = NonZeroU64::new(self.first.saturating_sub(*next)) {
-            *next = self.first;
+    /// What the reader on that seat gets next, if there is anything.
+    pub(super) fn read(&mut self, seat: usize) -> Option<Heard<S::Item>> {
+        let (first, next) = (self.first, self.next.get_mut(seat)?.as_mut()?);
+        if let Some(missed) = NonZeroU64::new(first.saturating_sub(*next)) {
+            *next = first;
             return Some(Heard::Missed(missed));
         }
-        let place = self.place(*next);
+        let place = usize::try_from(*next - first).ok()?;
         let held = self.held.get_mut(place)?;
         let item = held.item.clone();
         held.unread -= 1;
