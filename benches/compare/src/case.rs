@@ -74,7 +74,16 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     if let Some(file) = &args.json {
         fs::write(file, as_json(&bench)).unwrap();
     }
-    ExitCode::SUCCESS
+    verdict(bench.loss_unaccounted())
+}
+
+/// A missed bar may be the machine's fault. An event that nobody accounts for is not.
+fn verdict(unaccounted: u64) -> ExitCode {
+    if unaccounted == 0 {
+        return ExitCode::SUCCESS;
+    }
+    println!("\n{unaccounted} events are NOT accounted for");
+    ExitCode::FAILURE
 }
 
 /// Runs a group of the same program built with the other allocator.

@@ -34,12 +34,14 @@ fn section(args: &Args, report: &Report, sections: &[Section]) -> String {
     let quick = if args.quick { " --quick" } else { "" };
     let mut text = format!(
         "## The comparison\n\n`benches/compare/run{quick} --docs`; {cores} cores of {cpu}, {memory_gb} GB, {system}, \
-         {rust}; commit `{commit}`.\n\n{ABOUT}\n\n| key | value | bar | ours : theirs | what |\n|---|---|---|---|---|\n"
+         {rust}; commit `{commit}`.\n\n{ABOUT}\n\n| key | value | bar | met | ours : theirs | what |\n\
+         |---|---|---|---|---|---|\n"
     );
     for key in &KEYS {
         if let Some(value) = report.value(key.name) {
-            let (bar, sides) = (key.bar(), key::sides(key, report));
-            writeln!(text, "| `{}` | {value:.3} | {bar} | {sides} | {} |", key.name, key.about).unwrap();
+            let (bar, met, sides) = (key.bar(), key.met(value), key::sides(key, report));
+            writeln!(text, "| `{}` | {value:.3} | {bar} | {met} | {sides} | {} |", key.name, key.about)
+                .unwrap();
         }
     }
     for plot in Plot::ALL {

@@ -28,6 +28,11 @@ impl Key {
         }
     }
 
+    /// What a table says of that: `met`, `missed`, or nothing where there is no bar.
+    pub(crate) fn met(&self, value: f64) -> &'static str {
+        self.is_met(value).map_or("", |met| if met { "met" } else { "missed" })
+    }
+
     pub(crate) fn bar(&self) -> String {
         match self.bar {
             Bar::AtMost(most) => format!("<= {most}"),
@@ -110,15 +115,14 @@ pub(crate) fn print(report: &Report) {
     print_row(["key", "value", "bar", "aim", "met", "ours : theirs", "what"]);
     for key in &KEYS {
         if let Some(value) = report.value(key.name) {
-            let met = key.is_met(value).map_or("", |met| if met { "yes" } else { "NO" });
             let (bar, aim, sides) = (key.bar(), aim(key, report), sides(key, report));
-            print_row([key.name, &format!("{value:.3}"), &bar, &aim, met, &sides, key.about]);
+            print_row([key.name, &format!("{value:.3}"), &bar, &aim, key.met(value), &sides, key.about]);
         }
     }
 }
 
 fn print_row([key, value, bar, aim, met, sides, about]: [&str; 7]) {
-    println!("{key:<24} {value:>10}  {bar:<8} {aim:<6} {met:<4} {sides:<20} {about}");
+    println!("{key:<24} {value:>10}  {bar:<8} {aim:<6} {met:<6} {sides:<20} {about}");
 }
 
 /// What is aimed for: a number, or for the flood four times what tokio delivers.

@@ -1,4 +1,5 @@
-//! Many emissions to subscribers that come, go, stall and lag, on all kinds of routes; resident memory stays flat.
+//! Many emissions of two threads, critical ones among them, to subscribers that come, go, stall and lag, on all kinds of
+//! routes, and to operators; resident memory stays flat.
 //!
 //! `run --soak [--emissions N]`; exit status 1 if it grew by more than 5 MB after warming up, or if an event is
 //! unaccounted for.
@@ -10,15 +11,19 @@ use std::fs;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use agentbus::event::{CorrelationId, PlanId, Scope, SessionCreated, SessionId};
+use agentbus::event::{
+    CorrelationId, PlanId, Scope, SessionCreated, SessionId, ToolCompleted, ToolErrorKind, ToolErrored,
+};
 use agentbus::{
     Category, Delivery, Emitter, EventBus, EventBusExt, EventStream, EventType, Filter, ReactiveEventBus,
-    SpawnOptions, Subscription,
+    SpawnOptions, StreamRx, Subscription,
 };
 use agentbus_compare::model::{self, Source};
-use tokio_stream::Stream;
+use tokio::task::JoinHandle;
+use tokio_stream::{Stream, StreamExt};
 
 const EMISSIONS: u64 = 100_000_000;
 const SAMPLES: u64 = 100;
@@ -35,7 +40,10 @@ const STAY: u64 = 97;
 /// The residents that read do so once in so many emissions.
 const READ: u64 = 512;
 
-#[tokio::main(worker_threads = 1)]
+/// A tool fails, which is critical, once in so many emissions.
+const FAILURE: u64 = 50;
+
+#[tokio::main(worker_threads = 2)]
 async fn main() -> ExitCode {
     let emissions = match emissions() {
         Ok(emissions) => emissions,
@@ -55,7 +63,7 @@ async fn main() -> ExitCode {
             (low, high) = (low.min(resident), high.max(resident));
         }
         let megabytes = megabytes(resident);
-        println!("{:>14} {megabytes:>9.2} MB {:>8.0}", house.emitted, begun.elapsed().as_secs_f64());
+        println!("{:>14} {megabytes:>9.2} MB {:>8.0}", house.emitted(), begun.elapsed().as_secs_f64());
     }
     let grew = high - low;
     let balanced = house.leave().await;
@@ -91,18 +99,45 @@ fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }
 
+/// Emits from one thread.
+struct Publisher {
+    emitter: Emitter,
+    sources: Vec<Source>,
+    emitted: u64,
+}
+
+impl Publisher {
+    /// The plans take turns, and now and then a tool fails, or a plan is new, in a session of its own.
+    fn emit(&mut self) {
+        self.emitted += 1;
+        let place = usize::try_from(self.emitted).unwrap_or(0) % self.sources.len();
+        let source = self.sources.get(place).unwrap();
+        if self.emitted.is_multiple_of(100) {
+            let scope = Scope::new().with_plan_id(PlanId::generate()).with_session_id(SessionId::generate());
+            self.emitter.emit_in(&scope, || SessionCreated::new(false));
+        } else if self.emitted.is_multiple_of(FAILURE) {
+            let call = source.details().call_id;
+            let errored = || ToolErrored::new("edit_file", call, "no such file", ToolErrorKind::Failed, 1, 0);
+            self.emitter.emit_in(&Scope::new().with_plan_id(source.plan().clone()), errored);
+        } else {
+            source.emit(&self.emitter);
+        }
+    }
+}
+
 /// A bus with its subscribers.
 struct House {
     bus: ReactiveEventBus,
-    emitter: Emitter,
-    sources: Vec<Source>,
+    publisher: Publisher,
+    /// On a thread of its own; `None` while that runs.
+    beside: Option<Publisher>,
     /// Those who stay and read.
     readers: Vec<EventStream>,
     /// Those who stay and never read: they lag for good.
     stalled: Vec<EventStream>,
     handlers: Vec<Subscription>,
+    operators: Vec<JoinHandle<()>>,
     guests: VecDeque<EventStream>,
-    emitted: u64,
 }
 
 impl House {
@@ -119,50 +154,53 @@ impl House {
         let stalled = vec![
             bus.stream(Filter::all()),
             bus.stream(EventType::SessionCreated.into()),
+            bus.stream(EventType::ToolErrored.into()),
             bus.stream(of_plan(1)),
         ];
         let slow = bus.spawn_with(of_plan(2), SpawnOptions::default().queue(64), |_| async {
             tokio::task::yield_now().await;
         });
         let handlers = vec![bus.on(EventType::ToolCompleted, |_| ()), slow.unwrap()];
-        let guests = VecDeque::new();
-        Self { bus, emitter, sources, readers, stalled, handlers, guests, emitted: 0 }
+        let operators = operators(&bus);
+        let publisher = Publisher { emitter: emitter.clone(), sources: sources.clone(), emitted: 0 };
+        let beside = Some(Publisher { emitter, sources, emitted: 0 });
+        Self { bus, publisher, beside, readers, stalled, handlers, operators, guests: VecDeque::new() }
     }
 
-    /// So many emissions more.
+    fn emitted(&self) -> u64 {
+        self.publisher.emitted + self.beside.as_ref().map_or(0, |beside| beside.emitted)
+    }
+
+    /// So many emissions more, half of them from another thread.
     async fn live(&mut self, emissions: u64) {
-        for _ in 0..emissions {
-            self.emit();
-            if self.emitted.is_multiple_of(STAY) {
+        let here = emissions / 2;
+        let beside = self.beside.take().map(|mut beside| {
+            thread::spawn(move || {
+                (here..emissions).for_each(|_| beside.emit());
+                beside
+            })
+        });
+        for _ in 0..here {
+            self.publisher.emit();
+            if self.publisher.emitted.is_multiple_of(STAY) {
                 self.welcome();
             }
-            if self.emitted.is_multiple_of(READ) {
+            if self.publisher.emitted.is_multiple_of(READ) {
                 self.readers.iter_mut().for_each(read_all);
                 tokio::task::yield_now().await;
             }
         }
-    }
-
-    /// The plans take turns, and now and then a plan is new, in a session of its own.
-    fn emit(&mut self) {
-        self.emitted += 1;
-        if self.emitted.is_multiple_of(100) {
-            let scope = Scope::new().with_plan_id(PlanId::generate()).with_session_id(SessionId::generate());
-            self.emitter.emit_in(&scope, || SessionCreated::new(false));
-        } else {
-            let place = usize::try_from(self.emitted).unwrap_or(0) % self.sources.len();
-            self.sources.get(place).unwrap().emit(&self.emitter);
-        }
+        self.beside = beside.map(|thread| thread.join().unwrap());
     }
 
     /// A guest comes, to a route of its own or a shared one; the oldest reads what is there, or does not, and goes.
     fn welcome(&mut self) {
-        let turn = self.emitted / STAY;
+        let turn = self.publisher.emitted / STAY;
         let filter = match turn % 6 {
             0 => Filter::all().plan(PlanId::generate()),
             1 => Filter::all().session(SessionId::generate()),
             2 => Filter::all().correlation(CorrelationId::generate()),
-            3 => Filter::all().plan(self.sources.first().unwrap().plan().clone()),
+            3 => Filter::all().plan(self.publisher.sources.first().unwrap().plan().clone()),
             4 => Filter::from(Category::Session),
             _ => Filter::all(),
         };
@@ -177,12 +215,44 @@ impl House {
 
     /// Everybody goes; whether every event is accounted for.
     async fn leave(self) -> bool {
-        let Self { bus, emitter, readers, stalled, handlers, guests, .. } = self;
+        let Self { bus, publisher, beside, readers, stalled, handlers, operators, guests } = self;
         let flushed = bus.flush().await.is_ok();
-        drop((emitter, readers, stalled, handlers, guests));
+        drop((publisher, beside, readers, stalled, handlers, guests));
+        bus.close(Duration::from_mins(1)).await;
+        for operator in operators {
+            operator.await.unwrap();
+        }
         let ledger = bus.ledger();
         flushed && ledger.is_balanced() && ledger.departed.offered > 0
     }
+}
+
+/// Tasks that read everything through operators, of each kind that holds something one.
+fn operators(bus: &ReactiveEventBus) -> Vec<JoinHandle<()>> {
+    let events = || bus.stream(Filter::all()).events().rx();
+    let moment = Duration::from_millis(50);
+    let shared = events().share(16);
+    let groups = events().group_by(|event| event.plan_id().cloned()).with_groups(64);
+    let counted = groups.merge_map(65, |group| group.rx().scan(0_u64, |count, _| count + 1));
+    let calls = events().correlate(
+        |event| event.details().map(|errored: &ToolErrored| errored.call_id.clone()),
+        |event| event.details().map(|completed: &ToolCompleted| completed.call_id.clone()),
+        moment,
+    );
+    vec![
+        tokio::spawn(drain(events().window_count_or_time(100, moment))),
+        tokio::spawn(drain(events().debounce(moment).merge(events().throttle_last(moment)))),
+        tokio::spawn(drain(events().distinct_by_key(1_000, |event| event.id()).pairwise())),
+        tokio::spawn(drain(calls)),
+        tokio::spawn(drain(counted)),
+        tokio::spawn(drain(shared.clone())),
+        tokio::spawn(drain(shared)),
+    ]
+}
+
+async fn drain<S: Stream>(stream: S) {
+    let mut stream = std::pin::pin!(stream);
+    while stream.next().await.is_some() {}
 }
 
 /// Reads what is there; notices of loss too.

@@ -1,6 +1,5 @@
 //! What an emission costs its thread, and what it costs to take an event that is there.
 
-use std::cell::RefCell;
 use std::hint::black_box;
 use std::pin::Pin;
 use std::process::Command;
@@ -8,9 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-use agentbus::{
-    DomainEvent, Emitter, EventBus, EventBusExt, EventStream, EventType, Filter, ReactiveEventBus,
-};
+use agentbus::{Emitter, EventBus, EventBusExt, EventStream, EventType, Filter, ReactiveEventBus};
 use tokio::sync::broadcast;
 use tokio_stream::Stream;
 
@@ -84,21 +81,11 @@ fn one_stream(bench: &Bench) {
     let ours = in_a_burst(bursts, emit, clear);
 
     let (sender, mut receiver) = broadcast::channel(CAPACITY);
-    let built = source.shared();
-    let kept = RefCell::new(Vec::with_capacity(BATCH));
-    let clear = || {
-        kept.borrow_mut().clear();
-        (0..BATCH).for_each(|_| drop(receiver.try_recv().unwrap()));
-    };
-    let send = || {
-        for _ in 0..BATCH {
-            kept.borrow_mut().push(source.shared());
-            assert!(sender.send(Arc::clone(&built)).is_ok());
-        }
-    };
+    let clear = || (0..BATCH).for_each(|_| drop(receiver.try_recv().unwrap()));
+    let send = || (0..BATCH).for_each(|_| assert!(sender.send(source.shared()).is_ok()));
     let (ours, theirs) = compare(bench.rounds(), ours, in_a_burst(bursts, send, clear));
     let section = Section::new(GROUP, "built and emitted to one subscriber", Unit::Nanos);
-    let section = section.line("agentbus", ours).line("bare send of a built Arc, plus building one", theirs);
+    let section = section.line("agentbus", ours).line("built, and sent by a bare broadcast", theirs);
     bench.report.add_with_ratio("emit_one", section, 1);
 }
 
@@ -108,59 +95,81 @@ fn in_a_burst(bursts: usize, mut burst: impl FnMut(), mut clear: impl FnMut()) -
     move || nanos_after(bursts, &mut clear, &mut burst) / BATCH as f64
 }
 
+/// The keys are those of [`BATCH`] items that lie ready; with fewer or more the cost of an item is another.
 fn ready_items(bench: &Bench) {
-    let section = ready_items_of(bench, "a ready item taken, and its event freed", false);
-    bench.report.ratio("stream_item_many", section.lines[1].figure.median, section.lines[2].figure.median);
-    bench.report.add_with_ratio("stream_item", section, 2);
-    let section = ready_items_of(bench, "a ready item taken, its event alive elsewhere", true);
-    bench.report.ratio("stream_item_alive", section.lines[0].figure.median, section.lines[2].figure.median);
-    bench.report.add(section);
+    for batch in [BATCH, 1, 1_000] {
+        let freed = ready_items_of(bench, batch, Kept::Nowhere);
+        let alive = ready_items_of(bench, batch, Kept::Elsewhere);
+        if batch == BATCH {
+            let median = |section: &Section, line: usize| section.lines[line].figure.median;
+            bench.report.ratio("stream_item", median(&freed, 0), median(&freed, 2));
+            bench.report.ratio("stream_item_many", median(&freed, 1), median(&freed, 2));
+            bench.report.ratio("stream_item_alive", median(&alive, 0), median(&alive, 2));
+        }
+        bench.report.add(freed);
+        bench.report.add(alive);
+    }
 }
 
-/// Bursts of 64 fresh events, timed while they are taken out.
-fn ready_items_of(bench: &Bench, title: &str, kept_alive: bool) -> Section {
-    let bursts = bench.pick(1_000, 10_000);
+/// Whether an event lives on when it is taken; if not, taking it frees it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Nowhere,
+    Elsewhere,
+}
+
+impl Kept {
+    fn title(self, batch: usize) -> String {
+        let what = match self {
+            Self::Nowhere => "and its event freed",
+            Self::Elsewhere => "its event alive elsewhere",
+        };
+        let clock = if batch == 1 { ", with a reading of the clock" } else { "" };
+        format!("a ready item taken, {what}, {batch} at a time{clock}")
+    }
+}
+
+/// Fresh events, so many at a time, timed while they are taken out.
+fn ready_items_of(bench: &Bench, batch: usize, kept: Kept) -> Section {
+    let bursts = bench.pick(64_000, 640_000) / batch;
     let source = Source::of_a_new_plan();
-    let per_item = |burst: f64| burst / BATCH as f64;
-    let kept = Arc::new(Mutex::new(Vec::with_capacity(BATCH)));
-    let keep = |event: &Arc<DomainEvent>| {
-        if kept_alive {
-            kept.lock().unwrap().push(Arc::clone(event));
-        }
-    };
-    let ours = |drain: fn(&mut EventStream)| {
+    let per_item = |burst: f64| burst / batch as f64;
+    let alive = Arc::new(Mutex::new(Vec::with_capacity(batch)));
+    let ours = |drain: fn(&mut EventStream, usize)| {
         let (bus, emitter) = model::bus();
         let mut stream = bus.stream(Filter::all());
-        let keeps = Arc::clone(&kept);
-        let _keeper = kept_alive
+        let keeps = Arc::clone(&alive);
+        let _keeper = (kept == Kept::Elsewhere)
             .then(|| bus.on(Filter::all(), move |event| keeps.lock().unwrap().push(Arc::clone(event))));
         let fill = || {
-            kept.lock().unwrap().clear();
-            (0..BATCH).for_each(|_| source.emit(&emitter));
+            alive.lock().unwrap().clear();
+            (0..batch).for_each(|_| source.emit(&emitter));
         };
-        per_item(nanos_after(bursts, fill, || drain(&mut stream)))
+        per_item(nanos_after(bursts, fill, || drain(&mut stream, batch)))
     };
     let (sender, mut receiver) = broadcast::channel(CAPACITY);
     let fill = || {
-        kept.lock().unwrap().clear();
-        for _ in 0..BATCH {
+        alive.lock().unwrap().clear();
+        for _ in 0..batch {
             let event = source.shared();
-            keep(&event);
+            if kept == Kept::Elsewhere {
+                alive.lock().unwrap().push(Arc::clone(&event));
+            }
             assert!(sender.send(event).is_ok());
         }
     };
-    let theirs = || (0..BATCH).for_each(|_| drop(receiver.try_recv().unwrap()));
-    let mut theirs = (fill, theirs);
+    let drain = || (0..batch).for_each(|_| drop(receiver.try_recv().unwrap()));
+    let mut theirs = (fill, drain);
     let given = in_turns(
         bench.rounds(),
         &mut [
-            Box::new(|| ours(|stream| (0..BATCH).for_each(|_| take(stream)))),
-            Box::new(|| ours(|stream| assert_eq!(now(stream.next_many(BATCH)).len(), BATCH))),
+            Box::new(|| ours(|stream, batch| (0..batch).for_each(|_| take(stream)))),
+            Box::new(|| ours(|stream, batch| assert_eq!(now(stream.next_many(batch)).len(), batch))),
             Box::new(move || per_item(nanos_after(bursts, &mut theirs.0, &mut theirs.1))),
         ],
     );
     let names = ["agentbus, next", "agentbus, next_many", "tokio broadcast, try_recv"];
-    let section = Section::new(GROUP, title, Unit::Nanos);
+    let section = Section::new(GROUP, &kept.title(batch), Unit::Nanos);
     names.iter().zip(given).fold(section, |section, (name, given)| section.line(name, Figure::of(given)))
 }
 
