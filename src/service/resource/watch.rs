@@ -3,7 +3,8 @@
 //! The system says where something happened; what happened is found out by looking there and comparing with what was
 //! last told. So a file that is written in many steps is told once, an editor that saves by a rename has modified the
 //! file, and what tools and this service write is known already and not told a second time. What a sandbox puts back into
-//! its own tree is told as changed by the service. A file that goes in one
+//! its own tree is told as changed by the service; what a commit brings into a project that is watched, as changed by
+//! others, since whoever watches that need not know of the sandbox. A file that goes in one
 //! place and comes in another is moved; one that is moved into the folder is created, one that is moved out deleted.
 //! Of what an index leaves out nothing is told: a file that a changed ignore file hides is dropped without a word, one
 //! that it brings into view is created.

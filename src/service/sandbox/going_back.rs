@@ -102,6 +102,7 @@ fn go(claim: &Claim, back: &[Change<'_>], way: &Way) -> Result<(), SandboxError>
     shared.rewrites.keep(back);
     if let Err(error) = claim.noted(apply(target, &shared.store, back, own)) {
         if !matches!(error, SandboxError::Unfinished { .. }) {
+            shared.rewrites.keep_undone(back);
             // Left over, it is undone and forgotten at the next open.
             drop(shared.home.remove_way());
         }

@@ -32,7 +32,7 @@ pub(in crate::service) fn open_file(dir: &Dir, name: &OsStr) -> io::Result<File>
 }
 
 /// The directory that holds `path`, and the name of `path` in it. Every component on the way is a real directory.
-pub(super) fn parent_of(root: &Dir, path: &Path) -> io::Result<(Dir, OsString)> {
+pub(in crate::service) fn parent_of(root: &Dir, path: &Path) -> io::Result<(Dir, OsString)> {
     let mut names = Vec::new();
     for component in path.components() {
         match component {

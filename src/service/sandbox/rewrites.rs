@@ -8,11 +8,12 @@ use std::sync::Arc;
 use super::checkpoint::hash_of;
 use super::diff::Change;
 use super::handle::Sandbox;
+use super::tree::Entry;
 use crate::event::Hash;
 use crate::sync::{Mutex, lock};
 
-/// So many paths are kept, those that were put last. What is forgotten may be taken for the work of others, which is better than memory without a
-/// bound.
+/// So many paths are kept, those that were put last. What is forgotten may be taken for the work of others, which is
+/// better than memory without a bound.
 const MAX_KEPT: usize = 65_536;
 
 /// What was put at a path.
@@ -62,8 +63,17 @@ impl Kept {
 impl Rewrites {
     /// Keeps what these changes put where. Called before they are made.
     pub(super) fn keep(&self, changes: &[Change<'_>]) {
+        self.put_all(changes, Change::leaf_after);
+    }
+
+    /// Keeps that these changes were undone, so that what they put does not stand for what others do later.
+    pub(super) fn keep_undone(&self, changes: &[Change<'_>]) {
+        self.put_all(changes, Change::leaf_before);
+    }
+
+    fn put_all<'c>(&self, changes: &[Change<'c>], leaf: impl Fn(&Change<'c>) -> Option<&'c Entry>) {
         for change in changes {
-            self.put(change.path, change.leaf_after().and_then(hash_of).map_or(Put::NoFile, Put::File));
+            self.put(change.path, leaf(change).and_then(hash_of).map_or(Put::NoFile, Put::File));
         }
     }
 

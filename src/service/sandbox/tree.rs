@@ -217,7 +217,7 @@ pub(super) fn entry_at(root: &Dir, path: &Path) -> io::Result<Option<Entry>> {
 }
 
 /// The hash of what `file` holds from here on, and how many bytes that is.
-pub(super) fn hash_file(file: &mut File) -> io::Result<(Hash, u64)> {
+pub(in crate::service) fn hash_file(file: &mut File) -> io::Result<(Hash, u64)> {
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(file)?;
     let bytes = hasher.count();

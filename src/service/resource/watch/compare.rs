@@ -7,7 +7,6 @@ use super::known::Known;
 use crate::event::{ResourceChange, ResourceSource};
 use crate::service::resource::index::Seen;
 use crate::service::resource::told::Modified;
-use crate::service::sandbox::rewrites::{Put, Rewrites};
 
 /// What came, changed and went since something was last told of it.
 #[derive(Debug, Default)]
@@ -35,9 +34,13 @@ impl Differences {
     }
 
     /// What is to be told: what moved, with a second word if its content changed too; then what went, changed, came;
-    /// each by path. `renamed` is what the system said was renamed to what, in its order; what is as `rewrites` has it
-    /// was not done by others.
-    pub(super) fn into_facts(mut self, renamed: &[(PathBuf, PathBuf)], rewrites: &Rewrites) -> Vec<Modified> {
+    /// each by path. `renamed` is what the system said was renamed to what, in its order; `source_of` says who made that
+    /// of a file, or removed it.
+    pub(super) fn into_facts(
+        mut self,
+        renamed: &[(PathBuf, PathBuf)],
+        source_of: impl Fn(&Path, Option<&Seen>) -> ResourceSource,
+    ) -> Vec<Modified> {
         let (moved, modified) = self.pair(renamed);
         let mut facts = moved;
         for list in [&mut self.deleted, &mut self.modified, &mut self.created] {
@@ -48,7 +51,7 @@ impl Differences {
         let modified = self.modified.into_iter().chain(modified).map(there(ResourceChange::Modified));
         let created = self.created.into_iter().map(there(ResourceChange::Created));
         facts.extend(gone.chain(modified).chain(created).map(|(path, change, now)| {
-            let source = source_of(rewrites, &path, now.as_ref());
+            let source = source_of(&path, now.as_ref());
             let bytes = now.map(|now| now.signature.bytes());
             Modified { path, change, source, from: None, bytes }
         }));
@@ -88,17 +91,6 @@ impl Differences {
         self.deleted.extend(gone.into_values().flatten());
         (moved, modified)
     }
-}
-
-/// Who made that of the file at `path`, or removed it.
-fn source_of(rewrites: &Rewrites, path: &Path, now: Option<&Seen>) -> ResourceSource {
-    let is_ours = match (rewrites.take(path), now) {
-        (Some(Put::NoFile), None) => true,
-        // Of a large file the hash is not known.
-        (Some(Put::File(put)), Some(now)) => now.hash.is_none_or(|hash| hash == put),
-        _ => false,
-    };
-    if is_ours { ResourceSource::Service } else { ResourceSource::Watcher }
 }
 
 /// Whether nothing is to be told of a file that was that and is this.

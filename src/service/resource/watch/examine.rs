@@ -13,12 +13,14 @@ use super::compare::Differences;
 use super::known::Known;
 use super::mailbox::Hints;
 use super::source::Source;
-use crate::event::Text;
+use crate::event::{Hash, ResourceSource, Text};
 use crate::service::resource::index::{
     Index, IndexOptions, Outcome, RULES, Reader, Rules, Run, Seen, Signature,
 };
 use crate::service::resource::told::Modified;
-use crate::service::sandbox::rewrites::Rewrites;
+use crate::service::sandbox::place::{open_file, parent_of};
+use crate::service::sandbox::rewrites::{Put, Rewrites};
+use crate::service::sandbox::tree::hash_file;
 use crate::sync::{Mutex, lock};
 
 /// So often it is looked again for folders that came while it was looked for them.
@@ -68,7 +70,24 @@ impl Examiner {
             }
             looked => looked?,
         }
-        Ok(differences.into_facts(&hints.renamed, &self.rewrites))
+        Ok(differences.into_facts(&hints.renamed, |path, now| self.source_of(path, now)))
+    }
+
+    /// Who made that of the file at `path`, or removed it.
+    fn source_of(&self, path: &Path, now: Option<&Seen>) -> ResourceSource {
+        let is_ours = match (self.rewrites.take(path), now) {
+            (Some(Put::NoFile), None) => true,
+            // The hash of a large file is not known; the few of them that a sandbox has put are read.
+            (Some(Put::File(put)), Some(now)) => now.hash.or_else(|| self.hash_of(path)) == Some(put),
+            _ => false,
+        };
+        if is_ours { ResourceSource::Service } else { ResourceSource::Watcher }
+    }
+
+    /// The hash of the file at `path`; none if it cannot be read.
+    fn hash_of(&self, path: &Path) -> Option<Hash> {
+        let (folder, name) = parent_of(&self.root, path).ok()?;
+        hash_file(&mut open_file(&folder, &name).ok()?).map(|(hash, _bytes)| hash).ok()
     }
 
     /// Whether the folder is still where it was.

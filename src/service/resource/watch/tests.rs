@@ -279,6 +279,26 @@ fn what_the_sandbox_put_there_before_does_not_stand_for_what_others_do_later() {
     assert_eq!(removed(&mut it, &mut known), [(ResourceChange::Deleted, ResourceSource::Service)]);
 }
 
+#[test]
+fn a_large_file_is_the_sandboxs_own_only_while_it_has_what_the_sandbox_put_there() {
+    let mut it = Watched::new();
+    it.examiner.options = it.examiner.options.with_max_file_bytes(4);
+    fs::write(it.at(Path::new("x")), "as it was").unwrap();
+    let mut known = it.examiner.begin().unwrap();
+    for (content, source) in [
+        ("put by the sandbox", ResourceSource::Service),
+        ("written by others", ResourceSource::Watcher),
+        ("with as many byte", ResourceSource::Watcher),
+    ] {
+        it.examiner.rewrites.put(Path::new("x"), Put::File(Hash::of("put by the sandbox")));
+        fs::write(it.at(Path::new("x")), content).unwrap();
+        let hints = Hints { touched: BTreeSet::from(["x".into()]), ..Hints::default() };
+        let facts = it.examiner.examine(&mut known, &hints).unwrap();
+        let told: Vec<_> = facts.into_iter().map(|fact| (fact.change, fact.source)).collect();
+        assert_eq!(told, [(ResourceChange::Modified, source)], "{content}");
+    }
+}
+
 /// A resource watched by a source that sees what the test leaves, on a clock that stands still.
 struct Paused {
     bus: RecordingEventBus,
