@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use super::error::HandlerError;
 use super::path::is_reserved;
-use crate::service::sandbox::place::open_dir;
+use crate::service::sandbox::place::pass_dir;
 
 /// So many links may lead from one to the next.
 const MAX_LINKS: usize = 40;
@@ -73,7 +73,7 @@ fn open_folder(dir: &Dir, path: &Path) -> Result<Dir, HandlerError> {
     let real = dir.canonicalize(path)?;
     require_open(&real)?;
     for name in real.iter().filter(|name| *name != ".") {
-        folder = open_dir(&folder, name)?;
+        folder = pass_dir(&folder, name)?;
     }
     Ok(folder)
 }
@@ -90,7 +90,7 @@ mod tests {
 
     use crate::service::resource::HandlerError;
     use crate::service::resource::dir::DirHandler;
-    use crate::service::resource::handler::{ResourceMover, ResourceWriter};
+    use crate::service::resource::handler::{ResourceHandler, ResourceMover, ResourceWriter};
 
     #[tokio::test]
     async fn what_is_gits_own_or_left_by_a_commit_is_not_changed_by_whatever_link_it_is_reached() {
@@ -132,5 +132,25 @@ mod tests {
         assert_eq!(fs::read_dir(root.join(".git/hooks")).unwrap().count(), 0);
         handler.write("new/deep/file".as_ref(), b"x".to_vec()).await.unwrap();
         handler.delete("src/config".as_ref()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_in_a_folder_that_cannot_be_listed_is_written_and_read() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let closed = folder.path().join("closed");
+        fs::create_dir_all(closed.join("deep")).unwrap();
+        for path in [closed.join("deep"), closed] {
+            fs::set_permissions(path, PermissionsExt::from_mode(0o311)).unwrap();
+        }
+        let handler = DirHandler::open(folder.path()).unwrap();
+        let file = "closed/deep/file".as_ref();
+        handler.write(file, b"x".to_vec()).await.unwrap();
+        assert_eq!(handler.read(file, 9).await.unwrap(), b"x");
+        handler.rename(file, "closed/moved".as_ref()).await.unwrap();
+        handler.delete("closed/moved".as_ref()).await.unwrap();
+        for path in ["closed", "closed/deep"] {
+            fs::set_permissions(folder.path().join(path), PermissionsExt::from_mode(0o700)).unwrap();
+        }
     }
 }
