@@ -53,6 +53,8 @@ pub(super) enum Act {
     Restore,
 }
 
+pub(super) const ACTS: [Act; 3] = [Act::Commit, Act::RollBack, Act::Restore];
+
 /// A sandbox that was changed, and a checkpoint of what was there before.
 pub(super) struct Stand {
     pub(super) project: TempDir,
