@@ -64,6 +64,12 @@
 //! `.agentbus-originals-<sandbox id>` that [`SandboxError::NotUndone`] names. A folder that is not this user's alone is
 //! not taken for one of these.
 //!
+//! What somebody else took away is not taken for a wish: files that were removed with their folder are not committed as
+//! removed. A sandbox whose folder is gone, or whose files are with theirs, can only be closed. A commit that is in the
+//! middle in a project that was moved since goes on there, or is given up, by [`SandboxService::commit`] and
+//! [`SandboxService::close`]; what could not be opened is given up by [`SandboxService::discard`]. What a command puts
+//! where a change has its own files is moved to `.agentbus-originals-<sandbox id>`.
+//!
 //! A sandbox that is killed while it is made, or whose future is dropped before, leaves nothing, or what `open` removes.
 //!
 //! ```
@@ -90,17 +96,14 @@
 //! ```
 
 use std::collections::HashMap;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
 use self::create::{Made, Order};
-use self::diff::changes;
 use self::disk::Disk;
 use self::handle::Claim;
-use self::place::{open_file, parent_of};
 use crate::bus::EventBus;
 use crate::emitter::Emitter;
 use crate::event::{PlanId, SandboxId, SandboxStrategy, Scope};
@@ -108,6 +111,7 @@ use crate::event::{PlanId, SandboxId, SandboxStrategy, Scope};
 mod apply;
 mod checkpoint;
 mod commit;
+mod compare;
 mod conflict;
 mod create;
 mod diff;
@@ -116,6 +120,7 @@ mod error;
 mod fill;
 mod going_back;
 mod handle;
+mod homes;
 mod lock;
 pub(super) mod place;
 mod record;
@@ -249,32 +254,6 @@ impl SandboxService {
         all
     }
 
-    /// What is different in the sandbox from what it was made from.
-    ///
-    /// # Errors
-    /// [`SandboxError`]: `Unknown`, `State` once committed, `Busy`, `Io`, `Cancelled`; `Unfinished`, `NotUndone` and
-    /// `Damaged` if what a killed way back left in the tree cannot be seen to.
-    ///
-    /// # Cancel safety
-    /// Cancel safe.
-    pub async fn diff(&self, sandbox: &SandboxId) -> Result<SandboxDiff, SandboxError> {
-        self.run(sandbox, SandboxOperation::Diff, |claim, stop| compare(&claim, stop)).await
-    }
-
-    /// Ends the sandbox and removes everything of it, after which nothing else can be done to it if that fails; of a
-    /// worktree the branch too, unless something was committed on it.
-    ///
-    /// # Errors
-    /// [`SandboxError`]: `Unknown`, `State` while it is active, `Busy`, `Io` or `Git` if something could not be
-    /// removed: then it stays open, to be closed again.
-    ///
-    /// # Cancel safety
-    /// Dropped, it goes on to its end.
-    pub async fn close(&self, sandbox: &SandboxId) -> Result<(), SandboxError> {
-        let service = self.clone();
-        self.run(sandbox, SandboxOperation::Close, move |claim, _stop| service.remove(claim)).await
-    }
-
     /// Runs an operation that nothing else may run beside, where it may block.
     async fn run<T: Send + 'static>(
         &self,
@@ -290,28 +269,6 @@ impl SandboxService {
         // What is guarded is changed in single steps, so a poisoned lock guards something whole.
         self.inner.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl Sandbox {
-    fn store_path(&self) -> PathBuf {
-        self.shared.home.path.join(STORE)
-    }
-}
-
-fn compare(claim: &Claim, stop: &CancellationToken) -> Result<SandboxDiff, SandboxError> {
-    let shared = &claim.sandbox.shared;
-    let now = checkpoint::scan_tree(claim, stop)?;
-    let read = |path: &Path, _hash: &_| {
-        let mut content = Vec::new();
-        let (dir, name) = parent_of(&shared.tree, path)?;
-        io::Read::read_to_end(&mut open_file(&dir, &name)?, &mut content)?;
-        Ok(content)
-    };
-    diff::diff(&changes(&shared.base, &now), &shared.store, read).map_err(|(path, source)| SandboxError::Io {
-        doing: "compare",
-        path,
-        source,
-    })
 }
 
 #[cfg(test)]

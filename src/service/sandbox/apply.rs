@@ -59,6 +59,11 @@ impl Target<'_> {
         SandboxError::Io { doing: "change", path: self.path.join(path), source }
     }
 
+    /// What a failure to settle means: nobody knows of the end yet.
+    fn not_over(&self, staging: &OsStr, because: SandboxError) -> SandboxError {
+        self.unfinished(staging, io::Error::other(because))
+    }
+
     fn unfinished(&self, staging: &OsStr, source: io::Error) -> SandboxError {
         SandboxError::Unfinished { project: self.path.to_owned(), staging: self.path.join(staging), source }
     }
@@ -113,15 +118,15 @@ pub(super) fn apply(
 ) -> Result<(), SandboxError> {
     let settle = own.settle;
     if changes.is_empty() {
-        return settle(Ending::Finished).inspect_err(|_counts| drop(settle(Ending::Undone)));
+        return settle(Ending::Finished).map_err(|because| match settle(Ending::Undone) {
+            Ok(()) => because,
+            Err(error) => target.not_over(&own.staging(), error),
+        });
     }
     let staging = Staging::prepare(target, own, store, changes)?;
     match staging.forward().map_err(|failed| target.failed(failed)).and_then(|()| settle(Ending::Finished)) {
-        Ok(()) => {
-            // What is left over is looked after by the next who comes.
-            let _log_is_gone = staging.end();
-            Ok(())
-        }
+        // While its log is there, somebody may do it again, also when the tree is another by then.
+        Ok(()) => end_of(&staging),
         Err(because) => Err(match back(&staging, settle) {
             Ok(None) => because,
             Ok(Some(left)) => left.error(io::Error::other(because)),
@@ -160,9 +165,9 @@ fn back(
             NotBack::Failed(error) => return Err(unfinished(error)),
         }
     }
-    settle(Ending::Undone).map_err(|error| unfinished(io::Error::other(error)))?;
+    settle(Ending::Undone).map_err(|error| target.not_over(&staging.name, error))?;
     if paths.is_empty() {
-        return end_of(staging);
+        return end_of(staging).map(|()| None);
     }
     let kept = staging.keep_originals().map_err(unfinished)?;
     Ok(Some(Left { paths, kept_in: target.path.join(kept) }))
@@ -205,13 +210,11 @@ pub(super) fn recover(
         let own = own.filter(|own| own.staging() == name);
         let settle = |ending| match own {
             Some(own) => (own.settle)(ending),
-            None => {
-                trace::leave(target, &name, &owner, ending).map_err(|error| target.unfinished(&name, error))
-            }
+            None => trace::leave(target, &name, &owner, ending).map_err(SandboxError::io("write", &path)),
         };
         let staging = Staging { target, dir, name: name.clone(), owner: owner.clone(), planned: changes };
         if !staging.is_undoing() && staging.forward().is_ok() {
-            settle(Ending::Finished)?;
+            settle(Ending::Finished).map_err(|error| target.not_over(&name, error))?;
             end_of(&staging)?;
         } else if let Some(left) = back(&staging, &settle)? {
             heed(left)?;
@@ -226,9 +229,8 @@ pub(super) fn refuse(left: Left) -> Result<(), SandboxError> {
 }
 
 /// Ends a change that is over.
-fn end_of(staging: &Staging<'_>) -> Result<Option<Left>, SandboxError> {
-    let error = || staging.target.unfinished(&staging.name, io::Error::other("its log cannot be removed"));
-    staging.end().then_some(None).ok_or_else(error)
+fn end_of(staging: &Staging<'_>) -> Result<(), SandboxError> {
+    staging.end().map_err(|error| staging.target.unfinished(&staging.name, error))
 }
 
 /// Whether a change of the tree was killed in the middle, or litter of one is there.
@@ -243,20 +245,35 @@ fn leftovers(root: &Dir) -> io::Result<Vec<OsString>> {
     for entry in root.entries()? {
         let entry = entry?;
         let name = entry.file_name();
-        if name.as_encoded_bytes().starts_with(STAGING_PREFIX.as_bytes()) {
-            let metadata = root.symlink_metadata(&name)?;
-            if metadata.is_dir() && is_private(&metadata) {
-                names.push(name);
-            }
+        if name.as_encoded_bytes().starts_with(STAGING_PREFIX.as_bytes()) && is_staging(root, &name)? {
+            names.push(name);
         }
     }
     names.sort_unstable();
     Ok(names)
 }
 
-/// Whether what is there is this user's, and nobody else's.
-fn is_private(metadata: &Metadata) -> bool {
-    metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o777 == 0o700
+/// Whether a folder of that name is there that only this user can look into.
+fn is_staging(root: &Dir, name: &OsStr) -> io::Result<bool> {
+    match root.symlink_metadata(name) {
+        Ok(metadata) => Ok(metadata.is_dir() && is_ours(&metadata, 0o700)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether what is there is this user's, with the mode that this program gives it.
+fn is_ours(metadata: &Metadata, mode: u32) -> bool {
+    metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o777 == mode
+}
+
+/// Gives what somebody put at a name of ours another one, under which it stays theirs.
+fn move_aside(target: Target<'_>, name: &OsStr) -> io::Result<()> {
+    if target.root.symlink_metadata(name).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        return Ok(());
+    }
+    let aside = name_for_originals(target.root, name)?;
+    target.disk.rename_new((target.root, name), (target.root, &aside))
 }
 
 /// The name of a folder for originals that is not there yet.

@@ -210,6 +210,7 @@ pub(super) fn manifest_of(sandbox: &Sandbox, checkpoint: &CheckpointId) -> Resul
 /// What stands in the tree now: what an earlier change of it left in the middle is finished or undone first.
 pub(super) fn scan_tree(claim: &Claim, stop: &CancellationToken) -> Result<Manifest, SandboxError> {
     let shared = &claim.sandbox.shared;
+    shared.require_tree()?;
     see_to_tree(claim)?;
     scan(&shared.tree, &shared.base, stop, hash_file).map_err(claim.walk_error())
 }

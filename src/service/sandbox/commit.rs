@@ -11,7 +11,7 @@ use super::conflict::outstanding;
 use super::diff::{Change, SandboxDiff, changes, diff};
 use super::error::SandboxError;
 use super::handle::{Claim, Sandbox, Shared, Status};
-use super::lock::{Lock, Use, lock_project};
+use super::lock::{Use, lock_project};
 use super::recover::resolve;
 use super::saved::{Counts, Intent, Stage};
 use super::state::{SandboxOperation, SandboxState};
@@ -29,6 +29,9 @@ impl SandboxService {
     /// moment at which all of it is prepared, a crash does not undo it: it is finished by whoever looks next.
     ///
     /// In place there is nothing to write: the changes stay, and can no longer be rolled back.
+    ///
+    /// Where an earlier commit of the sandbox ended in the middle, that is finished or undone first, also if the project
+    /// was moved since. If a repository was, its branch cannot be: [`SandboxService::close`] gives such a commit up.
     ///
     /// # Errors
     /// [`SandboxError`]: `Unknown`, `State` once committed or if nothing was written, `Busy`, `Conflicts`,
@@ -92,13 +95,19 @@ fn write_to_project(
 ) -> Result<(SandboxDiff, Counts), SandboxError> {
     let sandbox = &claim.sandbox;
     let shared = &*sandbox.shared;
-    let _lock = lock_for_change(shared, stop)?;
+    let path = &shared.project;
+    let locked = lock_project(shared.project(), Use::Alone, stop).map_err(SandboxError::io("lock", path))?;
+    let _lock = locked.ok_or_else(|| SandboxError::ProjectInUse { project: path.clone() })?;
     // From where it must go on to its end, whoever waits for it.
     let never = CancellationToken::new();
     if let Some(finished) = end_earlier(claim, wanted, &never)? {
         return Ok(finished);
     }
-    let target = Target { root: &shared.project_dir, path: &shared.project, disk: &shared.home.disk };
+    if !shared.project().is_in_its_place().map_err(SandboxError::io("find", path))? {
+        return Err(SandboxError::ProjectMoved { project: path.clone() });
+    }
+    let target = Target { root: &shared.project_dir, path, disk: &shared.home.disk };
+    recover(target, None, &mut refuse)?;
     let missing = outstanding(&shared.project_dir, wanted)
         .map_err(|(path, source)| SandboxError::Io {
             doing: "read",
@@ -127,8 +136,8 @@ fn write_to_project(
     Ok((diff, intent.diff))
 }
 
-/// Finishes or undoes what was left in the middle, by whom ever. Returns what is different now, and what is to be told,
-/// if an earlier commit of this sandbox is finished; until that is told, it is pending.
+/// Finishes or undoes an earlier commit of this sandbox that is in the middle, wherever the project is by now. Returns
+/// what is different now, and what is to be told, if it is finished; until that is told, it is pending.
 fn end_earlier(
     claim: &Claim,
     wanted: &[Change<'_>],
@@ -137,8 +146,6 @@ fn end_earlier(
     let shared = &*claim.sandbox.shared;
     let is_pending = shared.status.read(|status| status.pending == Some(claim.operation));
     let Some(intent) = is_pending.then(|| shared.home.load_intent()).transpose()?.flatten() else {
-        let target = Target { root: &shared.project_dir, path: &shared.project, disk: &shared.home.disk };
-        recover(target, None, &mut refuse)?;
         return Ok(None);
     };
     // Before, since once it is finished nothing may fail any more.
@@ -149,16 +156,6 @@ fn end_earlier(
     claim.tell(|status, _silent| status.pending = None);
     forget(shared, stop);
     Ok(None)
-}
-
-fn lock_for_change(shared: &Shared, stop: &CancellationToken) -> Result<Lock, SandboxError> {
-    let path = &shared.project;
-    let locked = lock_project(shared.project(), Use::Alone, stop).map_err(SandboxError::io("lock", path))?;
-    let lock = locked.ok_or_else(|| SandboxError::ProjectInUse { project: path.clone() })?;
-    if !shared.project().is_in_its_place().map_err(SandboxError::io("find", path))? {
-        return Err(SandboxError::ProjectMoved { project: path.clone() });
-    }
-    Ok(lock)
 }
 
 /// Stores what these changes bring and says what they are.

@@ -1,4 +1,4 @@
-//! Making a sandbox, by each strategy, and removing it.
+//! Making a sandbox, by each strategy.
 
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -12,9 +12,9 @@ use super::apply::{Target, has_leftovers, recover, refuse};
 use super::error::SandboxError;
 use super::fill::fill;
 use super::handle::{Sandbox, Shared, Status};
-use super::lock::{Lock, Project, Use, lock, lock_project, try_lock};
+use super::lock::{Lock, Project, Use, lock_project, lock_root, try_lock};
 use super::place::open_root;
-use super::remove::{dismantle, remove_home};
+use super::remove::{dismantle, empty, remove_empty};
 use super::rewrites::Rewrites;
 use super::saved::{CHECKPOINTS, Home, LOCK, Saved, Stage};
 use super::state::{SandboxOperation, SandboxState};
@@ -22,7 +22,7 @@ use super::store::Store;
 use super::tree::{CACHE_TAG, Entry, Manifest, scan};
 use super::worktree::Worktree;
 use super::{STORE, SandboxService, TARGET, TREE};
-use crate::emitter::Outbox;
+use crate::emitter::{Emitter, Outbox};
 use crate::event::{PlanId, SandboxCreated, SandboxId, SandboxStrategy, Scope};
 use crate::service::scope::KeptScope;
 use crate::service::time::millis;
@@ -42,19 +42,19 @@ impl SandboxService {
         let project = order.project.canonicalize().map_err(SandboxError::io("find", &order.project))?;
         order.project = project;
         let in_use = || SandboxError::ProjectInUse { project: order.project.clone() };
-        let project = self.use_project(&order, stop)?.ok_or_else(in_use)?;
+        let (project_lock, project_dir) = self.use_project(&order, stop)?.ok_or_else(in_use)?;
         let worktree = match order.strategy {
             SandboxStrategy::GitWorktree => Some(Worktree::plan(&order.project, &id, stop)?),
             SandboxStrategy::Copy | SandboxStrategy::InPlace => None,
         };
         let (home, lock) = self.make_home(&id, stop)?;
-        let path = home.path.clone();
-        let making = Making { id: &id, order: &order, home, worktree, stop };
-        let made = making.run(lock, project, self.inner.emitter.clone());
-        let made = made.inspect_err(|_failed| {
+        let mut making = Making { id: &id, order: &order, home, worktree, stop };
+        let contents = making.run(&project_dir).inspect_err(|_failed| {
             // The error that counts is the one of the making; what is left is removed at the next open.
-            drop(dismantle(&path, &self.inner.disk, &CancellationToken::new()));
+            drop(dismantle(&making.home.path, &self.inner.disk));
         })?;
+        let locks = (lock, project_lock);
+        let made = making.end(contents, project_dir, locks, self.inner.emitter.clone());
         let sandbox = Sandbox { shared: made.into() };
         self.tell_created(&sandbox, started);
         Ok(sandbox)
@@ -127,7 +127,7 @@ impl SandboxService {
         let _nobody_looks = lock_root(&root, stop)?;
         self.furnish(&path).inspect_err(|_failed| {
             // The error that counts is the one of the making; what is left is removed at the next open.
-            drop(remove_home(&path, &self.inner.disk));
+            drop(empty(&path, &self.inner.disk).and_then(|()| remove_empty(&path, &self.inner.disk)));
         })
     }
 
@@ -147,6 +147,13 @@ impl SandboxService {
     }
 }
 
+/// What a sandbox has once it is made.
+struct Contents {
+    store: Store,
+    base: Manifest,
+    tree: Dir,
+}
+
 /// A sandbox in the making.
 struct Making<'a> {
     id: &'a SandboxId,
@@ -157,18 +164,12 @@ struct Making<'a> {
 }
 
 impl Making<'_> {
-    fn run(
-        mut self,
-        lock: Lock,
-        (project_lock, project_dir): (Lock, Dir),
-        emitter: crate::emitter::Emitter,
-    ) -> Result<Shared, SandboxError> {
+    fn run(&mut self, project_dir: &Dir) -> Result<Contents, SandboxError> {
         self.home.save(&self.saved(Stage::Making))?;
-        let project = &self.order.project;
         let path = &self.home.path;
         let store = Store::open_at(&path.join(STORE)).map_err(SandboxError::io("make", path))?;
-        let base = self.take_in(&store, &project_dir)?;
-        let tree = self.put_out(&store, &project_dir, &base)?;
+        let base = self.take_in(&store, project_dir)?;
+        let tree = self.put_out(&store, project_dir, &base)?;
         self.home.save_base(&base)?;
         self.home.save(&self.saved(Stage::Created))?;
         if self.stop.is_cancelled() {
@@ -177,12 +178,22 @@ impl Making<'_> {
                 operation: SandboxOperation::Create,
             });
         }
+        Ok(Contents { store, base, tree })
+    }
+
+    fn end(
+        self,
+        Contents { store, base, tree }: Contents,
+        project_dir: Dir,
+        (lock, project_lock): (Lock, Lock),
+        emitter: Emitter,
+    ) -> Shared {
         let project_lock = (self.order.strategy == SandboxStrategy::InPlace).then_some(project_lock);
         let status = Status::new(SandboxState::Created, self.scope(), project_lock);
-        Ok(Shared {
+        Shared {
             id: self.id.clone(),
             plan: self.order.plan.clone(),
-            project: project.clone(),
+            project: self.order.project.clone(),
             project_dir,
             strategy: self.order.strategy,
             worktree: self.worktree,
@@ -193,7 +204,7 @@ impl Making<'_> {
             base,
             rewrites: Rewrites::default(),
             status: Outbox::new(status, emitter),
-        })
+        }
     }
 
     /// Takes into the store what the sandbox begins with.
@@ -258,13 +269,6 @@ fn size_of(manifest: &Manifest) -> (u64, u64) {
 /// Makes a folder, with those that it needs, that nobody else can look into: what a project has may be secret.
 fn make_private(path: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
-}
-
-/// While it is held, no other process looks at what is in the root.
-pub(super) fn lock_root(root: &Path, stop: &CancellationToken) -> Result<Lock, SandboxError> {
-    let path = root.join(LOCK);
-    let locked = lock(&path, stop).and_then(|lock| lock.ok_or_else(|| io::ErrorKind::TimedOut.into()));
-    locked.map_err(SandboxError::io("lock", &path))
 }
 
 /// A sandbox that was made, until somebody takes it. If nobody waits for it any more, it is removed again.

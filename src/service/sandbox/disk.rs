@@ -3,7 +3,7 @@
 //! It is a seam: a [`Seam`] is asked before each step, so that a test can fail one, die at one, or wait at one. What is
 //! called `new` must not be there before. No call follows a link in its last component.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
@@ -30,6 +30,13 @@ pub(super) trait Seam: fmt::Debug + Send + Sync {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Disk {
     seam: Option<Arc<dyn Seam>>,
+}
+
+/// The name that a file has until it is whole.
+pub(super) fn temporary_name(name: &OsStr) -> OsString {
+    let mut temporary = name.to_owned();
+    temporary.push(".tmp");
+    temporary
 }
 
 /// A name in a folder.
@@ -132,13 +139,20 @@ impl Disk {
         self.sync_file(&file, at.1)
     }
 
+    /// Makes an empty file, if there is none. It outlives this process; a crash of the machine may undo it.
+    pub(super) fn mark(&self, at: At<'_>) -> io::Result<()> {
+        match self.create(at) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            made => made.map(drop),
+        }
+    }
+
     /// Writes a file whole or not at all, also when the machine crashes.
     pub(super) fn replace(&self, (dir, name): At<'_>, bytes: &[u8]) -> io::Result<()> {
-        let temporary = format!("{}.tmp", name.to_string_lossy());
-        let temporary = OsStr::new(&temporary);
-        self.remove_if_there((dir, temporary))?;
-        self.write_new((dir, temporary), bytes)?;
-        self.rename((dir, temporary), (dir, name))?;
+        let temporary = temporary_name(name);
+        self.remove_if_there((dir, &temporary))?;
+        self.write_new((dir, &temporary), bytes)?;
+        self.rename((dir, &temporary), (dir, name))?;
         self.sync_dir(dir)
     }
 

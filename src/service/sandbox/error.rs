@@ -37,16 +37,21 @@ pub enum SandboxError {
         project: PathBuf,
     },
     /// The folder of which the sandbox was made does not stand in its place any more. Nothing was written.
+    ///
+    /// To give the sandbox up, roll it back and [close](crate::service::sandbox::SandboxService::close) it; one that
+    /// could not be opened, [discard](crate::service::sandbox::SandboxService::discard).
     #[error(
-        "cannot use the project {}: its folder was moved, or another one stands there: put it back",
+        "cannot use the project {}: its folder was moved, or another one stands there: put it back, or give the \
+         sandbox up",
         project.display()
     )]
     ProjectMoved {
         /// Where it stood.
         project: PathBuf,
     },
-    /// A change of the project was killed or failed in the middle, and could not be finished or undone. It is tried
-    /// again by whoever next makes a sandbox of the project, commits to it, or opens the sandboxes.
+    /// A change of the project was killed or failed in the middle, and could not be finished or undone; or it was, and
+    /// that could not be kept. It is tried again by whoever next makes a sandbox of the project, commits to it, or opens
+    /// the sandboxes.
     #[error(
         "cannot finish or undo a change of {}: what it takes is in {}: see to the cause and open it again",
         project.display(), staging.display()

@@ -14,6 +14,7 @@ use super::state::{SandboxOperation, SandboxState};
 use super::store::Store;
 use super::tree::Manifest;
 use super::worktree::Worktree;
+use super::{STORE, TREE};
 use crate::emitter::{Changes, Outbox};
 use crate::event::{PlanId, SandboxId, SandboxStrategy, Scope};
 
@@ -54,7 +55,7 @@ impl Shared {
     pub(super) fn tree_path(&self) -> PathBuf {
         match self.strategy {
             SandboxStrategy::InPlace => self.project.clone(),
-            SandboxStrategy::Copy | SandboxStrategy::GitWorktree => self.home.path.join(super::TREE),
+            SandboxStrategy::Copy | SandboxStrategy::GitWorktree => self.home.path.join(TREE),
         }
     }
 }
@@ -174,20 +175,27 @@ impl Sandbox {
         })
     }
 
+    pub(super) fn store_path(&self) -> PathBuf {
+        self.shared.home.path.join(STORE)
+    }
+
     fn check(&self, status: &Status, operation: SandboxOperation) -> Result<(), SandboxError> {
+        let is_open = status.state != SandboxState::Closed;
         let way_out = match status.pending {
-            Some(pending) if status.state != SandboxState::Closed => {
-                (!pending.is_again(operation)).then(|| pending.way_out())
-            }
+            Some(pending) if is_open => (!pending.is_again(operation)).then(|| pending.way_out()),
             _ => operation.refusal(status.state),
         };
         match way_out {
             None => Ok(()),
+            // Under the lock, since nobody may begin anything else before it: a look at two or three folders, once.
+            Some(_) if operation == SandboxOperation::Close && is_open && self.shared.is_lost(status) => {
+                Ok(())
+            }
             Some(way_out) => Err(self.refused(status.state, operation, way_out)),
         }
     }
 
-    fn refused(
+    pub(super) fn refused(
         &self,
         state: SandboxState,
         operation: SandboxOperation,

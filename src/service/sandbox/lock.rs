@@ -10,15 +10,17 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use cap_std::fs::{Dir, MetadataExt};
+use cap_std::fs::Dir;
 use tokio_util::sync::CancellationToken;
 
-use super::place::open_dir;
+use super::error::SandboxError;
+use super::place::{is_absent, open_dir, stands_at};
+use super::saved::LOCK;
 
 /// How long a project that somebody else uses is waited for.
 const WAIT_AT_MOST: Duration = Duration::from_secs(10);
 
-/// How long the place of the sandboxes is waited for, while another process opens what stands there.
+/// How long the place of the sandboxes is waited for, while another process looks what stands there.
 const ROOT_AT_MOST: Duration = Duration::from_mins(1);
 
 /// How long each wait between two tries is.
@@ -55,10 +57,13 @@ pub(super) fn try_lock(path: &Path) -> io::Result<Option<Lock>> {
     Ok(lock.add(file, Use::Alone)?.then_some(lock))
 }
 
-/// Locks the file at `path`, which is made if it is missing, and waits for it while somebody waits for that; none if it
-/// stays in use.
-pub(super) fn lock(path: &Path, stop: &CancellationToken) -> io::Result<Option<Lock>> {
-    wait(ROOT_AT_MOST, stop, || try_lock(path))
+/// Locks the place of all sandboxes, and waits for it while somebody waits for that. While it is held, nobody else looks
+/// what is there; so it is held where a sandbox is not whole, and not while one is filled, recovered or emptied.
+pub(super) fn lock_root(root: &Path, stop: &CancellationToken) -> Result<Lock, SandboxError> {
+    let path = root.join(LOCK);
+    let locked = wait(ROOT_AT_MOST, stop, || try_lock(&path));
+    let locked = locked.and_then(|lock| lock.ok_or_else(|| io::ErrorKind::TimedOut.into()));
+    locked.map_err(SandboxError::io("lock", &path))
 }
 
 /// Tries until it is locked, nobody waits for it any more, or the time is over.
@@ -97,8 +102,8 @@ pub(super) fn try_lock_project(project: Project<'_>, how: Use) -> io::Result<Opt
     }
     for above in project.path.ancestors().skip(1) {
         let above = match File::open(above) {
-            // Who may not look into it does not work in it.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => continue,
+            // Who may not look into it does not work in it; and one that is gone holds nothing any more.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied || is_absent(&error) => continue,
             opened => opened?,
         };
         if !lock.add(above, Use::Shared)? {
@@ -118,18 +123,8 @@ pub(super) struct Project<'a> {
 impl Project<'_> {
     /// Whether the folder still stands where it stood.
     pub(super) fn is_in_its_place(&self) -> io::Result<bool> {
-        use std::os::unix::fs::MetadataExt as _;
-        let own = self.dir.dir_metadata()?;
-        match std::fs::metadata(self.path) {
-            Ok(found) => Ok((found.dev(), found.ino()) == (own.dev(), own.ino())),
-            Err(error) if is_nothing(&error) => Ok(false),
-            Err(error) => Err(error),
-        }
+        stands_at(self.dir, self.path)
     }
-}
-
-fn is_nothing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 impl Lock {
@@ -172,13 +167,12 @@ mod tests {
     #[test]
     fn who_waits_for_a_lock_stops_when_nobody_waits_for_that() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("lock");
-        let held = try_lock(&path).unwrap().unwrap();
+        let held = try_lock(&folder.path().join(LOCK)).unwrap().unwrap();
         let stop = CancellationToken::new();
         stop.cancel();
-        assert!(lock(&path, &stop).unwrap().is_none());
+        lock_root(folder.path(), &stop).unwrap_err();
         drop(held);
-        assert!(lock(&path, &CancellationToken::new()).unwrap().is_some());
+        lock_root(folder.path(), &CancellationToken::new()).unwrap();
     }
 
     #[test]

@@ -3,10 +3,11 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path};
 
 use cap_std::ambient_authority;
-use cap_std::fs::Dir;
+use cap_std::fs::{Dir, MetadataExt as _};
 use rustix::fs::{Mode, OFlags, fchmod, openat};
 
 /// Opens the directory at `path`, wherever it is.
@@ -81,6 +82,21 @@ fn set_closed_dir_mode(dir: &Dir, name: &OsStr, mode: u32) -> io::Result<()> {
 fn set_closed_dir_mode(dir: &Dir, name: &OsStr, mode: u32) -> io::Result<()> {
     let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
     Ok(rustix::fs::chmodat(dir, name, Mode::from_raw_mode(mode), flags)?)
+}
+
+/// Whether the folder still stands at `path`, where it was opened.
+pub(super) fn stands_at(dir: &Dir, path: &Path) -> io::Result<bool> {
+    let own = dir.dir_metadata()?;
+    match std::fs::metadata(path) {
+        Ok(found) => Ok((found.dev(), found.ino()) == (own.dev(), own.ino())),
+        Err(error) if is_absent(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether an error says that nothing is there, or that a folder on the way is none (any more).
+pub(super) fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 #[cfg(test)]

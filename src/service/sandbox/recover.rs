@@ -11,15 +11,15 @@ use super::apply::{Ending, Left, Own, Planned, Target, recover, trace};
 use super::checkpoint::Checkpoint;
 use super::commit::{forget, settle, tell_committed};
 use super::conflict::has_all;
-use super::create::lock_root;
 use super::error::SandboxError;
 use super::going_back::{self, Way, recover_tree};
 use super::handle::{Sandbox, Shared, Status};
-use super::lock::{Lock, Project, Use, try_lock, try_lock_project};
-use super::place::open_root;
-use super::remove::{dismantle, is_home};
+use super::homes::{Found, lock_homes};
+use super::lock::{Lock, Project, Use, try_lock_project};
+use super::place::{is_absent, open_root};
+use super::remove::dismantle;
 use super::rewrites::Rewrites;
-use super::saved::{Counts, Home, Intent, LOCK, Saved, Stage};
+use super::saved::{Counts, Home, Intent, Saved, Stage};
 use super::state::SandboxState;
 use super::store::Store;
 use super::{STORE, SandboxService, TREE};
@@ -38,9 +38,11 @@ pub struct Recovered {
     pub undone: Vec<SandboxId>,
     /// Those that were not whole yet, or half removed: nothing is left of them.
     pub removed: Vec<SandboxId>,
-    /// Those that a live process uses, or whose project one uses: they were left alone.
+    /// Those that a live process uses, or whose project is in use: they were left alone. A project may be in use by a
+    /// sandbox that was opened just before, and works in place in it, in one inside it or in one that holds it.
     pub in_use: Vec<SandboxId>,
-    /// Those that could not be opened, with the folder of each; they were left as they are.
+    /// Those that could not be opened, with the folder of each; they were left as they are, to be opened again, or given
+    /// up by [`SandboxService::discard`].
     pub unreadable: Vec<(PathBuf, SandboxError)>,
     /// Where originals are that were not put back, since somebody else had changed their place meanwhile.
     pub kept: Vec<SandboxError>,
@@ -84,19 +86,13 @@ impl SandboxService {
         recovered: &mut Recovered,
         stop: &CancellationToken,
     ) -> Result<Vec<Opened>, SandboxError> {
-        let _nobody_makes_one = lock_root(root, stop)?;
-        let mut folders = Vec::new();
-        for entry in std::fs::read_dir(root).map_err(SandboxError::io("read", root))? {
-            let path = entry.map_err(SandboxError::io("read", root))?.path();
-            if is_home(&path) {
-                folders.push(path);
-            }
-        }
-        folders.sort_unstable();
+        let mut found = lock_homes(root, recovered, stop)?;
+        // Last, since each keeps its project for itself from then on.
+        found.sort_by_cached_key(Found::is_in_place);
         let mut all = Vec::new();
-        for path in folders {
-            let id = SandboxId::from(path.file_name().unwrap_or_default().to_string_lossy().as_ref());
-            match self.reopen(&id, &path) {
+        for found in found {
+            let (id, path) = (found.id.clone(), found.path.clone());
+            match self.reopen(found) {
                 Ok(Outcome::InUse) => recovered.in_use.push(id),
                 Ok(Outcome::Removed) => recovered.removed.push(id),
                 Ok(Outcome::Open(opened)) => all.push(*opened),
@@ -132,26 +128,25 @@ impl SandboxService {
         list.push(id);
     }
 
-    fn reopen(&self, id: &SandboxId, path: &Path) -> Result<Outcome, SandboxError> {
+    fn reopen(&self, Found { id, path, lock }: Found) -> Result<Outcome, SandboxError> {
         // It goes on to its end, once it began.
         let stop = &CancellationToken::new();
-        let lock_path = path.join(LOCK);
-        let Some(lock) = try_lock(&lock_path).map_err(SandboxError::io("lock", &lock_path))? else {
-            return Ok(Outcome::InUse);
-        };
-        let home = Home::open(path, self.inner.disk.clone())?;
+        let home = Home::open(&path, self.inner.disk.clone())?;
         let saved = match home.load()? {
             Some(saved) if !matches!(saved.stage, Stage::Making | Stage::Closing) => saved,
             _ => {
-                dismantle(path, &self.inner.disk, stop)?;
+                dismantle(&path, &self.inner.disk)?;
                 return Ok(Outcome::Removed);
             }
         };
-        if saved.sandbox_id != *id {
-            return Err(SandboxError::Damaged { path: path.to_owned(), reason: "it is another sandbox's" });
+        if saved.sandbox_id != id {
+            return Err(SandboxError::Damaged { path, reason: "it is another sandbox's" });
         }
         let project = &saved.project;
-        let project_dir = open_root(project).map_err(SandboxError::io("open", project))?;
+        let project_dir = open_root(project).map_err(|error| match error {
+            error if is_absent(&error) => SandboxError::ProjectMoved { project: project.clone() },
+            error => SandboxError::io("open", project)(error),
+        })?;
         let intent = home.load_intent()?;
         let needs_project = intent.is_some() || saved.strategy == SandboxStrategy::InPlace;
         let project_lock = if needs_project {
@@ -274,7 +269,7 @@ pub(super) fn resolve(
 
 /// How a commit ended that left nothing in the project: it never began, or all of it was done but to tell it.
 fn look_how_it_ended(shared: &Shared, intent: &Intent) -> Result<Ending, SandboxError> {
-    if shared.status.read(|status| status.state) == SandboxState::Committed {
+    if shared.home.load()?.is_some_and(|saved| saved.stage == Stage::Committed) {
         return Ok(Ending::Finished);
     }
     let changes: Vec<_> = intent.changes.iter().map(Planned::change).collect();

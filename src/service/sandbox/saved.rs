@@ -24,6 +24,7 @@ use super::disk::Disk;
 use super::error::SandboxError;
 use super::going_back::WayBack;
 use super::handle::Shared;
+use super::place::{open_dir, open_root, stands_at};
 use super::record::{self, Listed, path_text};
 use super::state::SandboxState;
 use super::tree::Manifest;
@@ -123,8 +124,13 @@ pub(super) struct Home {
 
 impl Home {
     pub(super) fn open(path: &Path, disk: Disk) -> Result<Self, SandboxError> {
-        let dir = super::place::open_root(path).map_err(SandboxError::io("open", path))?;
+        let dir = open_root(path).map_err(SandboxError::io("open", path))?;
         Ok(Self { path: path.to_owned(), dir, disk })
+    }
+
+    /// Whether the folder stands where it was made.
+    pub(super) fn is_there(&self) -> Result<bool, SandboxError> {
+        stands_at(&self.dir, &self.path).map_err(SandboxError::io("find", &self.path))
     }
 
     pub(super) fn save(&self, saved: &Saved) -> Result<(), SandboxError> {
@@ -170,9 +176,8 @@ impl Home {
 
     /// Says that somebody may write from now on.
     pub(super) fn mark_active(&self) -> Result<(), SandboxError> {
-        let path = self.path.join(ACTIVE);
-        // It outlives this process; a crash of the machine may undo it as it may undo what is written.
-        std::fs::write(&path, "").map_err(SandboxError::io("write", &path))
+        let marked = self.disk.mark((&self.dir, OsStr::new(ACTIVE)));
+        marked.map_err(SandboxError::io("write", &self.path.join(ACTIVE)))
     }
 
     pub(super) fn is_marked_active(&self) -> bool {
@@ -212,7 +217,7 @@ impl Home {
 
     fn checkpoints(&self) -> Result<(Dir, PathBuf), SandboxError> {
         let path = self.path.join(CHECKPOINTS);
-        let dir = super::place::open_dir(&self.dir, OsStr::new(CHECKPOINTS));
+        let dir = open_dir(&self.dir, OsStr::new(CHECKPOINTS));
         Ok((dir.map_err(SandboxError::io("open", &path))?, path))
     }
 

@@ -1,15 +1,19 @@
 //! A change of a project that fails, or whose process dies, at every step: never half of it is there.
 
 mod faults;
+mod forged;
+mod gone;
 mod kill;
 mod later;
 mod middle;
+mod moved;
 mod places;
 mod stand;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
@@ -43,6 +47,15 @@ fn look(root: &Path) -> Look {
 
 fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+}
+
+/// Removes a folder, whatever its modes are.
+fn take_away(path: &Path) {
+    let folders = walkdir::WalkDir::new(path).into_iter().map(Result::unwrap);
+    for folder in folders.filter(|entry| entry.file_type().is_dir()) {
+        set_mode(folder.path(), 0o700);
+    }
+    fs::remove_dir_all(path).unwrap();
 }
 
 /// A project with something of every kind.

@@ -144,22 +144,18 @@ impl Worktree {
         lines.map(|line| object_of(line).ok_or_else(bad)).collect()
     }
 
-    /// Removes the worktree at `tree` and, if nothing was committed on it, the branch. What is gone is fine.
-    pub(super) fn remove(&self, tree: &Path, stop: &CancellationToken) -> Result<(), GitError> {
+    /// Removes the worktree, of which `tree` is left, and, if nothing was committed on it, the branch. What is gone is
+    /// fine.
+    pub(super) fn remove(&self, tree: Option<&Path>, stop: &CancellationToken) -> Result<(), GitError> {
         const PURPOSE: &str = "remove the worktree";
         if !self.common.exists() {
             return Ok(());
         }
         let is_known = !self.own.as_os_str().is_empty() && self.own.exists();
-        if is_known && tree.exists() {
-            // Whoever worked there may have changed what says whose it is.
-            let text = [b"gitdir: ", self.own.as_os_str().as_bytes(), b"\n"].concat();
-            let link = tree.join(".git");
-            let removed = std::fs::remove_file(&link);
-            drop(removed.or_else(|_no_file| std::fs::remove_dir_all(&link)));
-            std::fs::write(&link, text).map_err(GitError::io(PURPOSE))?;
+        if is_known && let Some(tree) = tree {
+            self.claim(tree).map_err(GitError::io(PURPOSE))?;
         }
-        if tree.join(".git").exists() {
+        if let Some(tree) = tree.filter(|tree| tree.join(".git").exists()) {
             let git = self.git(PURPOSE).args(["worktree", "remove", "--force", "--force", "--"]);
             git.arg(tree).within(WITHIN).run(stop)?;
         } else if is_known {
@@ -169,6 +165,16 @@ impl Worktree {
             self.git(PURPOSE).args(["update-ref", "-d"]).arg(self.branch_ref()).arg(&self.base).run(stop)?;
         }
         Ok(())
+    }
+
+    /// Says in `tree` whose it is: whoever worked there may have changed that.
+    fn claim(&self, tree: &Path) -> io::Result<()> {
+        let link = tree.join(".git");
+        let removed = std::fs::remove_file(&link);
+        drop(removed.or_else(|_no_file| std::fs::remove_dir_all(&link)));
+        let text = [b"gitdir: ", self.own.as_os_str().as_bytes(), b"\n"].concat();
+        // A link that somebody puts there meanwhile is not followed.
+        io::Write::write_all(&mut std::fs::File::create_new(&link)?, &text)
     }
 
     /// The newest commit of the branch; none if there is no such branch.

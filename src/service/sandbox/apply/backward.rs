@@ -3,9 +3,9 @@
 use std::io;
 
 use super::forward::is_same;
-use super::staging::{NotBack, Staging, is_gone, moved_name, new_name};
+use super::staging::{NotBack, Staging, moved_name, new_name};
 use crate::service::sandbox::diff::Change;
-use crate::service::sandbox::place::parent_of;
+use crate::service::sandbox::place::{is_absent, parent_of};
 use crate::service::sandbox::tree::Entry;
 
 /// Whether a path is as before.
@@ -24,7 +24,7 @@ impl Staging<'_> {
             Ok(Back::Done) => {}
             Ok(Back::Theirs) => not_back.push(NotBack::Theirs(change.path.to_owned())),
             // What holds it is not there: somebody else took that away.
-            Err(error) if is_gone(&error) || error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(error) if is_absent(&error) || error.kind() == io::ErrorKind::AlreadyExists => {
                 not_back.push(NotBack::Theirs(change.path.to_owned()));
             }
             Err(error) => not_back.push(NotBack::Failed(error)),

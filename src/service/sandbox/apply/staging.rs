@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 
 use cap_std::fs::Dir;
 
-use super::{COMMIT_LOG, LOG, Log, Own, Planned, Target, is_private, name_for_originals};
+use super::{
+    COMMIT_LOG, LOG, Log, Own, Planned, Target, is_ours, is_staging, move_aside, name_for_originals,
+};
 use crate::service::sandbox::diff::Change;
 use crate::service::sandbox::error::SandboxError;
-use crate::service::sandbox::place::{open_dir, parent_of};
+use crate::service::sandbox::place::{is_absent, open_dir, parent_of};
 use crate::service::sandbox::record;
 use crate::service::sandbox::store::Store;
 use crate::service::sandbox::tree::{Entry, entry_at};
@@ -50,15 +52,14 @@ impl<'a> Staging<'a> {
         changes: &[Change<'_>],
     ) -> Result<Self, SandboxError> {
         let (at_root, name) = (|source| (PathBuf::new(), source), &own.staging());
-        target.disk.create_dir((target.root, name)).map_err(|source| target.failed(at_root(source)))?;
-        let dir = open_dir(target.root, name).map_err(|source| target.failed(at_root(source)))?;
+        let dir = make(target, name).map_err(|source| target.failed(at_root(source)))?;
         let mut staging =
             Self { target, dir, name: name.clone(), owner: own.home.to_owned(), planned: Vec::new() };
         let prepared = staging.plan(changes).and_then(|()| staging.look()).and_then(|()| staging.fill(store));
         match prepared.and_then(|()| staging.write_log().map_err(at_root)) {
             Ok(()) => Ok(staging),
             // Without a log it is litter.
-            Err(error) if staging.end() => Err(target.failed(error)),
+            Err(error) if staging.end().is_ok() => Err(target.failed(error)),
             Err((_path, error)) => Err(target.unfinished(&staging.name, error)),
         }
     }
@@ -88,7 +89,7 @@ impl<'a> Staging<'a> {
     /// Whoever comes after a crash knows the folder by its mode.
     fn require_private(&self) -> io::Result<()> {
         self.target.disk.step("look at", &self.name)?;
-        if is_private(&self.dir.dir_metadata()?) {
+        if is_ours(&self.dir.dir_metadata()?, OWNERS) {
             return Ok(());
         }
         let reason = "the file system does not keep the modes of folders, or gives them to another user: put the \
@@ -207,7 +208,7 @@ impl<'a> Staging<'a> {
             let synced = match parent_of(self.target.root, &parent.join("_")) {
                 Ok((dir, _)) => self.target.disk.sync_dir(&dir),
                 // A folder that is gone has nothing to sync; that it is gone is synced with its own parent.
-                Err(error) if is_gone(&error) => Ok(()),
+                Err(error) if is_absent(&error) => Ok(()),
                 Err(error) => Err(error),
             };
             synced.map_err(|source| (parent.to_owned(), source))?;
@@ -215,15 +216,15 @@ impl<'a> Staging<'a> {
         Ok(())
     }
 
-    /// The tree is whole: removes the log, and then what is litter without it. Whether the log is gone; if it is not,
-    /// a change that was done, done again, does nothing.
-    pub(super) fn end(&self) -> bool {
+    /// The tree is whole: removes the log, and then what is litter without it. An error says that the log is there, or
+    /// may be again after a crash of the machine.
+    pub(super) fn end(&self) -> io::Result<()> {
         let disk = self.target.disk;
-        if disk.remove_if_there((&self.dir, OsStr::new(LOG))).is_err() || disk.sync_dir(&self.dir).is_err() {
-            return false;
-        }
+        disk.remove_if_there((&self.dir, OsStr::new(LOG)))?;
+        disk.sync_dir(&self.dir)?;
+        // Left over, whoever looks next removes it.
         drop(disk.remove_all((self.target.root, &self.name)));
-        true
+        Ok(())
     }
 
     /// Gives the folder another name, under which it is only a folder with originals.
@@ -236,9 +237,14 @@ impl<'a> Staging<'a> {
     }
 }
 
-/// Whether a path cannot be reached since a folder on the way is none any more.
-pub(super) fn is_gone(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+/// Makes the folder. What a command in the tree put at its name is moved aside; a folder of ours that came since it was
+/// looked for those is not.
+fn make(target: Target<'_>, name: &OsStr) -> io::Result<Dir> {
+    if !is_staging(target.root, name)? {
+        move_aside(target, name)?;
+    }
+    target.disk.create_dir((target.root, name))?;
+    open_dir(target.root, name)
 }
 
 /// Where the nth path's new content is until it is put.

@@ -242,3 +242,19 @@ fn a_file_system_that_keeps_no_modes_is_refused_before_anything_is_changed() {
     assert!(error.to_string().contains("put the project on one that does"), "{error}");
     assert_eq!((fixture.manifest(), fixture.entries()), (before, 3));
 }
+
+#[test]
+fn what_is_neither_settled_nor_settled_as_undone_is_not_over() {
+    let fixture = Fixture::new();
+    let before = fixture.manifest();
+    let refused = || SandboxError::ProjectInUse { project: PathBuf::new() };
+    for is_undone in [true, false] {
+        let settle = |ending| if ending == Ending::Undone && is_undone { Ok(()) } else { Err(refused()) };
+        for after in [before.clone(), fixture.after()] {
+            let failed = fixture.apply(&before, &after, &settle).unwrap_err();
+            assert_eq!(matches!(failed, SandboxError::Unfinished { .. }), !is_undone, "{failed:?}");
+            assert!(fixture.recover().is_empty());
+            assert_eq!((fixture.manifest(), fixture.entries()), (before.clone(), 3));
+        }
+    }
+}

@@ -11,6 +11,7 @@ use crate::event::{
 use crate::filter::Filter;
 use crate::service::sandbox::lock::{Project, Use, try_lock, try_lock_project};
 use crate::service::sandbox::place::open_root;
+use crate::service::sandbox::rewrites::Put;
 use crate::testing::RecordingEventBus;
 
 /// The commit fails, and so does undoing it.
@@ -93,6 +94,43 @@ async fn a_commit_in_the_middle_stays_there_while_it_cannot_be_said_what_it_chan
     let told = bus.only::<SandboxCommitted>();
     assert_eq!(told.files_added + 1, now.files_added(), "what was written to the project");
     assert!(!stand.project.path().join("late").exists());
+}
+
+#[tokio::test]
+async fn a_commit_in_the_middle_that_is_finished_but_not_settled_is_still_there() {
+    let (stand, disk) = unfinished(Act::Commit).await;
+    disk.set(&["settle"]);
+    let failed = stand.act(Act::Commit).await;
+    assert!(matches!(failed, Err(SandboxError::Unfinished { .. })), "{failed:?}");
+    assert_pending(&stand, SandboxOperation::Commit).await;
+    disk.set(&[]);
+    stand.act(Act::Commit).await.unwrap();
+    assert_eq!(look(stand.project.path()), look(&stand.sandbox.tree()));
+}
+
+#[tokio::test]
+async fn nobody_writes_while_it_cannot_be_kept_that_somebody_does() {
+    let disk = Refusing::new(&[]);
+    let stand = Stand::new(SandboxStrategy::Copy, &disk).await;
+    stand.act(Act::RollBack).await.unwrap();
+    disk.set(&["create active"]);
+    let refused = stand.sandbox.write_access().map(drop);
+    assert!(matches!(refused, Err(SandboxError::Io { .. })), "{refused:?}");
+    assert_eq!(stand.sandbox.state(), SandboxState::RolledBack);
+    disk.set(&[]);
+    drop(stand.sandbox.write_access().unwrap());
+}
+
+#[tokio::test]
+async fn what_a_way_back_that_failed_has_put_back_is_the_sandboxs_own_and_nothing_else() {
+    let disk = Refusing::new(&[]);
+    let stand = Stand::new(SandboxStrategy::Copy, &disk).await;
+    disk.set(&["rename over read only"]);
+    stand.act(Act::RollBack).await.unwrap_err();
+    let put = |path: &str| stand.sandbox.rewrites().take(Path::new(path));
+    assert_eq!(put("changed"), Some(Put::File(Hash::of("new\n"))));
+    assert_eq!(put("gone/two"), Some(Put::NoFile));
+    assert_eq!(put("closed/new"), Some(Put::File(Hash::of("new"))));
 }
 
 #[tokio::test]
