@@ -84,13 +84,10 @@ impl Order {
 
     /// Begins a dispatch of the last turn to the handlers there are.
     pub(super) fn take_off(&mut self) -> Arc<Course> {
-        let course = match self.spare.pop() {
-            Some(course) => course,
-            None => {
-                let members = Arc::clone(&self.members);
-                Arc::new(Course { marks: Marks::new(members.len()), members })
-            }
-        };
+        let course = self.spare.pop().unwrap_or_else(|| {
+            let members = Arc::clone(&self.members);
+            Arc::new(Course { marks: Marks::new(members.len()), members })
+        });
         self.flights.push_back(Flight { turn: self.turn, course: Arc::clone(&course) });
         course
     }

@@ -189,8 +189,7 @@ impl Ring {
     }
 
     fn within_chunk(&self, place: u64) -> usize {
-        // Less than 64, so nothing is cut off.
-        (place & (self.chunk_places() - 1)) as usize
+        usize::try_from(place & (self.chunk_places() - 1)).expect("a chunk has 64 places at most")
     }
 
     fn chunk_places(&self) -> u64 {
