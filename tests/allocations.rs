@@ -61,6 +61,19 @@ fn an_emission_to_a_stream_and_a_handler_allocates_the_event_alone() {
 }
 
 #[test]
+fn streams_that_share_a_route_use_its_chunks_again() {
+    let bus = ReactiveEventBus::new();
+    let mut streams = [bus.stream(Filter::all()), bus.stream(Filter::all())];
+    let emitter = emitter(&bus);
+    let info = allocated(|call| {
+        emit(&emitter, call);
+        streams.iter_mut().for_each(take);
+    });
+    assert_eq!(info.count_total, EMISSIONS);
+    assert_eq!(info.count_current, 0, "each chunk is freed when both have read it");
+}
+
+#[test]
 fn a_stream_that_nobody_reads_holds_its_ring_and_no_more() {
     let bus = ReactiveEventBus::builder().capacity(256_usize).build();
     let _stream = bus.stream(EventType::ToolCompleted.into());

@@ -5,7 +5,7 @@
 //! on without waking it.
 //!
 //! A stream takes a part of a chunk of each ring into its [`Hand`] and reads it without the lock; so the lock is taken
-//! once for many events, and nothing is cloned or filtered under it. A desk, whose queue is exact, reads one at a time.
+//! once for many events, and what is read is neither cloned nor filtered under it. A desk, whose queue is exact, reads one at a time.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -192,6 +192,7 @@ impl State {
     fn wake_or_pass(&mut self, lane: Lane, turn: Turn, event: &DomainEvent, aftermath: &mut Aftermath) {
         let Self { rings, seats, parked, .. } = self;
         let ring = &mut rings[lane];
+        let is_only_one = seats.len() == 1;
         parked.retain(|slot| {
             let Some(seat) = seats.get_mut(*slot) else {
                 return false;
@@ -201,6 +202,10 @@ impl State {
                 return false;
             }
             seat.passed += 1;
+            if is_only_one {
+                // Nobody will read it.
+                aftermath.events.extend(ring.take_one(seat.readers[lane].next, true));
+            }
             if let Some(chunk) = seat.readers[lane].move_by(1, turn, ring) {
                 ring.give_back(chunk, aftermath);
             }
@@ -270,10 +275,5 @@ impl State {
 /// The lane whose next entry has the lower turn; none if both are read to their end.
 fn next_lane(rings: &Lanes<Ring>, readers: &Lanes<Reader>) -> Option<Lane> {
     let head = |lane: Lane| rings[lane].at_or_first(readers[lane].next).map(|entry| entry.turn);
-    match (head(Lane::Chatter), head(Lane::Critical)) {
-        (Some(chatter), Some(critical)) if chatter > critical => Some(Lane::Critical),
-        (Some(_), _) => Some(Lane::Chatter),
-        (None, Some(_)) => Some(Lane::Critical),
-        (None, None) => None,
-    }
+    Lane::with_lower(head(Lane::Chatter), head(Lane::Critical))
 }

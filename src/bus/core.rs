@@ -176,7 +176,8 @@ impl Core {
         }
         self.observe(&mut order, types, 1);
         drop(order);
-        drop(before);
+        // It may hold the last reference to a handler that unsubscribes just now.
+        report::drop_quietly(before);
         Some(member)
     }
 
@@ -190,7 +191,8 @@ impl Core {
         if order.members.len() == members.len() && order.at_desks.len() == desks {
             return;
         }
-        let before = order.replace_members(members);
+        // An async one is not among them: the courses of the others are kept.
+        let before = (members.len() < order.members.len()).then(|| order.replace_members(members));
         let mut aftermath = Aftermath::default();
         if let Some(desk) = member.handler.desk() {
             desk.abandon_within(&mut aftermath);
@@ -199,8 +201,8 @@ impl Core {
         order.departed.fold(&row);
         self.observe(&mut order, member.filter.type_set(), -1);
         drop(order);
-        drop(before);
         aftermath.settle();
+        report::drop_quietly(before);
     }
 
     /// Takes a seat for a stream; none if the bus is closed.
@@ -309,8 +311,12 @@ impl Core {
         self.observed.store(0, Ordering::Relaxed);
         drop(order);
         aftermath.settle();
-        drop((members, spare));
         // What waits at the desks is still worked off.
         at_desks.iter().filter_map(|member| member.handler.desk()).for_each(Desk::close);
+        // Handlers are foreign, and each is let go of whatever the others do.
+        report::drop_quietly(spare);
+        members.iter().cloned().for_each(report::drop_quietly);
+        report::drop_quietly(members);
+        at_desks.into_iter().for_each(report::drop_quietly);
     }
 }

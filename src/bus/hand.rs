@@ -128,9 +128,10 @@ impl Hand {
                 self.spend(lane, chunk);
             }
             if is_wanted {
+                let event = event?;
                 self.delivered += 1;
                 self.told.delivered.store(self.delivered, Ordering::Relaxed);
-                return event.map(Delivery::Event);
+                return Some(Delivery::Event(event));
             }
             report::drop_event(event);
             self.filtered += 1;
@@ -142,13 +143,12 @@ impl Hand {
     /// more: that may come before what is left of the other.
     fn next_lane(&self) -> Option<Lane> {
         let Lanes { chatter, critical } = &self.lanes;
-        match (chatter.head(), critical.head()) {
-            (Some(chatter), Some(critical)) if chatter.turn > critical.turn => Some(Lane::Critical),
-            (Some(_), Some(_)) => Some(Lane::Chatter),
-            (Some(_), None) if !critical.is_cut => Some(Lane::Chatter),
-            (None, Some(_)) if !chatter.is_cut => Some(Lane::Critical),
-            _ => None,
+        let is_unknown = |held: &Held| held.is_cut && held.is_empty();
+        if is_unknown(chatter) || is_unknown(critical) {
+            return None;
         }
+        let turn = |held: &Held| held.head().map(|entry| entry.turn);
+        Lane::with_lower(turn(chatter), turn(critical))
     }
 
     /// Lets go of what the rings have let go of; called outside of the channel's lock.

@@ -2,7 +2,7 @@
 
 use std::ops::{Index, IndexMut};
 
-use crate::event::EventType;
+use crate::event::{EventType, Turn};
 
 /// A lane. What is critical has one of its own, so that chatter cannot overrun it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,16 @@ pub(super) enum Lane {
 
 impl Lane {
     pub(super) const BOTH: [Self; 2] = [Self::Chatter, Self::Critical];
+
+    /// The lane whose head has the lower turn, if either has one.
+    pub(super) fn with_lower(chatter: Option<Turn>, critical: Option<Turn>) -> Option<Self> {
+        match (chatter, critical) {
+            (Some(chatter), Some(critical)) if chatter > critical => Some(Self::Critical),
+            (Some(_), _) => Some(Self::Chatter),
+            (None, Some(_)) => Some(Self::Critical),
+            (None, None) => None,
+        }
+    }
 
     /// The lane that events of this kind travel in.
     pub(super) fn of(event_type: EventType) -> Self {

@@ -1,17 +1,18 @@
 //! [`ReactiveEventBus`]: streams, handlers and a recorder.
 //!
 //! Memory is bounded by capacities. A ring holds at most its capacity, and less than one chunk of events that were
-//! overrun; a chunk is a sixteenth of the capacity, but at least 8 and at most 64 places, of 24 bytes beside the events
-//! themselves, which routes share. There are:
+//! overrun, and keeps one empty chunk; a chunk is a sixteenth of the capacity, but at least 8 (or the capacity) and at
+//! most 64 places, of 24 bytes beside the events themselves, which routes share. There are:
 //!
 //! - for each route that has a reader a ring of `capacity` for chatter and one of `capacity / 4` for what is critical
 //!   (routes by kind), or of `id_capacity` and `id_capacity / 4` (routes by plan, session or correlation);
 //! - for each stream at most one chunk of each of its two rings that it has not handed over, which may be in no ring
-//!   any more, and one empty one;
+//!   any more, an empty one of each, and room for one chunk of events of each that it has alone;
 //! - for each async handler two rings of its queue;
-//! - for each thread whose handlers emit at most 16,384 events that wait.
+//! - for each thread whose handlers emit at most 16,384 events that wait, and for each that emits room for as many
+//!   wakers as it woke at once.
 //!
-//! What all readers of a route have read goes by the chunk; what the only reader of a route has read goes at once.
+//! What all readers of a route have read goes by the chunk; what the only reader of a route reads goes at once.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;

@@ -14,7 +14,7 @@ use crate::event::Turn;
 /// A chunk goes when all readers are past it, or when all of it was overrun.
 #[derive(Debug)]
 pub(super) struct Ring {
-    chunks: VecDeque<Held>,
+    chunks: VecDeque<Link>,
     /// The first place of the first chunk; a multiple of the places of a chunk.
     first: u64,
     end: u64,
@@ -26,7 +26,7 @@ pub(super) struct Ring {
 }
 
 #[derive(Debug)]
-struct Held {
+struct Link {
     chunk: Arc<Chunk>,
     /// How many readers are not past it.
     behind: usize,
@@ -72,7 +72,7 @@ impl Ring {
         let place = self.within_chunk(self.end);
         if place == 0 {
             let chunk = self.spare.take().unwrap_or_else(|| Arc::new(Chunk::new(1 << self.chunk_bits)));
-            self.chunks.push_back(Held { chunk, behind: readers });
+            self.chunks.push_back(Link { chunk, behind: readers });
         }
         if let Some(last) = self.chunks.back() {
             last.chunk.put(place, entry);
@@ -88,7 +88,7 @@ impl Ring {
     /// The entry at `place`, or the first one if that is gone; none at the end.
     pub(super) fn at_or_first(&self, place: u64) -> Option<&Entry> {
         let place = place.max(self.start());
-        self.held(place)?.chunk.at(self.within_chunk(place))
+        self.link(place)?.chunk.at(self.within_chunk(place))
     }
 
     /// Takes what lies in one chunk from `place` on, for a reader there; none at the end. If it is the only one, the
@@ -96,13 +96,13 @@ impl Ring {
     pub(super) fn take(&mut self, place: u64, is_only_one: bool, own: &mut VecDeque<Entry>) -> Option<Taken> {
         let (from, filled) =
             (self.within_chunk(place), self.end.checked_sub(place).filter(|count| *count > 0)?);
-        let held = self.held_mut(place)?;
-        let to = from.saturating_add(usize::try_from(filled).unwrap_or(usize::MAX)).min(held.chunk.places());
-        let last = held.chunk.at(to - 1)?.turn;
+        let link = self.link_mut(place)?;
+        let to = from.saturating_add(usize::try_from(filled).unwrap_or(usize::MAX)).min(link.chunk.places());
+        let last = link.chunk.at(to - 1)?.turn;
         let (count, mut part) = ((to - from) as u64, None);
-        match Arc::get_mut(&mut held.chunk).filter(|_| is_only_one) {
+        match Arc::get_mut(&mut link.chunk).filter(|_| is_only_one) {
             Some(chunk) => own.extend((from..to).filter_map(|place| chunk.take(place))),
-            None => part = Some(Part { chunk: Arc::clone(&held.chunk), from, to }),
+            None => part = Some(Part { chunk: Arc::clone(&link.chunk), from, to }),
         }
         Some(Taken { count, last, part })
     }
@@ -110,10 +110,10 @@ impl Ring {
     /// Takes the entry at `place` as [`take`](Self::take) does.
     pub(super) fn take_one(&mut self, place: u64, is_only_one: bool) -> Option<Entry> {
         let within = self.within_chunk(place);
-        let held = self.held_mut(place)?;
-        match Arc::get_mut(&mut held.chunk).filter(|_| is_only_one) {
+        let link = self.link_mut(place)?;
+        match Arc::get_mut(&mut link.chunk).filter(|_| is_only_one) {
             Some(chunk) => chunk.take(within),
-            None => held.chunk.at(within).cloned(),
+            None => link.chunk.at(within).cloned(),
         }
     }
 
@@ -131,18 +131,18 @@ impl Ring {
         if self.within_chunk(place) != 0 {
             return None;
         }
-        let held = self.held_mut(place.checked_sub(1)?)?;
-        held.behind -= 1;
+        let link = self.link_mut(place.checked_sub(1)?)?;
+        link.behind -= 1;
         // Whoever is past it is past those before it, which are gone then.
-        if held.behind == 0 { self.pop_front() } else { None }
+        if link.behind == 0 { self.pop_front() } else { None }
     }
 
     /// Counts a reader at `place` that is gone; what all others are past goes.
     pub(super) fn leave(&mut self, place: u64, aftermath: &mut Aftermath) {
         let place = place.max(self.first);
         let passed = usize::try_from((place - self.first) >> self.chunk_bits).unwrap_or(usize::MAX);
-        self.chunks.iter_mut().skip(passed).for_each(|held| held.behind -= 1);
-        while self.chunks.front().is_some_and(|held| held.behind == 0) {
+        self.chunks.iter_mut().skip(passed).for_each(|link| link.behind -= 1);
+        while self.chunks.front().is_some_and(|link| link.behind == 0) {
             let chunk = self.pop_front().expect("there is a first one");
             self.give_back(chunk, aftermath);
         }
@@ -170,16 +170,16 @@ impl Ring {
     }
 
     fn pop_front(&mut self) -> Option<Arc<Chunk>> {
-        let held = self.chunks.pop_front()?;
+        let link = self.chunks.pop_front()?;
         self.first += self.chunk_places();
-        Some(held.chunk)
+        Some(link.chunk)
     }
 
-    fn held(&self, place: u64) -> Option<&Held> {
+    fn link(&self, place: u64) -> Option<&Link> {
         self.chunks.get(self.chunk_of(place)?)
     }
 
-    fn held_mut(&mut self, place: u64) -> Option<&mut Held> {
+    fn link_mut(&mut self, place: u64) -> Option<&mut Link> {
         let number = self.chunk_of(place)?;
         self.chunks.get_mut(number)
     }

@@ -6,7 +6,8 @@ use crate::sync::{Mutex, lock};
 
 /// Keeps a handler subscribed; dropping it unsubscribes.
 ///
-/// When the drop returns, the handler is given nothing more and the bus keeps no reference to it. A call that has begun
+/// When the drop returns, the handler is given nothing more, and the bus keeps no reference to it but in the calls under
+/// way on other threads: that goes when these are over. A call that has begun
 /// on another thread finishes; it stands on the handler's account as delivered, also while it is still on its way in.
 #[must_use = "a dropped subscription is unsubscribed; `detach` leaves it for the life of the bus"]
 pub struct Subscription {

@@ -1,8 +1,9 @@
 //! Foreign code where nobody looks for it: wakers, drops, logs, recorders, runtimes that go. None harms others.
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use agentbus::emitter::{Emitter, Outbox};
@@ -66,7 +67,7 @@ impl Wake for Wakes {
 }
 
 fn poll(stream: &mut EventStream, waker: &Waker) -> bool {
-    std::pin::Pin::new(stream).poll_next(&mut Context::from_waker(waker)).is_ready()
+    Pin::new(stream).poll_next(&mut Context::from_waker(waker)).is_ready()
 }
 
 #[test]
@@ -98,6 +99,66 @@ fn details_whose_drop_panics_do_not_reach_the_emitter() {
     assert_eq!(heard.load(Ordering::Relaxed), 3);
     assert!(bus.ledger().is_balanced());
     bus.emit(chatter());
+}
+
+#[test]
+fn events_whose_drop_panics_leave_the_others_of_their_chunk_to_all_who_share_it() {
+    let bus = ReactiveEventBus::builder().capacity(4).build();
+    let mut streams: Vec<_> = (0..3).map(|_| bus.stream(Filter::all())).collect();
+    let mut pinning = bus.stream(Filter::all());
+    for round in 0..5 {
+        for _ in 0..4 {
+            bus.emit(DomainEvent::new(Bomb));
+        }
+        if round == 0 {
+            // It keeps the rest of a chunk that all others are past.
+            keep_silent(ready(&mut pinning));
+        }
+        for stream in &mut streams {
+            for _ in 0..4 {
+                let event = ready(stream);
+                assert!(matches!(event, Some(Delivery::Event(_))), "{event:?}");
+                keep_silent(event);
+            }
+        }
+    }
+    drop(streams);
+    drop(pinning);
+    let ledger = bus.ledger();
+    assert!(ledger.is_balanced());
+    assert_eq!((ledger.departed.delivered, ledger.departed.overrun), (3 * 20 + 1, 12));
+}
+
+fn ready(stream: &mut EventStream) -> Option<Delivery> {
+    match Pin::new(stream).poll_next(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(delivery) => delivery,
+        Poll::Pending => None,
+    }
+}
+
+/// Drops what may hold the last reference to a bomb.
+fn keep_silent<T>(thing: T) {
+    drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(thing))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_whose_drop_panics_does_not_keep_async_ones_from_their_end() {
+    let bus = ReactiveEventBus::new();
+    let bomb = Bomb;
+    bus.on(Filter::all(), move |_| {
+        let _keeps = &bomb;
+    })
+    .detach();
+    let (ended, told) = tokio::sync::oneshot::channel::<()>();
+    let ends_with_the_task = Arc::new(ended);
+    let _async = bus
+        .spawn(Filter::all(), move |_| {
+            let _keeps = Arc::clone(&ends_with_the_task);
+            async {}
+        })
+        .unwrap();
+    drop(bus);
+    assert!(timeout(SECOND, told).await.is_ok(), "the task went, and what it held");
 }
 
 #[test]
@@ -249,13 +310,10 @@ struct Once(Option<u32>);
 
 impl Stream for Once {
     type Item = Delivery;
-    fn poll_next(
-        mut self: std::pin::Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> std::task::Poll<Option<Delivery>> {
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Delivery>> {
         let left = self.0.expect("polled after its end");
         self.0 = left.checked_sub(1);
-        std::task::Poll::Ready(self.0.is_some().then(|| Delivery::Event(Arc::new(chatter()))))
+        Poll::Ready(self.0.is_some().then(|| Delivery::Event(Arc::new(chatter()))))
     }
 }
 
@@ -312,7 +370,7 @@ struct NeverIdle;
 
 impl EventHandler for NeverIdle {
     fn handle(&self, _event: &Arc<DomainEvent>) {}
-    fn idle(&self, _through: Turn) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn idle(&self, _through: Turn) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(std::future::pending())
     }
 }

@@ -8,14 +8,18 @@ use agentbus::{Delivery, EventBus, EventBusExt, EventStream, Filter, ReactiveEve
 use shuttle::thread;
 use tokio_stream::Stream;
 
-use crate::{chatter, critical, explore, join_all};
+use crate::{chatter, critical, explore, join_all, seq_of};
 
 /// Reads up to `at_most` things that are there; returns events and how many were missed.
 fn read_some(stream: &mut EventStream, at_most: usize) -> (u64, u64) {
-    let (mut read, mut missed) = (0, 0);
+    let (mut read, mut missed, mut last) = (0, 0, 0);
     for _ in 0..at_most {
         match Pin::new(&mut *stream).poll_next(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Some(Delivery::Event(_))) => read += 1,
+            Poll::Ready(Some(Delivery::Event(event))) => {
+                read += 1;
+                assert!(seq_of(&event) > last, "they come in the order of their turns");
+                last = seq_of(&event);
+            }
             Poll::Ready(Some(Delivery::Lagged(lag))) => missed += lag.missed,
             Poll::Ready(None) | Poll::Pending => break,
         }

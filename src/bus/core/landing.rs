@@ -15,8 +15,8 @@ impl Core {
         if is_awaited {
             report::quietly(|| self.landings.notify_waiters());
         }
-        // Its members may hold the last reference to a handler, which is foreign: dropped outside the lock.
-        report::drop_quietly(over);
+        // The dispatch still has it, so no handler goes with this.
+        drop(over);
     }
 
     /// Whether any dispatch is under way.
