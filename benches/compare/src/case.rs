@@ -127,14 +127,8 @@ impl<'a> Runs<'a> {
         Self { bench, load, names: Vec::new(), sides: Vec::new() }
     }
 
-    fn rival<R: Rival>(self) -> Self {
-        let emissions = self.load.emissions;
-        self.slow_rival::<R>(emissions)
-    }
-
-    /// One that is given fewer emissions than the others, for the time it takes.
-    fn slow_rival<R: Rival>(mut self, emissions: usize) -> Self {
-        let (bench, load) = (self.bench, Load { emissions, ..self.load });
+    fn rival<R: Rival>(mut self) -> Self {
+        let (bench, load) = (self.bench, self.load);
         self.names.push(R::NAME);
         self.sides.push(Box::new(move || load::run::<R>(bench, &load)));
         self

@@ -1,5 +1,6 @@
 //! [`Load`]: what publishers do in a run, the same for every rival.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use crate::model::Source;
 use crate::rival::{Account, Publish, Rival, Wiring};
 use crate::tally::Tally;
 
-/// As many as are published before the publishers wait until every consumer has had them.
+/// As many as are published before the publishers wait until every consumer has had them, if not said otherwise.
 const BURST: usize = 1_024;
 
 /// What publishers do.
@@ -21,7 +22,10 @@ pub(crate) struct Load {
     pub(crate) events: Events,
     pub(crate) pacing: Pacing,
     pub(crate) routing: Routing,
-    pub(crate) emissions: usize,
+    /// How many are published, at most, before the publishers wait.
+    pub(crate) burst: usize,
+    /// How long publishers go on; a burst that was begun is ended.
+    pub(crate) time: Duration,
 }
 
 /// When the events are built.
@@ -74,14 +78,15 @@ impl Outcome {
 
 impl Load {
     /// Fresh events from one publisher, paced, to consumers that want everything.
-    pub(crate) fn paced(subscribers: usize, emissions: usize) -> Self {
+    pub(crate) fn paced(bench: &Bench, subscribers: usize) -> Self {
         Self {
             subscribers,
             publishers: 1,
             events: Events::Fresh,
             pacing: Pacing::Bursts,
             routing: Routing::All,
-            emissions,
+            burst: BURST,
+            time: Duration::from_millis(bench.pick(50, 400)),
         }
     }
 
@@ -94,12 +99,12 @@ impl Load {
     }
 
     /// As many as all publishers publish in a burst: each the same, each plan as often as the others.
-    fn burst(&self) -> usize {
+    fn whole_burst(&self) -> usize {
         let step = match self.routing {
             Routing::All => self.publishers,
             Routing::OwnPlans => self.publishers * self.subscribers,
         };
-        (BURST / step).max(1) * step
+        (self.burst / step).max(1) * step
     }
 }
 
@@ -114,13 +119,11 @@ pub(crate) fn run<R: Rival>(bench: &Bench, load: &Load) -> Outcome {
     let own_plans = (load.routing == Routing::OwnPlans).then_some(&*sources);
     let wiring = Wiring { runtime, seats: tally.seats(), publishers: load.publishers, own_plans };
     let mut rival = R::open(wiring);
-    let burst = load.burst();
-    let bursts = load.emissions.div_ceil(burst);
-    let shift =
-        Shift { load, tally: &tally, sources: &sources, burst, bursts, start: Barrier::new(load.publishers) };
+    let start = Barrier::new(load.publishers);
+    let shift = Shift { load, tally: &tally, sources: &sources, start, over: AtomicBool::new(false) };
     let publishers = rival.publishers(load.publishers);
     let begun = Instant::now();
-    let took = std::thread::scope(|scope| {
+    let work: Vec<Work> = std::thread::scope(|scope| {
         let threads: Vec<_> = publishers
             .into_iter()
             .enumerate()
@@ -131,11 +134,13 @@ pub(crate) fn run<R: Rival>(bench: &Bench, load: &Load) -> Outcome {
                 })
             })
             .collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).max().unwrap()
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     let account = rival.close(runtime);
+    let took = work.iter().map(|work| work.took).max().unwrap();
     let seconds = if load.pacing == Pacing::Flood { begun.elapsed() } else { took }.as_secs_f64();
-    let due = load.per_consumer(burst * bursts) * load.subscribers as u64;
+    let published = work.iter().map(|work| work.published).sum();
+    let due = load.per_consumer(published) * load.subscribers as u64;
     let outcome = Outcome { seconds, due, had: tally.had() };
     if let Account::Kept { delivered, missed, unexplained } = account {
         let untold = due.abs_diff(tally.had() + tally.missed());
@@ -151,25 +156,27 @@ struct Shift<'a> {
     load: &'a Load,
     tally: &'a Tally,
     sources: &'a [Source],
-    burst: usize,
-    bursts: usize,
     start: Barrier,
+    /// Whether the leader has found the time over.
+    over: AtomicBool,
+}
+
+/// What one publisher did.
+struct Work {
+    published: usize,
+    took: Duration,
 }
 
 impl Shift<'_> {
-    /// Publishes one publisher's part; returns how long it took.
-    fn work(&self, mut publisher: impl Publish, leads: bool) -> Duration {
+    /// Publishes one publisher's part of each burst, until the time is over.
+    fn work(&self, mut publisher: impl Publish, leads: bool) -> Work {
         let built: Vec<Arc<DomainEvent>> = self.sources.iter().map(Source::shared).collect();
-        let part = self.burst / self.load.publishers;
+        let part = self.load.whole_burst() / self.load.publishers;
         self.start.wait();
         let begun = Instant::now();
-        for burst in 1..=self.bursts as u64 {
-            if self.load.pacing == Pacing::Bursts {
-                if leads {
-                    self.tally.aim(burst * self.load.per_consumer(self.burst));
-                }
-                self.start.wait();
-            }
+        let mut bursts = 0;
+        while self.goes_on(bursts, begun, leads) {
+            bursts += 1;
             for (source, built) in self.sources.iter().zip(&built).cycle().take(part) {
                 match self.load.events {
                     Events::Fresh => publisher.fresh(source),
@@ -177,9 +184,25 @@ impl Shift<'_> {
                 }
             }
             if self.load.pacing == Pacing::Bursts {
-                self.tally.wait(burst);
+                self.tally.wait(bursts as u64);
             }
         }
-        begun.elapsed()
+        Work { published: bursts * part, took: begun.elapsed() }
+    }
+
+    /// Whether another burst is to be published after so many. Of those who wait for consumers the leader decides, and
+    /// says what is to be had next.
+    fn goes_on(&self, bursts: usize, begun: Instant, leads: bool) -> bool {
+        let is_over = bursts > 0 && begun.elapsed() >= self.load.time;
+        if self.load.pacing == Pacing::Flood {
+            return !is_over;
+        }
+        if leads {
+            self.over.store(is_over, Ordering::Relaxed);
+            self.tally.aim(self.load.per_consumer((bursts + 1) * self.load.whole_burst()));
+        }
+        // What the leader wrote before it, the others read behind it.
+        self.start.wait();
+        !self.over.load(Ordering::Relaxed)
     }
 }

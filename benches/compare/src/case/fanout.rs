@@ -23,8 +23,7 @@ pub(crate) fn run(bench: &Bench) {
                 if bench.quick && is_for_full_runs(publishers, events) {
                     continue;
                 }
-                let load =
-                    Load { publishers, events, ..Load::paced(subscribers, emissions(bench, subscribers)) };
+                let load = Load { publishers, events, ..Load::paced(bench, subscribers) };
                 let mut section = measure(bench, load);
                 if publishers == 1 && events == Events::Fresh && ALLOCATOR == "glibc" {
                     section.point = Some((Plot::Full, subscribers));
@@ -39,11 +38,6 @@ pub(crate) fn run(bench: &Bench) {
 /// Prebuilt events show least: a quick run has them from one publisher, with the default allocator.
 fn is_for_full_runs(publishers: usize, events: Events) -> bool {
     events == Events::Prebuilt && (publishers > 1 || ALLOCATOR != "glibc")
-}
-
-/// As many as take some 40 ms.
-fn emissions(bench: &Bench, subscribers: usize) -> usize {
-    bench.pick(800_000, 8_000_000) / (subscribers + 3)
 }
 
 fn measure(bench: &Bench, load: Load) -> Section {

@@ -20,11 +20,10 @@ pub(crate) fn run(bench: &Bench) {
 }
 
 fn flood(bench: &Bench, subscribers: usize, publishers: usize) {
-    let emissions = bench.pick(200_000, 2_000_000);
-    let load = Load { publishers, pacing: Pacing::Flood, ..Load::paced(subscribers, emissions) };
+    let load = Load { publishers, pacing: Pacing::Flood, ..Load::paced(bench, subscribers) };
     let runs = Runs::of(bench, load).rival::<Ours>().rival::<OursInBatches>().rival::<Broadcast>();
     let runs = if publishers == 1 && ALLOCATOR == "glibc" || !bench.quick {
-        runs.rival::<AsyncBroadcast>().slow_rival::<Kameo>(emissions / 10)
+        runs.rival::<AsyncBroadcast>().rival::<Kameo>()
     } else {
         runs
     };

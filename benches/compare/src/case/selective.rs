@@ -25,14 +25,12 @@ pub(crate) fn run(bench: &Bench) {
 
 /// Paced bursts in which every plan has its turn.
 fn throughput(bench: &Bench, subscribers: usize) {
-    let emissions = bench.pick(100_000, 500_000);
-    let theirs = emissions.min(bench.pick(2_000_000, 20_000_000) / subscribers);
-    let load = Load { routing: Routing::OwnPlans, ..Load::paced(subscribers, emissions) };
+    let load = Load { routing: Routing::OwnPlans, ..Load::paced(bench, subscribers) };
     let runs = Runs::of(bench, load)
         .rival::<Ours>()
         .rival::<OursInBatches>()
-        .slow_rival::<Broadcast>(theirs)
-        .slow_rival::<BroadcastFiltered>(theirs);
+        .rival::<Broadcast>()
+        .rival::<BroadcastFiltered>();
     let mut section = runs.deliveries(GROUP, &format!("{subscribers} subscribers, each to its own plan"));
     section.point = Some((Plot::Selective, subscribers));
     if subscribers == 1_000 {

@@ -11,7 +11,7 @@ const GROUP: &str = "threads";
 pub(crate) fn run(bench: &Bench) {
     for subscribers in [1, 8] {
         for publishers in [1, 2] {
-            let load = Load { publishers, ..Load::paced(subscribers, bench.pick(100_000, 1_000_000)) };
+            let load = Load { publishers, ..Load::paced(bench, subscribers) };
             let runs = Runs::of(bench, load).rival::<OursThreaded>().rival::<Disruptor>();
             let title = format!("{subscribers} threads, {publishers} publishers, fresh events");
             bench.report.add(runs.deliveries(GROUP, &title));
