@@ -53,7 +53,7 @@ mod recorder;
 pub(crate) mod report;
 mod ring;
 mod route;
-mod seat;
+mod route_stream;
 mod slab;
 mod spawn;
 mod stats;

@@ -98,16 +98,18 @@ impl Channel {
 
     /// Puts an event on the channel; called in the order section. Returns how many seats there are; without any,
     /// nothing is kept.
-    pub(super) fn send(&self, turn: Turn, event: &Arc<DomainEvent>, aftermath: &mut Aftermath) -> usize {
+    pub(super) fn send(&self, turn: Turn, event: Arc<DomainEvent>, aftermath: &mut Aftermath) -> usize {
         let mut state = lock(&self.state);
         let readers = state.seats.len();
+        let lane = Lane::of(event.event_type());
+        state.wake(&event, aftermath);
+        let entry = Entry { turn, event };
         if readers == 0 {
+            aftermath.events.push(entry);
             return 0;
         }
-        let lane = Lane::of(event.event_type());
-        let entry = Entry { turn, event: Arc::clone(event) };
         state.rings[lane].push(entry, readers, aftermath);
-        state.wake_or_pass(lane, turn, event, aftermath);
+        state.pass(lane, turn, aftermath);
         readers
     }
 
@@ -188,19 +190,28 @@ impl Channel {
 }
 
 impl State {
-    /// Wakes those who wait for such an event, and moves on those whose filter keeps it from them.
-    fn wake_or_pass(&mut self, lane: Lane, turn: Turn, event: &DomainEvent, aftermath: &mut Aftermath) {
-        let Self { rings, seats, parked, .. } = self;
-        let ring = &mut rings[lane];
-        let is_only_one = seats.len() == 1;
+    /// Has those woken who wait for such an event.
+    fn wake(&mut self, event: &DomainEvent, aftermath: &mut Aftermath) {
+        let Self { seats, parked, .. } = self;
         parked.retain(|slot| {
             let Some(seat) = seats.get_mut(*slot) else {
                 return false;
             };
-            if seat.exact || seat.filter.matches(event) {
+            let is_woken = seat.exact || seat.filter.matches(event);
+            if is_woken {
                 aftermath.wakers.extend(seat.waker.take());
-                return false;
             }
+            !is_woken
+        });
+    }
+
+    /// Moves those on who still wait: their filter keeps the last event of that lane from them.
+    fn pass(&mut self, lane: Lane, turn: Turn, aftermath: &mut Aftermath) {
+        let Self { rings, seats, parked, .. } = self;
+        let ring = &mut rings[lane];
+        let is_only_one = seats.len() == 1;
+        for slot in &*parked {
+            let Some(seat) = seats.get_mut(*slot) else { continue };
             seat.passed += 1;
             if is_only_one {
                 // Nobody will read it.
@@ -209,8 +220,7 @@ impl State {
             if let Some(chunk) = seat.readers[lane].move_by(1, turn, ring) {
                 ring.give_back(chunk, aftermath);
             }
-            true
-        });
+        }
     }
 
     /// Has a seat wait; gives back the waker that it waited with before.

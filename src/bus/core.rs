@@ -19,10 +19,10 @@ use super::member::{Member, Members};
 use super::order::{Order, Phase, mask};
 use super::recorder::Recorder;
 use super::route::{Capacities, RouteKey, Routes};
-use super::seat::Seat;
+use super::route_stream::Attachment;
 use super::stats::Counters;
 use super::{Receipt, report, within};
-use crate::event::{DomainEvent, EventId, EventType, Origin, Turn};
+use crate::event::{DomainEvent, EventId, EventType, Origin, Seq, Turn};
 use crate::filter::{Filter, TypeSet};
 use crate::redact::Redactor;
 use crate::sync::{AtomicU64, Mutex, Notify, Ordering, lock};
@@ -33,6 +33,15 @@ crate::sync::thread_local! {
     /// Kept between emissions for its memory. Taken out while in use: a waker may emit. Boxed, since it is moved twice
     /// an emission.
     static AFTERMATH: Cell<Option<Box<Aftermath>>> = const { Cell::new(None) };
+}
+
+/// What came of an event in the order section.
+struct Ordered {
+    seq: Option<Seq>,
+    receivers: usize,
+    dispatch: Option<Dispatch>,
+    kept: Option<Arc<DomainEvent>>,
+    recorder_panic: Option<Box<dyn Any + Send>>,
 }
 
 #[derive(Debug)]
@@ -85,55 +94,68 @@ impl Core {
     }
 
     /// Takes an event in; `announce` hears of it before the handlers do, outside of locks.
-    pub(super) fn emit(self: &Arc<Self>, event: DomainEvent, announce: impl FnOnce(&DomainEvent)) -> Receipt {
+    pub(super) fn emit(
+        self: &Arc<Self>,
+        event: DomainEvent,
+        announce: Option<impl FnOnce(&DomainEvent)>,
+    ) -> Receipt {
         let id = event.id();
-        let mut event = Arc::new(event);
         let mut aftermath = AFTERMATH.try_with(Cell::take).ok().flatten().unwrap_or_default();
-        let mut recorder_panic = None;
-        let Some((dispatch, receivers)) = self.order(&mut event, &mut aftermath, &mut recorder_panic) else {
-            report::drop_event(event);
-            return self.late(id);
+        let keeps = announce.is_some() || self.recorder.is_some();
+        let ordered = match self.order(Arc::new(event), keeps, &mut aftermath) {
+            Ok(ordered) => ordered,
+            Err(event) => {
+                report::drop_event(event);
+                return self.late(id);
+            }
         };
-        let seq = event.seq();
-        if let Some(panic) = recorder_panic {
-            self.recorder_panicked(&event, panic);
+        let Ordered { seq, receivers, dispatch, kept, recorder_panic } = ordered;
+        if let (Some(event), Some(panic)) = (&kept, recorder_panic) {
+            self.recorder_panicked(event, panic);
         }
         aftermath.settle();
         // Gone with the thread, the memory need not be kept.
-        drop(AFTERMATH.try_with(|kept| kept.replace(Some(aftermath))));
-        if let Some(recorder) = &self.recorder {
-            let relieved = catch_unwind(AssertUnwindSafe(|| recorder.relieve()));
-            relieved.unwrap_or_else(|panic| self.recorder_panicked(&event, panic));
+        drop(AFTERMATH.try_with(|before| before.replace(Some(aftermath))));
+        if let Some(event) = kept {
+            if let Some(recorder) = &self.recorder {
+                let relieved = catch_unwind(AssertUnwindSafe(|| recorder.relieve()));
+                relieved.unwrap_or_else(|panic| self.recorder_panicked(&event, panic));
+            }
+            if let Some(announce) = announce {
+                announce(&event);
+            }
+            report::drop_event(event);
         }
-        announce(&event);
         if let Some(dispatch) = dispatch {
             dispatch.start();
         }
-        report::drop_event(event);
         Receipt::new(id, seq, receivers)
     }
 
-    /// The order section: gives the event its turn and puts it wherever it belongs. None if the bus is closed.
+    /// The order section: gives the event its turn and puts it wherever it belongs. The last route gets it whole, unless
+    /// it is to be kept. Gives it back if the bus is closed.
     fn order(
         self: &Arc<Self>,
-        event: &mut Arc<DomainEvent>,
+        mut event: Arc<DomainEvent>,
+        keeps: bool,
         aftermath: &mut Aftermath,
-        recorder_panic: &mut Option<Box<dyn Any + Send>>,
-    ) -> Option<(Option<Dispatch>, usize)> {
+    ) -> Result<Ordered, Arc<DomainEvent>> {
         let mut order = lock(&self.order);
         if order.phase != Phase::Open && !(order.phase == Phase::Closing && self.is_within(&order)) {
-            return None;
+            return Err(event);
         }
         order.turn += 1;
         let turn = Turn::new(order.turn).expect("counted from 1");
-        Arc::get_mut(event).expect("nobody else has it yet").place_at(self.origin, turn);
-        if let Some(recorder) = &self.recorder {
-            *recorder_panic = catch_unwind(AssertUnwindSafe(|| recorder.record(event))).err();
-        }
-        let mut receivers = order.routes.send(turn, event, aftermath);
-        receivers += order.put_on_desks(turn, event, aftermath);
-        receivers += order.members.len();
-        Some((self.take_off(&mut order, event), receivers))
+        Arc::get_mut(&mut event).expect("nobody else has it yet").place_at(self.origin, turn);
+        let record =
+            |recorder: &Arc<dyn Recorder>| catch_unwind(AssertUnwindSafe(|| recorder.record(&event))).err();
+        let recorder_panic = self.recorder.as_ref().and_then(record);
+        let seq = event.seq();
+        let kept = keeps.then(|| Arc::clone(&event));
+        let mut receivers = order.put_on_desks(turn, &event, aftermath) + order.members.len();
+        let dispatch = self.take_off(&mut order, &event);
+        receivers += order.routes.send(turn, event, aftermath);
+        Ok(Ordered { seq, receivers, dispatch, kept, recorder_panic })
     }
 
     /// Begins the dispatch of an event, if there is anybody to call.
@@ -205,8 +227,8 @@ impl Core {
         report::drop_quietly(before);
     }
 
-    /// Takes a seat for a stream; none if the bus is closed.
-    pub(super) fn join(&self, filter: Filter) -> Option<Seat> {
+    /// Attaches a stream to its route; none if the bus is closed.
+    pub(super) fn join(&self, filter: Filter) -> Option<Attachment> {
         let mut order = lock(&self.order);
         if order.phase == Phase::Closed {
             return None;
@@ -215,19 +237,19 @@ impl Core {
         let types = filter.type_set();
         let (channel, slot) = order.routes.join(&key, filter);
         self.observe(&mut order, types, 1);
-        Some(Seat { key, types, channel, slot })
+        Some(Attachment { key, types, channel, slot })
     }
 
-    /// Gives up the seat of a stream.
-    pub(super) fn leave(&self, seat: &Seat) {
+    /// Detaches a stream from its route.
+    pub(super) fn leave(&self, attachment: &Attachment) {
         let mut aftermath = Aftermath::default();
         let mut order = lock(&self.order);
-        let (row, is_last) = seat.channel.leave(seat.slot, &mut aftermath);
+        let (row, is_last) = attachment.channel.leave(attachment.slot, &mut aftermath);
         order.departed.fold(&row);
         if is_last {
-            order.routes.remove(&seat.key);
+            order.routes.remove(&attachment.key);
         }
-        self.observe(&mut order, seat.types, -1);
+        self.observe(&mut order, attachment.types, -1);
         drop(order);
         aftermath.settle();
     }

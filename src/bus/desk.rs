@@ -81,7 +81,7 @@ impl Desk {
 
     /// Puts an event on the desk; called in the order section. Where the task is over, the event is abandoned.
     pub(super) fn put(&self, turn: Turn, event: &Arc<DomainEvent>, aftermath: &mut Aftermath) {
-        if self.shared.channel.send(turn, event, aftermath) == 0 {
+        if self.shared.channel.send(turn, Arc::clone(event), aftermath) == 0 {
             lock(&self.shared.state).counts.abandoned += 1;
         }
     }

@@ -66,6 +66,10 @@ pub(super) struct Held {
 }
 
 impl Held {
+    fn len(&self) -> usize {
+        self.own.len() + self.part.as_ref().map_or(0, |part| part.to - part.from)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.own.is_empty() && self.part.is_none()
     }
@@ -104,6 +108,11 @@ impl Hand {
     /// What is taken from the ring of a lane. Under the channel's lock only what is empty is filled.
     pub(super) fn held(&mut self, lane: Lane) -> &mut Held {
         &mut self.lanes[lane]
+    }
+
+    /// How many entries are in it.
+    pub(super) fn len(&self) -> usize {
+        self.lanes.each_ref().into_iter().map(Held::len).sum()
     }
 
     /// Whether nothing is in it.

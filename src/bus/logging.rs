@@ -49,7 +49,8 @@ impl LoggingEventBus {
 #[async_trait]
 impl EventBus for LoggingEventBus {
     fn emit(&self, event: DomainEvent) -> Receipt {
-        self.core.emit(event, |event| super::report::quietly(|| log(event, &self.redactor)))
+        let announce = |event: &DomainEvent| super::report::quietly(|| log(event, &self.redactor));
+        self.core.emit(event, Some(announce))
     }
 
     fn subscribe(&self, filter: Filter, handler: Arc<dyn EventHandler>) -> Subscription {

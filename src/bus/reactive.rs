@@ -27,7 +27,7 @@ use super::handler::EventHandler;
 use super::ledger::Ledger;
 use super::recorder::Recorder;
 use super::route::Capacities;
-use super::seat::SeatStream;
+use super::route_stream::RouteStream;
 use super::stats::Stats;
 use super::subscription::Subscription;
 use super::{EventBus, FlushError, Receipt, flush, report};
@@ -107,7 +107,7 @@ impl ReactiveEventBus {
 #[async_trait]
 impl EventBus for ReactiveEventBus {
     fn emit(&self, event: DomainEvent) -> Receipt {
-        self.handle.core.emit(event, |_| {})
+        self.handle.core.emit(event, None::<fn(&DomainEvent)>)
     }
 
     fn subscribe(&self, filter: Filter, handler: Arc<dyn EventHandler>) -> Subscription {
@@ -120,7 +120,10 @@ impl EventBus for ReactiveEventBus {
             return EventStream::ended();
         }
         match self.handle.core.join(filter) {
-            Some(seat) => EventStream::from_source(SeatStream::new(seat, Arc::downgrade(&self.handle.core))),
+            Some(attachment) => {
+                let core = Arc::downgrade(&self.handle.core);
+                EventStream::from_source(RouteStream::new(attachment, core))
+            }
             None => EventStream::ended(),
         }
     }

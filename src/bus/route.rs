@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::aftermath::Aftermath;
 use super::channel::{Capacity, Channel};
+use super::chunk::Entry;
 use super::ledger::LedgerRow;
 use super::slab::Slot;
 use crate::event::{CorrelationId, DomainEvent, Origin, PlanId, SessionId, Turn};
@@ -116,25 +117,32 @@ impl Routes {
     }
 
     /// Puts an event on every route it belongs to; returns how many readers these have.
-    pub(super) fn send(&self, turn: Turn, event: &Arc<DomainEvent>, aftermath: &mut Aftermath) -> usize {
+    pub(super) fn send(&self, turn: Turn, event: Arc<DomainEvent>, aftermath: &mut Aftermath) -> usize {
         let mut receivers = 0;
-        let mut put = |channel: &Channel| receivers += channel.send(turn, event, aftermath);
-        let event_type = event.event_type();
-        for (types, channel) in &self.types {
-            if types.contains(event_type) {
-                put(channel);
+        // The last one gets the event whole.
+        let mut last = None;
+        for channel in self.channels_of(&event) {
+            if let Some(before) = last.replace(channel) {
+                receivers += before.send(turn, Arc::clone(&event), aftermath);
             }
         }
-        if let Some(channel) = by_id(&self.plans, event.plan_id()) {
-            put(channel);
-        }
-        if let Some(channel) = by_id(&self.sessions, event.session_id()) {
-            put(channel);
-        }
-        if let Some(channel) = by_id(&self.correlations, Some(event.correlation_id())) {
-            put(channel);
+        match last {
+            Some(last) => receivers += last.send(turn, event, aftermath),
+            None => aftermath.events.push(Entry { turn, event }),
         }
         receivers
+    }
+
+    /// The routes that an event belongs to.
+    fn channels_of<'a>(&'a self, event: &DomainEvent) -> impl Iterator<Item = &'a Arc<Channel>> + use<'a> {
+        let event_type = event.event_type();
+        let types = self.types.iter().filter(move |(types, _)| types.contains(event_type));
+        let by_ids = [
+            by_id(&self.plans, event.plan_id()),
+            by_id(&self.sessions, event.session_id()),
+            by_id(&self.correlations, Some(event.correlation_id())),
+        ];
+        types.map(|(_, channel)| channel).chain(by_ids.into_iter().flatten())
     }
 
     /// Ends every channel after what is on it.

@@ -1,7 +1,5 @@
 //! Bad input: refused with a reason, or kept; never a panic, never without bound.
 
-use std::time::{Duration, Instant};
-
 use agentbus::DomainEvent;
 use proptest::prelude::*;
 
@@ -120,18 +118,17 @@ fn the_same_key_twice_is_refused_wherever_it_stands() {
     assert_refused(&format!(r#"{KNOWN},{details},"x":1,"\u0078":1"#), "duplicate field `x`");
 }
 
+/// Were each compared with all others, this would take an hour.
 #[test]
-fn a_hundred_thousand_unknown_keys_take_no_time() {
+fn two_hundred_thousand_unknown_keys_are_read_each_once() {
     let keys =
-        (0..100_000).fold(String::new(), |keys, number| keys + r#""x"# + &number.to_string() + r#"":1,"#);
-    let started = Instant::now();
+        (0..200_000).fold(String::new(), |keys, number| keys + r#""x"# + &number.to_string() + r#"":1,"#);
     let event = read(&format!(r#"{KNOWN},{keys}"details":{{{keys}"imported":true}}"#)).unwrap();
-    assert_eq!(event.unknown_keys().count(), 100_000);
+    assert_eq!(event.unknown_keys().count(), 200_000);
     let twice = format!(r#"{KNOWN},{keys}"x7":1,"details":{{"imported":true}}"#);
     assert_refused(&twice, "duplicate field `x7`");
     let twice = format!(r#"{KNOWN},"details":{{{keys}"x7":1,"imported":true}}"#);
     assert_refused(&twice, "duplicate field `x7`");
-    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
 }
 
 #[test]

@@ -1,0 +1,125 @@
+//! The reading end of a route: a [`RouteStream`] is what an `EventStream` of this crate's buses reads from.
+
+use std::num::NonZeroUsize;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, ready};
+
+use tokio::task::coop::{has_budget_remaining, poll_proceed};
+use tokio_stream::Stream;
+
+use super::channel::Channel;
+use super::core::Core;
+use super::hand::Hand;
+use super::route::RouteKey;
+use super::slab::Slot;
+use crate::filter::TypeSet;
+use crate::stream::{Delivery, Source};
+
+/// A seat on the channel of a route, and what it was taken for.
+#[derive(Debug)]
+pub(super) struct Attachment {
+    pub(super) key: RouteKey,
+    pub(super) types: TypeSet,
+    pub(super) channel: Arc<Channel>,
+    pub(super) slot: Slot,
+}
+
+/// Reads from a seat until the bus is closed or gone; dropping it gives the seat up. It reads within the budget that
+/// tokio gives a task.
+pub(super) struct RouteStream {
+    attachment: Attachment,
+    /// What is handed over before anything else is read.
+    hand: Hand,
+    core: Weak<Core>,
+}
+
+impl RouteStream {
+    pub(super) fn new(attachment: Attachment, core: Weak<Core>) -> Self {
+        let hand = attachment.channel.hand(attachment.slot);
+        Self { attachment, hand, core }
+    }
+}
+
+impl Drop for RouteStream {
+    /// What is still in the hand then is given up with what waits.
+    fn drop(&mut self) {
+        if let Some(core) = self.core.upgrade() {
+            core.leave(&self.attachment);
+        }
+    }
+}
+
+impl RouteStream {
+    /// Hands over the next thing, or waits until there is one; none at the end.
+    ///
+    /// What the filter keeps away is passed over in one go: that costs less than it cost to emit it, so it ends.
+    fn poll_delivery(&mut self, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
+        let Self { attachment: Attachment { channel, slot, .. }, hand, .. } = self;
+        loop {
+            if let Some(delivery) = hand.next() {
+                return Poll::Ready(Some(delivery));
+            }
+            if !ready!(channel.poll_fill(*slot, hand, cx.waker())) {
+                return Poll::Ready(None);
+            }
+        }
+    }
+
+    /// Hands over the next thing that is there.
+    fn take_ready(&mut self) -> Option<Delivery> {
+        let Self { attachment: Attachment { channel, slot, .. }, hand, .. } = self;
+        loop {
+            match hand.next() {
+                None if channel.fill(*slot, hand) => {}
+                next => return next,
+            }
+        }
+    }
+}
+
+impl Stream for RouteStream {
+    type Item = Delivery;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
+        let budget = ready!(poll_proceed(cx));
+        let delivery = ready!(self.get_mut().poll_delivery(cx));
+        budget.made_progress();
+        Poll::Ready(delivery)
+    }
+}
+
+impl Source for RouteStream {
+    fn poll_many(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        at_most: NonZeroUsize,
+        into: &mut Vec<Delivery>,
+    ) -> Poll<usize> {
+        let this = self.get_mut();
+        let budget = ready!(poll_proceed(cx));
+        let first = ready!(this.poll_delivery(cx));
+        budget.made_progress();
+        let Some(first) = first else { return Poll::Ready(0) };
+        let before = into.len();
+        into.reserve((1 + this.hand.len()).min(at_most.get()));
+        into.push(first);
+        into.extend(std::iter::from_fn(|| this.take_ready()).take(at_most.get() - 1));
+        let taken = into.len() - before;
+        pay(cx, taken - 1);
+        Poll::Ready(taken)
+    }
+}
+
+/// Has the task pay for so many more deliveries out of the budget that tokio gives it, as far as that goes: a reader
+/// that always finds something lets others have a turn, however many it takes at once.
+fn pay(cx: &mut Context<'_>, deliveries: usize) {
+    for _ in 0..deliveries {
+        if !has_budget_remaining() {
+            return;
+        }
+        if let Poll::Ready(budget) = poll_proceed(cx) {
+            budget.made_progress();
+        }
+    }
+}
