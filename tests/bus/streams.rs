@@ -119,6 +119,29 @@ async fn many_are_drained_at_once_and_an_empty_batch_is_the_end() {
     assert_eq!(stream.next_many(100).await, []);
 }
 
+/// Of 128 events a task of tokio may take in a row, 64 at once are the half.
+#[tokio::test]
+async fn who_takes_many_at_once_pays_for_each_of_them() {
+    let bus = bus_of(4_096);
+    let mut stream = bus.stream(Filter::all());
+    for _ in 0..4_096 {
+        bus.emit(chatter());
+    }
+    let reader = tokio::spawn(async move {
+        let mut taken = 0;
+        while taken < 4_096 {
+            taken += stream.next_many(64).await.len();
+        }
+    });
+    let mut turns = 0;
+    while !reader.is_finished() {
+        tokio::task::yield_now().await;
+        turns += 1;
+    }
+    reader.await.unwrap();
+    assert!(turns >= 4_096 / 128, "others had {turns} turns");
+}
+
 #[tokio::test]
 async fn a_dropped_wait_takes_nothing() {
     let bus = ReactiveEventBus::new();
