@@ -60,7 +60,7 @@ mod types;
 pub use error::FilterError;
 pub(crate) use history::History;
 pub use parse::{MAX_FILTER_BYTES, MAX_FILTER_VALUES};
-use term::{Term, Test};
+pub(crate) use term::{Term, Test};
 pub(crate) use types::TypeSet;
 use types::{Pattern, Reach};
 
@@ -127,6 +127,18 @@ impl Filter {
     /// Whether [`Filter::type_set`] alone decides.
     pub(crate) fn is_types_only(&self) -> bool {
         self.reach.may == self.reach.sure
+    }
+
+    /// What must hold, all of it; canonical.
+    #[cfg(feature = "audit")]
+    pub(crate) fn terms(&self) -> &[Term] {
+        &self.terms
+    }
+
+    /// What both let through.
+    #[cfg(feature = "audit")]
+    pub(crate) fn also(&self, other: &Self) -> Self {
+        Self::of(self.terms.iter().chain(&*other.terms).cloned())
     }
 
     fn only<T>(&self, ids: impl Fn(&Test) -> Option<&[T]>) -> Option<&T> {

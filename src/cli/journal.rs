@@ -1,12 +1,13 @@
 //! The verbs that work on a journal.
 //!
-//! Verbs that read never create or write anything, but for `poll`, which makes a consumer and its cursor. Lines for
-//! machines are printed as they are stored, byte for byte; what people see is escaped.
+//! Verbs that read never create or write anything, but for `poll`, which makes a consumer and its cursor, and `audit`,
+//! which keeps an index. Lines for machines are printed as they are stored, byte for byte; what people see is escaped.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use agentbus::audit::{AuditError, AuditQueryError, RetentionError, TextError};
 use agentbus::journal::{
     AckError, ConsumerError, ConsumerName, CursorFault, GcError, Journal, NackError, OpenError, ReadError,
     ReplayError,
@@ -23,6 +24,7 @@ use super::task::Shown;
 use super::{EXIT_BAD_INPUT, EXIT_NOT_DONE, log};
 
 mod append;
+mod audit;
 mod consumer;
 mod directory;
 mod gc;
@@ -73,6 +75,16 @@ pub(super) enum VerbError {
     Replay(#[from] ReplayError),
     #[error(transparent)]
     Restore(#[from] RestoreError),
+    #[error("`audit` needs the directory of a journal before its verb: `agentbus audit DIR query ...`")]
+    AuditNeedsDirectory,
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    #[error(transparent)]
+    AuditQuery(#[from] AuditQueryError),
+    #[error(transparent)]
+    AuditText(#[from] TextError),
+    #[error(transparent)]
+    AuditRetention(#[from] RetentionError),
     #[error("cannot start")]
     Start(#[source] io::Error),
     #[error("cannot print any more")]
@@ -96,6 +108,10 @@ impl VerbError {
             | Self::NotADirectory { .. }
             | Self::NotAJournal { .. }
             | Self::Occupied { .. }
+            | Self::AuditNeedsDirectory
+            | Self::AuditText(_)
+            | Self::AuditRetention(_)
+            | Self::AuditQuery(AuditQueryError::OtherQuery)
             | Self::Log(_) => EXIT_BAD_INPUT,
             _ => EXIT_NOT_DONE,
         }
@@ -154,6 +170,7 @@ fn run(verb: JournalVerb) -> Result<Ended, VerbError> {
         JournalVerb::Ack(args) => consumer::ack(&args),
         JournalVerb::Nack(args) => consumer::nack(&args),
         JournalVerb::Gc(args) => gc::main(&args),
+        JournalVerb::Audit(args) => audit::main(args),
         JournalVerb::Kinds(args) => kinds::list(args),
     }
 }

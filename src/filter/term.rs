@@ -9,14 +9,14 @@ use super::types::{Pattern, Reach, TypeSet};
 
 /// A term: a test, or its opposite.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Term {
-    pub(super) test: Test,
-    pub(super) excluded: bool,
+pub(crate) struct Term {
+    pub(crate) test: Test,
+    pub(crate) excluded: bool,
 }
 
 /// What is asked; one of the values is enough. The order is that of the canonical text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Test {
+pub(crate) enum Test {
     Types(Vec<Pattern>),
     Category(Vec<Category>),
     Level(Vec<Severity>),

@@ -119,7 +119,7 @@ impl Reach {
 
 /// Names kinds: a name, a name with `*` for any run of characters, or `unknown`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Pattern(CompactString);
+pub(crate) struct Pattern(CompactString);
 
 impl Pattern {
     /// Every kind.
@@ -160,7 +160,7 @@ impl Pattern {
     }
 
     /// Whether it names that kind, whose events bear `name`.
-    pub(super) fn names(&self, event_type: EventType, name: &str) -> bool {
+    pub(crate) fn names(&self, event_type: EventType, name: &str) -> bool {
         is_match(&self.0, name) || (event_type == EventType::Unknown && self.0 == UNKNOWN)
     }
 

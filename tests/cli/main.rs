@@ -4,6 +4,8 @@
 mod harness;
 mod journal_harness;
 
+mod audit;
+mod audit_kill;
 mod bad_input;
 mod happy_run;
 mod interrupt;

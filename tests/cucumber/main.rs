@@ -8,6 +8,7 @@
 
 mod actor;
 mod agent;
+mod audit;
 mod budget;
 mod context;
 mod decision;
@@ -46,6 +47,7 @@ async fn main() -> ExitCode {
         validation::run().await,
         actor::run().await,
         journal_consumer::run().await,
+        audit::run().await,
     ];
     if passed.contains(&false) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

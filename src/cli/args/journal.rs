@@ -9,6 +9,7 @@ use agentbus::event::Timestamp;
 use agentbus::journal::{ConsumerName, Pace, Position, ReadFrom};
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::audit::AuditArgs;
 use super::value;
 
 /// The most events that `tail` shows of what is there.
@@ -72,6 +73,12 @@ pub(crate) enum JournalVerb {
     ///
     /// How old an event is its timestamp says, wherever in the segment it stands; one in the future does not count.
     Gc(GcArgs),
+
+    /// Asks the index of a journal, prints it, makes it anew, shortens it.
+    ///
+    /// The index is a database in the folder audit/ of the journal's directory, the only place where this writes. It is
+    /// made when it is first asked.
+    Audit(AuditArgs),
 
     /// Lists the kinds of events.
     Kinds(KindsArgs),

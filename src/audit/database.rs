@@ -1,0 +1,186 @@
+//! [`Database`]: one file of SQLite, opened and found to be ours.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use super::error::AuditError;
+use super::files::{Folder, Generation};
+use super::schema::{APPLICATION, CREATE, FORMAT};
+
+/// How long somebody else may write before that is an error.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How much of the database is kept in memory, in KiB, negative as SQLite wants it.
+const CACHE: i64 = -65_536;
+
+/// Statements that are kept compiled.
+const STATEMENTS: usize = 48;
+
+/// A database that is open.
+#[derive(Debug)]
+pub(super) struct Database {
+    pub(super) connection: Connection,
+    pub(super) generation: Generation,
+    folder: Folder,
+    file: PathBuf,
+}
+
+/// Whether it has to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    Required,
+    /// It is made if it is not there.
+    Optional,
+}
+
+impl Database {
+    /// Opens a database of that number, `None` if it has to be there and is not.
+    pub(super) fn open(
+        folder: &Folder,
+        generation: Generation,
+        presence: Presence,
+    ) -> Result<Option<Self>, AuditError> {
+        let file = folder.file(generation);
+        let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        flags.set(OpenFlags::SQLITE_OPEN_CREATE, presence == Presence::Optional);
+        let connection = match Connection::open_with_flags(&file, flags) {
+            Err(_) if presence == Presence::Required && !file.exists() => return Ok(None),
+            opened => opened.map_err(|error| failed(&file, folder, error))?,
+        };
+        let mut database = Self { connection, generation, folder: folder.clone(), file };
+        database.set_up().map_err(|error| database.failed(error))?;
+        database.check()?;
+        Ok(Some(database))
+    }
+
+    /// Makes a database that does not count yet, in a file that is not there. Nothing of it outlives a crash.
+    pub(super) fn create_unfinished(folder: &Folder, generation: Generation) -> Result<Self, AuditError> {
+        let file = folder.unfinished(generation);
+        folder.remove(&file)?;
+        let connection = Connection::open(&file).map_err(|error| failed(&file, folder, error))?;
+        let mut database = Self { connection, generation, folder: folder.clone(), file };
+        let made = database
+            .connection
+            .execute_batch(
+                "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;",
+            )
+            .and_then(|()| database.tune())
+            .and_then(|()| database.create());
+        made.map_err(|error| database.failed(error))?;
+        Ok(database)
+    }
+
+    pub(super) fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// Whether it is the one that counts, or is still to be.
+    pub(super) fn counts(&self) -> Result<bool, AuditError> {
+        Ok(self.folder.newest()? <= Some(self.generation))
+    }
+
+    /// What an error of SQLite becomes.
+    pub(super) fn failed(&self, error: rusqlite::Error) -> AuditError {
+        failed(&self.file, &self.folder, error)
+    }
+
+    /// That what stands in it is not what it should be.
+    pub(super) fn damaged(&self) -> AuditError {
+        AuditError::Damaged { file: self.file.clone(), source: None }
+    }
+
+    /// Closes it: everything is in its file then.
+    pub(super) fn close(self) -> Result<(), AuditError> {
+        let Self { connection, folder, file, .. } = self;
+        connection.close().map_err(|(_, error)| failed(&file, &folder, error))
+    }
+
+    fn set_up(&mut self) -> rusqlite::Result<()> {
+        self.connection.busy_timeout(PATIENCE)?;
+        // NORMAL: a crash of the machine may take back the last transactions, rows and position together, never a part
+        // of one; the next run then indexes those lines again.
+        self.connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")?;
+        self.tune()
+    }
+
+    fn tune(&mut self) -> rusqlite::Result<()> {
+        self.connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        self.connection.pragma_update(None, "cache_size", CACHE)?;
+        self.connection.pragma_update(None, "wal_autocheckpoint", 8_000)?;
+        self.connection.pragma_update(None, "temp_store", "MEMORY")?;
+        // The file may come from anybody: what its schema says runs nothing, and no statement reaches SQLite's insides.
+        self.connection.pragma_update(None, "trusted_schema", false)?;
+        self.connection.pragma_update(None, "cell_size_check", true)?;
+        self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+        Ok(())
+    }
+
+    fn number(&self, pragma: &str) -> rusqlite::Result<i64> {
+        self.connection.pragma_query_value(None, pragma, |row| row.get(0))
+    }
+
+    /// How many objects there are, and how many that act by themselves.
+    fn objects(&self) -> rusqlite::Result<(i64, i64)> {
+        let sql = "SELECT count(*), count(*) FILTER (WHERE type = 'trigger') FROM sqlite_schema";
+        self.connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    fn check(&mut self) -> Result<(), AuditError> {
+        let failed = |error| failed(&self.file, &self.folder, error);
+        let (objects, triggers) = self.objects().map_err(failed)?;
+        if objects == 0 {
+            return self.create().map_err(|error| self.failed(error));
+        }
+        let (application, found) = (self.number("application_id"), self.number("user_version"));
+        match (application.map_err(failed)?, found.map_err(failed)?) {
+            (APPLICATION, FORMAT) if triggers == 0 => Ok(()),
+            (APPLICATION, found) if found != FORMAT => {
+                Err(AuditError::Format { file: self.file.clone(), found, expected: FORMAT })
+            }
+            _ => Err(self.damaged()),
+        }
+    }
+
+    /// Makes the tables, unless somebody else did meanwhile.
+    fn create(&mut self) -> rusqlite::Result<()> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let sql = "SELECT count(*) FROM sqlite_schema";
+        let objects: i64 = transaction.query_row(sql, [], |row| row.get(0))?;
+        if objects == 0 {
+            transaction.execute_batch(CREATE)?;
+            transaction.pragma_update(None, "application_id", APPLICATION)?;
+            transaction.pragma_update(None, "user_version", FORMAT)?;
+        }
+        transaction.commit()
+    }
+}
+
+fn failed(file: &Path, folder: &Folder, error: rusqlite::Error) -> AuditError {
+    let file = file.to_owned();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            AuditError::Busy { folder: folder.path().to_owned() }
+        }
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            AuditError::Damaged { file, source: Some(error) }
+        }
+        _ if is_of_other_shape(&error) => AuditError::Damaged { file, source: Some(error) },
+        _ => AuditError::Database { file, source: error },
+    }
+}
+
+/// Whether a table or a value is not as we write it.
+fn is_of_other_shape(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error as E;
+    matches!(
+        error,
+        E::SqlInputError { .. }
+            | E::InvalidColumnType(..)
+            | E::IntegralValueOutOfRange(..)
+            | E::FromSqlConversionFailure(..)
+            | E::QueryReturnedNoRows
+    )
+}

@@ -1,0 +1,258 @@
+//! [`Writer`]: rows, and how far the journal is indexed, in one transaction.
+
+use std::collections::HashMap;
+
+use rusqlite::types::ToSql;
+use rusqlite::{Connection, OptionalExtension as _, Result, Transaction, TransactionBehavior, params};
+
+use super::block::{Block, Place, Places};
+use super::row::{Kind, Row};
+use super::schema::Field;
+use crate::journal::Position;
+
+/// A transaction that adds rows.
+#[derive(Debug)]
+pub(super) struct Writer<'c> {
+    transaction: Transaction<'c>,
+    kinds: HashMap<Kind, i64>,
+    block: Option<OpenBlock>,
+}
+
+/// How far the journal is indexed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Reached {
+    /// The last position that was indexed, or passed.
+    pub(super) position: Option<Position>,
+    /// The chain behind the last line that was indexed, as its digits, if it stands at that position.
+    pub(super) chain: Option<String>,
+    /// The id of the journal.
+    pub(super) journal: Option<String>,
+}
+
+impl Reached {
+    pub(super) fn read(connection: &Connection) -> Result<Self> {
+        let mut statement = connection.prepare_cached("SELECT position, chain, journal FROM state")?;
+        statement.query_row([], |row| {
+            let number: i64 = row.get(0)?;
+            let position = u64::try_from(number).ok().and_then(Position::new);
+            Ok(Self { position, chain: row.get(1)?, journal: row.get(2)? })
+        })
+    }
+}
+
+impl<'c> Writer<'c> {
+    /// Begins; nobody else writes until it ends. Dropping it takes everything back.
+    pub(super) fn begin(connection: &'c Connection) -> Result<Self> {
+        let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+        Ok(Self { transaction, kinds: HashMap::new(), block: None })
+    }
+
+    pub(super) fn reached(&self) -> Result<Reached> {
+        Reached::read(&self.transaction)
+    }
+
+    /// Which positions of a block are there, but for those that were added and are not written yet.
+    pub(super) fn present(&self, block: Block) -> Result<Places> {
+        OpenBlock::open(&self.transaction, block).map(|open| open.present)
+    }
+
+    /// Adds a row, unless its position is there already. Whether it did.
+    pub(super) fn add(&mut self, row: &Row) -> Result<bool> {
+        let (block, place) = (Block::of(row.position), Place::of(row.position));
+        if self.block.as_ref().is_none_or(|open| open.block != block) {
+            self.flush()?;
+            self.block = Some(OpenBlock::open(&self.transaction, block)?);
+        }
+        let kind = self.kind(&row.kind)?;
+        let Some(open) = &mut self.block else { return Ok(false) };
+        if open.present.contains(place) {
+            return Ok(false);
+        }
+        open.add(row, kind, place);
+        insert(&self.transaction, row, kind)?;
+        Ok(true)
+    }
+
+    /// Ends: what was added is there, and the journal indexed that far.
+    pub(super) fn finish(mut self, reached: &Reached) -> Result<()> {
+        self.flush()?;
+        let number = reached.position.map_or(0, Position::get).cast_signed();
+        self.transaction
+            .prepare_cached("UPDATE state SET position = ?1, chain = ?2, journal = ?3")?
+            .execute(params![number, reached.chain, reached.journal])?;
+        self.transaction.commit()
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.block.take().map_or(Ok(()), |open| open.write(&self.transaction))
+    }
+
+    /// The number of a kind.
+    fn kind(&mut self, kind: &Kind) -> Result<i64> {
+        if let Some(number) = self.kinds.get(kind) {
+            return Ok(*number);
+        }
+        let values = params![
+            kind.name,
+            kind.category.as_str(),
+            kind.severity.as_str(),
+            kind.is_critical,
+            kind.is_security
+        ];
+        let find = "SELECT kind FROM kinds WHERE event_type = ?1 AND category = ?2 AND severity = ?3 \
+                    AND is_critical = ?4 AND is_security = ?5";
+        let found = self.transaction.prepare_cached(find)?.query_row(values, |row| row.get(0)).optional()?;
+        let number = if let Some(number) = found {
+            number
+        } else {
+            let add = "INSERT INTO kinds (event_type, category, severity, is_critical, is_security) \
+                       VALUES (?1, ?2, ?3, ?4, ?5)";
+            self.transaction.prepare_cached(add)?.insert(values)?
+        };
+        self.kinds.insert(kind.clone(), number);
+        Ok(number)
+    }
+}
+
+fn insert(transaction: &Transaction<'_>, row: &Row, kind: i64) -> Result<()> {
+    let (position, of) = (row.position.get().cast_signed(), &row.envelope);
+    let sql = "INSERT INTO events (position, kind, timestamp, id, causation_id, plan_id, parent_plan_id, \
+               root_plan_id, session_id, correlation_id, origin, seq, actor_name, project_name, user_identity, \
+               traceparent, more, details) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+    transaction.prepare_cached(sql)?.execute(params![
+        position,
+        kind,
+        row.timestamp,
+        of.id,
+        of.causation_id,
+        of.plan_id,
+        row.parent_plan_id,
+        of.root_plan_id,
+        of.session_id,
+        of.correlation_id,
+        of.origin,
+        of.seq.map(u64::cast_signed),
+        of.actor_name,
+        of.project_name,
+        of.user_identity,
+        of.traceparent,
+        row.more,
+        of.details.get(),
+    ])?;
+    if !row.texts.is_empty() {
+        let sql = "INSERT INTO texts (rowid, details) VALUES (?1, ?2)";
+        transaction.prepare_cached(sql)?.execute(params![position, row.texts])?;
+    }
+    Ok(())
+}
+
+/// The block to which rows are being added: what is new of it.
+#[derive(Debug)]
+struct OpenBlock {
+    block: Block,
+    present: Places,
+    /// The oldest and the newest time, nanoseconds since 1970.
+    times: Option<(i64, i64)>,
+    /// Whether nothing of it was written before.
+    is_new: bool,
+    kinds: HashMap<i64, Places>,
+    values: [HashMap<String, Places>; FIELDS.len()],
+}
+
+/// The fields whose values are texts.
+const FIELDS: [Field; 7] =
+    [Field::Correlation, Field::Plan, Field::Root, Field::Session, Field::Actor, Field::Project, Field::User];
+
+impl OpenBlock {
+    fn open(transaction: &Transaction<'_>, block: Block) -> Result<Self> {
+        let mut statement =
+            transaction.prepare_cached("SELECT present, oldest, newest FROM blocks WHERE block = ?1")?;
+        let found = statement.query_row([block.number()], |row| {
+            Ok((places(row.get_ref(0)?.as_blob()?)?, (row.get(1)?, row.get(2)?)))
+        });
+        let found = found.optional()?;
+        let is_new = found.is_none();
+        let (present, times) = found.map_or((Places::NONE, None), |(present, times)| (present, Some(times)));
+        Ok(Self { block, present, times, is_new, kinds: HashMap::new(), values: Default::default() })
+    }
+
+    fn add(&mut self, row: &Row, kind: i64, place: Place) {
+        self.present.insert(place);
+        let (oldest, newest) = self.times.unwrap_or((row.timestamp, row.timestamp));
+        self.times = Some((oldest.min(row.timestamp), newest.max(row.timestamp)));
+        self.kinds.entry(kind).or_insert(Places::NONE).insert(place);
+        let of = &row.envelope;
+        let values = [
+            Some(&of.correlation_id),
+            of.plan_id.as_ref(),
+            of.root_plan_id.as_ref().or(of.plan_id.as_ref()),
+            of.session_id.as_ref(),
+            of.actor_name.as_ref(),
+            of.project_name.as_ref(),
+            of.user_identity.as_ref(),
+        ];
+        for (known, value) in self.values.iter_mut().zip(values) {
+            let Some(value) = value else { continue };
+            match known.get_mut(value) {
+                Some(places) => places.insert(place),
+                None => drop(known.insert(value.clone(), Places::from_iter([place]))),
+            }
+        }
+    }
+
+    fn write(self, transaction: &Transaction<'_>) -> Result<()> {
+        let Some((oldest, newest)) = self.times else { return Ok(()) };
+        let number = self.block.number();
+        transaction
+            .prepare_cached(
+                "INSERT OR REPLACE INTO blocks (block, present, oldest, newest) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![number, self.present.to_bytes(), oldest, newest])?;
+        let posting = Posting { transaction, block: number, is_new: self.is_new };
+        posting.write_all(Field::Kind, self.kinds)?;
+        for (field, values) in FIELDS.into_iter().zip(self.values) {
+            posting.write_all(field, values)?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes which places have which value.
+struct Posting<'t> {
+    transaction: &'t Transaction<'t>,
+    block: i64,
+    is_new: bool,
+}
+
+impl Posting<'_> {
+    /// In the order of their keys, so that they are appended.
+    fn write_all<V: ToSql + Ord>(&self, field: Field, values: HashMap<V, Places>) -> Result<()> {
+        let mut values: Vec<_> = values.into_iter().collect();
+        values.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        values.into_iter().try_for_each(|(value, places)| self.write(field, &value, places))
+    }
+
+    fn write(&self, field: Field, value: &dyn ToSql, mut added: Places) -> Result<()> {
+        if !self.is_new {
+            let sql = "SELECT places FROM postings WHERE block = ?1 AND field = ?2 AND value = ?3";
+            let mut statement = self.transaction.prepare_cached(sql)?;
+            let before = statement.query_row(params![self.block, field.number(), value], |row| {
+                places(row.get_ref(0)?.as_blob()?)
+            });
+            if let Some(before) = before.optional()? {
+                added.add(&before);
+            }
+        }
+        let sql = "INSERT OR REPLACE INTO postings (block, field, value, places) VALUES (?1, ?2, ?3, ?4)";
+        let values = params![self.block, field.number(), value, added.to_bytes()];
+        self.transaction.prepare_cached(sql)?.execute(values).map(drop)
+    }
+}
+
+/// The set of places that was written.
+pub(super) fn places(bytes: &[u8]) -> Result<Places> {
+    Places::from_bytes(bytes).map_err(|_no_places| {
+        rusqlite::Error::InvalidColumnType(0, "places".to_owned(), rusqlite::types::Type::Blob)
+    })
+}

@@ -1,0 +1,16 @@
+//! The audit of a journal: its index.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "the helpers of a test fail as it does, by a panic"
+)]
+
+mod catch_up;
+mod hostile;
+mod model;
+mod pages;
+mod rebuild;
+mod retention;
+mod support;
+mod under;
