@@ -1,7 +1,8 @@
 //! [`Database`]: one file of SQLite, opened and found to be ours.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread::park_timeout;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
@@ -12,6 +13,9 @@ use super::schema::{APPLICATION, CREATE, FORMAT};
 
 /// How long somebody else may write before that is an error.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long it is until somebody who was told that another one writes tries again.
+const MOMENT: Duration = Duration::from_millis(2);
 
 /// How much of the database is kept in memory, in KiB, negative as SQLite wants it.
 const CACHE: i64 = -65_536;
@@ -51,7 +55,14 @@ impl Database {
             opened => opened.map_err(|error| failed(&file, folder, error))?,
         };
         let mut database = Self { connection, generation, folder: folder.clone(), file };
-        database.set_up().map_err(|error| database.failed(error))?;
+        // Several that turn a new file to WAL at once are told so at once, without being waited for.
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match database.set_up().map_err(|error| database.failed(error)) {
+                Err(AuditError::Busy { .. }) if Instant::now() < until => park_timeout(MOMENT),
+                set_up => break set_up?,
+            }
+        }
         database.check()?;
         Ok(Some(database))
     }

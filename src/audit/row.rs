@@ -184,8 +184,8 @@ mod tests {
             .with_attribute("cost", serde_json::json!({"usd": 1.50}));
         let unknown = read(
             r#"{"id":"01J5Z3NDEKTSV4RRFFQ69G5FAV","event_type":"x.y","timestamp":"2026-01-31T09:30:00.000000001Z",
-                "origin":"01J5Z3NDEKTSV4RRFFQ69G5FAW","seq":7,"correlation_id":"c","later":[1.50,"\ud800"],
-                "details":{"half":"a \ud800 b","number":1.500}}"#,
+                "origin":"01J5Z3NDEKTSV4RRFFQ69G5FAW","seq":7,"correlation_id":"c","later":[1.50,"\u0000"],
+                "details":{"text":"a \ud83d\ude00 b","number":1.500}}"#,
         );
         for event in [plain, full, unknown] {
             assert_eq!(back(row(&event)), event);

@@ -45,7 +45,7 @@ fn unescape(raw: &str, into: &mut String) {
             Some('u') => {
                 let (meant, behind) = unicode(chars.as_str());
                 // A NUL would end the text for SQLite.
-                into.extend(meant.filter(|meant| *meant != '\0'));
+                into.extend(meant.map(|meant| if meant == '\0' { ' ' } else { meant }));
                 rest = behind;
                 continue;
             }
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn escapes_mean_what_they_mean_and_halves_of_pairs_nothing() {
         assert_eq!(texts_of(r#"["a\"b\\c\/d\u0041\ud83d\ude00"]"#), "a\"b\\c/dA😀");
-        assert_eq!(texts_of(r#"["a\ud800b","\udc00\ud800","c\ud800\u0041\u0000d\n"]"#), "ab\n\ncAd ");
+        assert_eq!(texts_of(r#"["a\ud800b","\udc00\ud800","c\ud800\u0041\u0000d\n"]"#), "ab\n\ncA d ");
         for torn in [r#"["a"#, r#"["a\"#, r#"["a\u00"]"#, r#"["\u"]"#, r#"["é\u12é"]"#] {
             texts_of(torn);
         }

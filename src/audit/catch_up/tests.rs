@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::*;
 use crate::audit::{AuditIndex, AuditQuery, Order};
 use crate::event::{DomainEvent, SessionCreated};
 use crate::journal::{Durability, Journal, Recorded};
