@@ -75,7 +75,7 @@ fn event(number: u64, last: Option<EventId>, first: Option<EventId>) -> DomainEv
             let error = format!("{} {}: src/module-{}.rs", word(number), word(number / 7), number % 3_001);
             DomainEvent::new_in(
                 &scope,
-                ToolErrored::new("write_file", call, error, ToolErrorKind::ALL[0], 1, 12),
+                ToolErrored::new("write_file", call, error, *ToolErrorKind::ALL.first().unwrap(), 1, 12),
             )
         }
         n if n % 10 == 8 => {
@@ -90,8 +90,8 @@ fn event(number: u64, last: Option<EventId>, first: Option<EventId>) -> DomainEv
         }
         _ => DomainEvent::new_in(&scope, ToolInvoked::new("read_file", call, hash, 200, true)),
     };
-    let cause = if number % 10 == 0 { first } else { last };
-    let event = if let Some(cause) = cause.filter(|_| number % OF_A_PLAN != 0) {
+    let cause = if number.is_multiple_of(10) { first } else { last };
+    let event = if let Some(cause) = cause.filter(|_| !number.is_multiple_of(OF_A_PLAN)) {
         event.with_causation_id(cause)
     } else {
         event
@@ -188,7 +188,7 @@ async fn main() {
     println!(
         "{events} events, {} MB, indexed in {took:.2?}: {:.0} thousand a second; the index has {} MB",
         journal / 1_000_000,
-        events as f64 / took.as_secs_f64() / 1_000.0,
+        f64::from(u32::try_from(events).unwrap()) / took.as_secs_f64() / 1_000.0,
         size(&folder.path().join("audit")) / 1_000_000,
     );
     for (name, query) in queries(events, &ids) {

@@ -14,6 +14,9 @@ const BITS: u32 = 12;
 /// How many positions a block has.
 const POSITIONS: usize = 1 << BITS;
 
+/// The greatest place in a block, as the database takes it.
+const LAST: i64 = (1 << BITS) - 1;
+
 const WORDS: usize = POSITIONS / 64;
 
 /// A set of at least so many places is written as bits: it is not longer then.
@@ -42,7 +45,7 @@ impl Block {
     /// The least and the greatest number of a position in it, as the database takes them.
     pub(super) const fn bounds(self) -> (i64, i64) {
         let first = self.number() << BITS;
-        (first, first + (POSITIONS as i64 - 1))
+        (first, first | LAST)
     }
 
     /// The position at a place in it; `None` for what no position has.

@@ -8,6 +8,7 @@ use super::database::Database;
 use super::error::AuditError;
 use super::row::Row;
 use super::write::{Reached, Writer};
+use crate::event::Hash;
 use crate::filter::Filter;
 use crate::journal::{Entry, JournalReader, Position, ReadFrom, line};
 use crate::redact::Redactor;
@@ -80,9 +81,9 @@ impl Source<'_> {
             let decoder = thread::Builder::new().name("audit".into()).spawn_scoped(scope, decode);
             let decoder = decoder.map_err(AuditError::Start)?;
             let written = self.write_all(database, batches, &mut indexed);
-            let decoded = decoder.join().unwrap_or_else(|panic| resume_unwind(panic));
+            let read = decoder.join().unwrap_or_else(|panic| resume_unwind(panic));
             written?;
-            decoded?;
+            read?;
             Ok(indexed)
         })
     }
@@ -98,7 +99,7 @@ impl Source<'_> {
                 Entry::Event(recorded) => {
                     let (position, chain) = (recorded.position, line::chain_of(reading.line()));
                     if Some(position) <= reached.position {
-                        check(reached, position, chain.map(|chain| chain.to_string()))?;
+                        check(reached, position, chain)?;
                         continue;
                     }
                     batch.through = Some(position);
@@ -190,7 +191,8 @@ fn begin(database: &Database) -> Result<Writer<'_>, AuditError> {
 }
 
 /// Refuses a journal whose line at the position that was reached is another one.
-fn check(reached: &Reached, position: Position, chain: Option<String>) -> Result<(), AuditError> {
+fn check(reached: &Reached, position: Position, chain: Option<Hash>) -> Result<(), AuditError> {
+    let chain = chain.map(|chain| chain.to_string());
     let is_same = reached.position != Some(position) || reached.chain.is_none() || reached.chain == chain;
     if is_same { Ok(()) } else { Err(AuditError::Diverged { position }) }
 }

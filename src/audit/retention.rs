@@ -163,7 +163,9 @@ impl Sweep<'_> {
                 }
                 _ => {
                     let position = u64::try_from(number).ok().and_then(Position::new);
-                    position.into_iter().for_each(|position| left.insert(Place::of(position)));
+                    if let Some(position) = position {
+                        left.insert(Place::of(position));
+                    }
                     let (oldest, newest) = times.unwrap_or((timestamp, timestamp));
                     times = Some((timestamp.min(oldest), timestamp.max(newest)));
                 }

@@ -58,6 +58,7 @@ pub(super) struct Candidates {
 }
 
 /// A value of a posting.
+#[derive(Clone, Copy)]
 enum Value<'a> {
     Kind(i64),
     Text(&'a str),

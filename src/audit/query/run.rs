@@ -173,7 +173,7 @@ impl<'q> Search<'q> {
             };
             match (&mut open, next) {
                 (Some((block, places)), Some(next)) if *block == Block::of(next) => {
-                    places.insert(Place::of(next))
+                    places.insert(Place::of(next));
                 }
                 _ => {
                     let next = next.map(|next| (Block::of(next), Places::from_iter([Place::of(next)])));
