@@ -6,7 +6,7 @@ Feature: The index of a journal
 
   Scenario: A query asks for what matters
     When the index is asked "plan=mend level>=warn"
-    Then it gives "tool.errored"
+    Then it gives "tool.errored, plan.errored"
     When the index is asked "tool.*" for "permission denied"
     Then it gives "tool.errored"
     When the index is asked "under=mend"
