@@ -1,4 +1,5 @@
-//! The audit of a journal: an index that answers questions, and proof for others that it is as it was written.
+//! The audit of a journal: an index that answers questions, and [`proof`] for others that it is as it was
+//! written.
 //!
 //! [`AuditIndex`] keeps what a journal holds in a database of SQLite, in `audit/` of the journal's directory, where
 //! questions are answered that reading the journal would take long for: [`AuditQuery`].
@@ -44,6 +45,7 @@ mod database;
 mod error;
 mod files;
 mod index;
+pub mod proof;
 mod query;
 mod rebuild;
 mod retention;

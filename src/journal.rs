@@ -97,6 +97,8 @@ pub use reader::{
     Damage, DamageFault, Events, Follow, FollowLines, JournalReader, JournalStats, Missed, Reading, Tailed,
     Unfinished, Verification,
 };
+#[cfg(feature = "audit")]
+pub(crate) use reader::{Link, Links, Seen, Witness};
 pub use record::{Entry, ReadError, ReadFrom, Recorded, Unreadable};
 pub use replay::{Pace, Replay, ReplayError, Replayed};
 pub use retention::{

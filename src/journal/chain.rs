@@ -11,9 +11,14 @@ pub(crate) fn genesis(journal: EventId) -> Hash {
 
 /// The chain behind a line.
 pub(crate) fn link(previous: &Hash, leaf_of: &[u8]) -> Hash {
+    link_to(previous, &Hash::of(leaf_of))
+}
+
+/// The chain behind a line with that leaf.
+pub(crate) fn link_to(previous: &Hash, leaf: &Hash) -> Hash {
     let mut both = [0; 64];
-    let (before, leaf) = both.split_at_mut(32);
+    let (before, behind) = both.split_at_mut(32);
     before.copy_from_slice(previous.as_bytes());
-    leaf.copy_from_slice(Hash::of(leaf_of).as_bytes());
+    behind.copy_from_slice(leaf.as_bytes());
     Hash::of(both)
 }

@@ -8,12 +8,16 @@ use super::position::Position;
 use super::record::{Entry, ReadError, ReadFrom};
 use super::storage::{FileSystem, Storage};
 use super::tail::Tail;
+#[cfg(feature = "audit")]
+use crate::event::Hash;
 use crate::filter::Filter;
 use crate::stream::Lag;
 
 mod follow;
 mod last;
 mod lines;
+#[cfg(feature = "audit")]
+mod links;
 mod missed;
 mod newest;
 mod peek;
@@ -28,11 +32,15 @@ mod verify;
 
 pub use follow::{Follow, FollowLines};
 pub use last::Tailed;
+#[cfg(feature = "audit")]
+pub(crate) use links::{Link, Links};
 pub use missed::Missed;
 pub(crate) use newest::newest;
 pub use reading::{Events, Reading};
 pub use stats::JournalStats;
 pub use verify::{Damage, DamageFault, Unfinished, Verification};
+#[cfg(feature = "audit")]
+pub(crate) use verify::{Seen, Witness};
 
 /// A view of a journal that never writes, takes no lock and recovers nothing. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -148,7 +156,7 @@ impl JournalReader {
     /// # Errors
     /// What keeps a file from being read.
     pub fn verify(&self) -> Result<Verification, ReadError> {
-        verify::verify(&*self.storage)
+        verify::verify(&*self.storage, ()).map(|(found, ())| found)
     }
 
     /// Counts what is in it, which reads everything.
@@ -166,6 +174,31 @@ impl JournalReader {
     pub fn last(&self) -> Result<Option<Position>, ReadError> {
         let last = self.tail(1, Filter::all())?;
         Ok(last.entries.into_iter().rev().find_map(Entry::into_event).map(|recorded| recorded.position))
+    }
+}
+
+/// What the audit asks for.
+#[cfg(feature = "audit")]
+impl JournalReader {
+    /// As [`JournalReader::verify`]; `witness` hears of each line that counts.
+    pub(crate) fn verify_with<W: Witness>(&self, witness: W) -> Result<(Verification, W), ReadError> {
+        verify::verify(&*self.storage, witness)
+    }
+
+    /// The lines behind a position, each of which has to follow from the one before; `chain` is the chain behind that
+    /// position.
+    pub(crate) fn links(&self, after: Option<Position>, chain: Hash) -> Links {
+        Links::new(Arc::clone(&self.storage), after, chain)
+    }
+
+    /// The chain behind the line at that position, as it says; `None` if there is no such line.
+    pub(crate) fn chain_at(&self, position: Position) -> Result<Option<Hash>, ReadError> {
+        links::chain_at(&self.storage, position)
+    }
+
+    /// The first position of each segment there is, ascending.
+    pub(crate) fn segments(&self) -> Result<Vec<Position>, ReadError> {
+        segment::list(&*self.storage)
     }
 }
 

@@ -127,6 +127,11 @@ impl Scan {
         self.segment
     }
 
+    /// The first position of the segment that it is in.
+    pub(super) fn segment_first(&self) -> Option<Position> {
+        self.segment.as_ref().map(|segment| segment.first)
+    }
+
     /// The line of the last [`Step::Line`].
     pub(super) fn line(&self) -> &[u8] {
         self.segment.as_ref().map_or(&[], |segment| segment.lines.line())

@@ -21,16 +21,21 @@ mod ending;
 mod found;
 mod plan;
 mod repair;
+mod witness;
 
 use before::Before;
 use checker::{Checker, End};
 pub use found::{Damage, DamageFault, Unfinished, Verification};
 use plan::{Plan, Planned};
+pub(crate) use witness::{Seen, Witness};
 
-/// Verifies the journal on that storage, up to its end when that is reached.
-pub(super) fn verify(storage: &dyn Storage) -> Result<Verification, ReadError> {
+/// Verifies the journal on that storage, up to its end when that is reached; `witness` hears of what is found.
+pub(super) fn verify<W: Witness>(
+    storage: &dyn Storage,
+    witness: W,
+) -> Result<(Verification, W), ReadError> {
     let mut plan = Plan::read(storage)?;
-    let mut walk = Walk { storage, checker: Checker::default(), end: None };
+    let mut walk = Walk { storage, checker: Checker::new(witness), end: None };
     let mut behind = None;
     while let Some(planned) = plan.behind(behind) {
         let before = planned.next_first.is_none().then(|| (walk.checker.clone(), walk.end.clone()));
@@ -50,14 +55,14 @@ pub(super) fn verify(storage: &dyn Storage) -> Result<Verification, ReadError> {
 }
 
 /// Goes from segment to segment.
-struct Walk<'a> {
+struct Walk<'a, W> {
     storage: &'a dyn Storage,
-    checker: Checker,
+    checker: Checker<W>,
     /// Where the segment before ended, if it was there.
     end: Option<End>,
 }
 
-impl Walk<'_> {
+impl<W: Witness> Walk<'_, W> {
     /// Verifies a segment; whether it stood still while that was done.
     fn segment(&mut self, plan: &Plan, planned: &Planned) -> Result<bool, ReadError> {
         let Some(mut segment) = Segment::open(self.storage, planned.first)? else {

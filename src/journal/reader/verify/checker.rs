@@ -3,6 +3,7 @@
 use super::before::Before;
 use super::found::{Damage, DamageFault, Verification};
 use super::repair;
+use super::witness::{Seen, Witness};
 use crate::event::DomainEvent;
 use crate::journal::kinds::JournalGap;
 use crate::journal::line::{self, Line, LineFault};
@@ -12,9 +13,11 @@ use crate::journal::position::Position;
 ///
 /// Only what follows by the chain is believed, positions too: a damaged line is named by its own position only where
 /// that lies between those of its neighbours.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Checker {
+#[derive(Clone, Debug)]
+pub(super) struct Checker<W> {
     pub(super) found: Verification,
+    /// Who hears of the lines that count.
+    witness: W,
     /// What the next line has to follow from.
     before: Before,
     /// The position of the last line that was believed; at the start of a segment the one before its first.
@@ -48,7 +51,22 @@ struct Unbounded {
     fault: DamageFault,
 }
 
-impl Checker {
+impl<W: Witness> Checker<W> {
+    /// One that has seen nothing.
+    pub(super) fn new(witness: W) -> Self {
+        Self {
+            found: Verification::default(),
+            witness,
+            before: Before::default(),
+            last: None,
+            first_damage: None,
+            file: String::new(),
+            next_first: None,
+            before_left_over: None,
+            scratch: Vec::new(),
+        }
+    }
+
     /// A segment begins.
     pub(super) fn enter(
         &mut self,
@@ -99,6 +117,8 @@ impl Checker {
     }
 
     fn count(&mut self, line: &Line<'_>) {
+        let (position, covered, chain) = (line.position, line.leaf_of(), line.chain);
+        self.witness.line(&Seen { position, covered, chain, is_trusted: self.before.is_unknown() });
         self.found.lines += 1;
         self.found.first.get_or_insert(line.position);
         if let Some(last) = self.found.last.replace(line.position) {
@@ -120,6 +140,7 @@ impl Checker {
     }
 
     fn damaged_line(&mut self, bytes: &[u8], at: u64, fault: DamageFault) {
+        self.witness.damage(line::position(bytes));
         if self.is_intact_so_far() {
             let repaired = repair::position(bytes, &self.before, self.last);
             let (said, fault) = match repaired {
@@ -134,6 +155,7 @@ impl Checker {
 
     /// Something else than a line is damaged at that place: behind a line that is whole, or in what a segment lacks.
     pub(super) fn damaged(&mut self, at: u64, said: Option<Position>, fault: DamageFault) {
+        self.witness.damage(said);
         if self.is_intact_so_far() {
             self.tell(at, said, fault);
         }
@@ -143,6 +165,7 @@ impl Checker {
 
     /// Something is damaged whose position is known.
     pub(super) fn damaged_at(&mut self, position: Position, file: String, at: u64, fault: DamageFault) {
+        self.witness.damage(None);
         self.bound(None);
         self.found.first_damage.get_or_insert(Damage { position, file, at, fault });
         self.found.damaged += 1;
@@ -176,8 +199,8 @@ impl Checker {
     }
 
     /// Nothing more comes.
-    pub(super) fn finish(mut self) -> Verification {
+    pub(super) fn finish(mut self) -> (Verification, W) {
         self.bound(None);
-        self.found
+        (self.found, self.witness)
     }
 }
