@@ -61,4 +61,5 @@ corpus! {
     hostile_directories_are_refused_or_gone_on_in: recovery;
     hostile_events_are_refused_or_kept: event_json;
     hostile_filters_are_refused_or_kept: filter_text;
+    hostile_heads_and_proofs_prove_nothing: proof;
 }

@@ -57,8 +57,8 @@ mod signer;
 mod verify;
 
 pub use head::{Head, HeadFault, HeadName, ParseHeadNameError};
-pub use heads::{HeadError, heads};
-pub use inclusion::{Inclusion, Proven, ProofFault, ProveError};
+pub use heads::{HeadError, Heads, heads};
+pub use inclusion::{Inclusion, MAX_PROOF_BYTES, ProofFault, ProveError, Proven};
 pub use key::{KeyError, KeyFile, ParseKeyError, PublicKey, SecretKey};
 pub use signer::{DEFAULT_EVERY, DEFAULT_INTERVAL, HeadOptions, HeadSigner, MAX_EVERY, SignError};
 pub use verify::{AtLeast, Change, ChangeKind, Expected, Found, MAX_CHANGES, Retired, VerifyError, verify};

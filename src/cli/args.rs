@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) mod audit;
 pub(crate) mod journal;
 mod key;
+pub(crate) mod proof;
 mod value;
 
 pub(crate) use key::KeyGrant;
@@ -71,6 +72,11 @@ pub(crate) struct RunArgs {
     /// A directory in which the events are recorded; it is made if there is none. With the reactive bus only.
     #[arg(long, value_name = "DIR")]
     pub(crate) journal: Option<PathBuf>,
+
+    /// Sign the heads of that journal with the secret key in this file: every 1,000 events, every five minutes, and at
+    /// the end.
+    #[arg(long, value_name = "KEY", requires = "journal")]
+    pub(crate) sign_with: Option<PathBuf>,
 
     /// A file for what the plans and their decisions came to, as JSON; it is made or replaced when the run has ended.
     #[arg(long, value_name = "FILE")]

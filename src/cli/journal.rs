@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use agentbus::audit::{AuditError, AuditQueryError, RetentionError, TextError};
+use agentbus::audit::proof::{HeadError, KeyError, ProveError, SignError, VerifyError};
 use agentbus::journal::{
     AckError, ConsumerError, ConsumerName, CursorFault, GcError, Journal, NackError, OpenError, ReadError,
     ReplayError,
@@ -28,6 +29,8 @@ mod audit;
 mod consumer;
 mod directory;
 mod gc;
+mod heads;
+mod keys;
 mod kinds;
 mod progress;
 mod replay;
@@ -85,6 +88,23 @@ pub(super) enum VerbError {
     AuditText(#[from] TextError),
     #[error(transparent)]
     AuditRetention(#[from] RetentionError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(transparent)]
+    Heads(#[from] HeadError),
+    #[error(transparent)]
+    Prove(#[from] ProveError),
+    #[error(transparent)]
+    Verify(VerifyError),
+    #[error("cannot sign")]
+    Sign(#[from] SignError),
+    #[error(
+        "{} holds no head: give the file of one, or its number and hash as `heads` prints them",
+        Shown(file)
+    )]
+    NoHead { file: PathBuf },
+    #[error("cannot read {}", Shown(file))]
+    ReadFile { file: PathBuf, source: io::Error },
     #[error("cannot start")]
     Start(#[source] io::Error),
     #[error("cannot print any more")]
@@ -101,6 +121,15 @@ impl From<ConsumerError> for VerbError {
     }
 }
 
+impl From<VerifyError> for VerbError {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Read(error) => Self::Read(error),
+            error => Self::Verify(error),
+        }
+    }
+}
+
 impl VerbError {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
@@ -112,6 +141,10 @@ impl VerbError {
             | Self::AuditText(_)
             | Self::AuditRetention(_)
             | Self::AuditQuery(AuditQueryError::OtherQuery)
+            | Self::Key(_)
+            | Self::NoHead { .. }
+            | Self::ReadFile { .. }
+            | Self::Verify(VerifyError::Kept(_))
             | Self::Log(_) => EXIT_BAD_INPUT,
             _ => EXIT_NOT_DONE,
         }
@@ -164,6 +197,8 @@ fn run(verb: JournalVerb) -> Result<Ended, VerbError> {
         JournalVerb::Stats(args) => stats::main(&args),
         JournalVerb::State(args) => state::main(&args),
         JournalVerb::Verify(args) => verify::main(&args),
+        JournalVerb::Heads(args) => heads::main(&args),
+        JournalVerb::Keys(args) => keys::main(&args),
         JournalVerb::Replay(args) => replay::main(&args),
         JournalVerb::Consumers(args) => consumer::list(&args),
         JournalVerb::Poll(args) => consumer::poll(&args),

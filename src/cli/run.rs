@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use agentbus::audit::proof::{HeadOptions, HeadSigner, SecretKey};
 use agentbus::event::Text;
 use agentbus::journal::Journal;
 use tempfile::{NamedTempFile, TempDir};
@@ -39,6 +40,9 @@ use stages::Applied;
 
 /// How long what still runs when a run was given up may take to end: a commit in the middle, a printer without reader.
 const GIVEN_UP_AT_MOST: Duration = Duration::from_secs(1);
+
+/// How long signing the last head may take.
+const SIGN_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Why nothing was begun.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +91,7 @@ fn begin(args: &RunArgs) -> Result<u8, RunError> {
     if args.journal.is_some() && args.bus != BusKind::Reactive {
         return Err(RunError::JournalWithoutBus);
     }
+    let key = args.sign_with.as_deref().map(SecretKey::read).transpose().map_err(VerbError::from)?;
     let journal = args.journal.as_deref().map(journal::open).transpose()?;
     let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let (mut places, given_up) = (Places::default(), CancellationToken::new());
@@ -95,7 +100,7 @@ fn begin(args: &RunArgs) -> Result<u8, RunError> {
         tokio::select! {
             biased;
             () = given_up.cancelled() => Ok(EXIT_NOT_DONE),
-            ended = run(args, task, journal, &interrupts, &mut places) => {
+            ended = run(args, task, (journal, key), &interrupts, &mut places) => {
                 // While signals are listened to, so that a removal that hangs can be given up as well.
                 std::mem::take(&mut places).remove();
                 ended
@@ -145,10 +150,11 @@ fn folder_name(project: &Path) -> Option<Text> {
 async fn run(
     args: &RunArgs,
     task: Task,
-    journal: Option<Journal>,
+    (journal, key): (Option<Journal>, Option<SecretKey>),
     interrupts: &Interrupts,
     places: &mut Places,
 ) -> Result<u8, RunError> {
+    let signer = journal.as_ref().zip(key).map(|(journal, key)| sign(journal, key)).transpose()?;
     let opened = destination(args, &task, interrupts.token().clone()).await?;
     let destination = places.destination.insert(opened);
     let workshop = tempfile::Builder::new().prefix("agentbus-run-").tempdir()?;
@@ -169,6 +175,10 @@ async fn run(
     let unsaved = args.state.as_deref().and_then(|file| save(&agent.state(), file).err());
     drop(agent);
     let watched = bus.close().await;
+    let unsigned = match signer {
+        Some(signer) => signer.close(SIGN_DEADLINE).await.err(),
+        None => None,
+    };
     if !args.json {
         // A reader that is gone wants no summary either; the exit status tells the end.
         drop(summary::print(&mut anstream::stdout(), &sums, &watched));
@@ -176,12 +186,18 @@ async fn run(
     let printed = watched.seen.broken.filter(|_| args.json);
     let not_printed = printed.map(|error| format!("not every event was printed: {error}"));
     let not_recorded = watched.not_recorded.map(|error| format!("not every event was recorded: {error}"));
+    let not_signed = unsigned.map(|error| format!("the last head was not signed: {}", with_causes(&error)));
     let not_saved = unsaved.map(|error| format!("the state was not written: {error}"));
     for gap in sums.gaps() {
         complain(&gap);
     }
-    let broken = [not_recorded, not_printed, not_saved].into_iter().flatten().collect::<Vec<_>>();
+    let broken = [not_recorded, not_signed, not_printed, not_saved].into_iter().flatten().collect::<Vec<_>>();
     Ok(conclude(ended, destination, &broken))
+}
+
+/// Starts to sign the journal of a run.
+fn sign(journal: &Journal, key: SecretKey) -> Result<HeadSigner, VerbError> {
+    Ok(HeadSigner::start(journal, key, HeadOptions::new())?)
 }
 
 /// Writes the state to that file, whole or not at all.

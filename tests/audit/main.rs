@@ -1,7 +1,8 @@
-//! The audit of a journal: its index.
+//! The audit of a journal: its index, signed heads and proofs.
 
 #![expect(
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "the helpers of a test fail as it does, by a panic"
 )]
@@ -10,6 +11,7 @@ mod catch_up;
 mod hostile;
 mod model;
 mod pages;
+mod proof;
 mod rebuild;
 mod retention;
 mod support;

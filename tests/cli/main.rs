@@ -20,5 +20,6 @@ mod journal_run;
 mod journal_strace;
 mod journal_verify;
 
+mod proof;
 mod tour;
 mod transcripts;

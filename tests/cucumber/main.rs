@@ -16,6 +16,7 @@ mod invariant;
 mod journal_consumer;
 mod live;
 mod plan;
+mod proof;
 mod resource;
 mod restore;
 mod sandbox;
@@ -48,6 +49,7 @@ async fn main() -> ExitCode {
         actor::run().await,
         journal_consumer::run().await,
         audit::run().await,
+        proof::run().await,
     ];
     if passed.contains(&false) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

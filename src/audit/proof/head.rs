@@ -266,7 +266,9 @@ mod tests {
         let key = SecretKey::generate().unwrap();
         let head = head(&key);
         let text = head.to_string();
-        assert!(text.starts_with(r#"{"format":1,"number":3,"journal":"01J5Z3NDEKTSV4RRFFQ69G5FAV","from":11,"position":20,"#));
+        assert!(text.starts_with(
+            r#"{"format":1,"number":3,"journal":"01J5Z3NDEKTSV4RRFFQ69G5FAV","from":11,"position":20,"#
+        ));
         for text in [text.clone(), text.clone() + "\n"] {
             let read = Head::parse(&text).unwrap();
             assert_eq!((&read, read.check(&key.public())), (&head, Ok(())));
@@ -312,7 +314,9 @@ mod tests {
     #[test]
     fn a_name_of_a_head_is_plain() {
         let hash = Hash::of("a");
-        for text in [format!("0:{hash}"), format!("+1:{hash}"), format!("{hash}"), "1:".into(), format!("01:{hash}")] {
+        for text in
+            [format!("0:{hash}"), format!("+1:{hash}"), format!("{hash}"), "1:".into(), format!("01:{hash}")]
+        {
             assert_eq!(text.parse::<HeadName>(), Err(ParseHeadNameError), "{text}");
         }
     }

@@ -1,6 +1,7 @@
 //! The heads of a journal: `heads/<number, 20 digits>.json`.
 
 use std::io;
+use std::sync::Arc;
 
 use super::head::{Head, HeadFault, MAX_BYTES};
 use crate::journal::layout::HEADS;
@@ -36,18 +37,32 @@ pub enum HeadError {
 ///
 /// # Errors
 /// [`HeadError`], if they cannot be listed. A head that cannot be read is an error in its place.
-pub fn heads(
-    journal: &impl AsRef<JournalReader>,
-    from: u64,
-) -> Result<impl Iterator<Item = Result<Head, HeadError>> + use<>, HeadError> {
-    let storage = std::sync::Arc::clone(journal.as_ref().storage());
-    let numbers = list(&*storage)?;
+pub fn heads(journal: &impl AsRef<JournalReader>, from: u64) -> Result<Heads, HeadError> {
+    let storage = Arc::clone(journal.as_ref().storage());
+    let mut numbers = list(&*storage)?;
+    numbers.retain(|number| *number >= from);
     // What is told elsewhere has to outlive a crash here.
     if !numbers.is_empty() {
         storage.sync_folder(HEADS).map_err(failed(HEADS))?;
     }
-    let numbers = numbers.into_iter().filter(move |number| *number >= from);
-    Ok(numbers.filter_map(move |number| read(&*storage, number).transpose()))
+    Ok(Heads { storage, numbers: numbers.into_iter() })
+}
+
+/// Heads of a journal, oldest first; made by [`heads`].
+#[derive(Debug)]
+#[must_use = "no head is read before it is asked for"]
+pub struct Heads {
+    storage: Arc<dyn Storage>,
+    numbers: std::vec::IntoIter<u64>,
+}
+
+impl Iterator for Heads {
+    type Item = Result<Head, HeadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let storage = &*self.storage;
+        self.numbers.find_map(|number| read(storage, number).transpose())
+    }
 }
 
 /// The file of the head of that number.
@@ -108,7 +123,13 @@ mod tests {
     fn a_head_is_named_by_its_number() {
         assert_eq!(file(7), "heads/00000000000000000007.json");
         assert_eq!(number("00000000000000000007.json"), Some(7));
-        for name in ["7.json", "00000000000000000000.json", "00000000000000000007.json.tmp", "+0000000000000000007.json", "99999999999999999999.json"] {
+        for name in [
+            "7.json",
+            "00000000000000000000.json",
+            "00000000000000000007.json.tmp",
+            "+0000000000000000007.json",
+            "99999999999999999999.json",
+        ] {
             assert_eq!(number(name), None, "{name}");
         }
     }

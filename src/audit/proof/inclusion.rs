@@ -15,7 +15,7 @@ use crate::journal::{JournalReader, Link, MAX_LINE_BYTES, Position, ReadError, l
 const FORMAT: u32 = 1;
 
 /// More than any proof has, in bytes: a line whose every byte is escaped, and a head.
-const MAX_BYTES: usize = 6 * MAX_LINE_BYTES + (64 << 10);
+pub const MAX_PROOF_BYTES: usize = 6 * MAX_LINE_BYTES + (64 << 10);
 
 /// Why there is no proof of a line.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +62,7 @@ pub enum ProveError {
 #[non_exhaustive]
 pub enum ProofFault {
     /// It is longer than any proof.
-    #[error("the proof is longer than {MAX_BYTES} bytes")]
+    #[error("the proof is longer than {MAX_PROOF_BYTES} bytes")]
     TooLong,
     /// It is none.
     #[error("it is no proof: the fault is at line {line}, column {column}")]
@@ -176,8 +176,9 @@ impl Inclusion {
         struct Header {
             format: u32,
         }
-        let fault = |error: &serde_json::Error| ProofFault::NotAProof { line: error.line(), column: error.column() };
-        if bytes.len() > MAX_BYTES {
+        let fault =
+            |error: &serde_json::Error| ProofFault::NotAProof { line: error.line(), column: error.column() };
+        if bytes.len() > MAX_PROOF_BYTES {
             return Err(ProofFault::TooLong);
         }
         let header: Header = serde_json::from_slice(bytes).map_err(|error| fault(&error))?;

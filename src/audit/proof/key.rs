@@ -148,7 +148,9 @@ mod tests {
         assert_eq!(public.parse(), Ok(key.public()));
         assert_eq!(text.parse::<PublicKey>(), Err(ParseKeyError::SecretForPublic));
         assert_eq!(public.parse::<SecretKey>().unwrap_err(), ParseKeyError::Secret);
-        for text in ["", "agentbus-ed25519-public:", &public.to_uppercase(), &format!("{public}0"), &public[..80]] {
+        for text in
+            ["", "agentbus-ed25519-public:", &public.to_uppercase(), &format!("{public}0"), &public[..80]]
+        {
             assert_eq!(text.parse::<PublicKey>(), Err(ParseKeyError::Public), "{text}");
         }
     }
@@ -174,7 +176,11 @@ mod tests {
             "0200000000000000000000000000000000000000000000000000000000000000",
         ];
         for digits in weak {
-            assert_eq!(format!("{PUBLIC}{digits}").parse::<PublicKey>(), Err(ParseKeyError::NotAKey), "{digits}");
+            assert_eq!(
+                format!("{PUBLIC}{digits}").parse::<PublicKey>(),
+                Err(ParseKeyError::NotAKey),
+                "{digits}"
+            );
         }
     }
 

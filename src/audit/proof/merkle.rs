@@ -150,7 +150,11 @@ mod tests {
                 let other = lines[(place + 1) % count];
                 assert!(count == 1 || root_by(&path, &other, at, of) != Some(expected));
                 for (wrong, of) in [(at ^ 1, of), (of, of), (at, of + 130)] {
-                    assert_ne!(root_by(&path, &lines[place], wrong, of), Some(expected), "{place} of {count}");
+                    assert_ne!(
+                        root_by(&path, &lines[place], wrong, of),
+                        Some(expected),
+                        "{place} of {count}"
+                    );
                 }
             }
         }

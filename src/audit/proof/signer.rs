@@ -121,7 +121,7 @@ impl HeadSigner {
     pub async fn close(mut self, deadline: Duration) -> Result<Head, SignError> {
         if let Some(stop) = self.stop.take() {
             // If it is gone, the task tells why.
-            drop(stop.send(()));
+            let _gone_already = stop.send(());
         }
         match timeout(deadline, &mut self.task).await {
             Ok(Ok(signed)) => signed,

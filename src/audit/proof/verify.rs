@@ -107,7 +107,8 @@ pub fn verify(
     let covering = Covering::new(std::mem::take(&mut heads.covered), oldest);
     let (verified, mut covering) = journal.verify_with(covering)?;
     covering.finish();
-    let age = heads.newest.as_ref().map(|head| expected.now.unwrap_or_else(Timestamp::now).since(head.time()));
+    let age =
+        heads.newest.as_ref().map(|head| expected.now.unwrap_or_else(Timestamp::now).since(head.time()));
     let mut found = Found {
         journal: verified,
         heads: heads.believed,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use agentbus::Filter;
 use agentbus::audit::PageToken;
 use agentbus::event::{EventId, Timestamp};
+use agentbus::journal::Position;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::value;
@@ -45,6 +46,14 @@ pub(crate) enum AuditVerb {
     ///
     /// The journal is not touched (see gc), and what was taken does not come back by indexing.
     Retain(AuditRetainArgs),
+
+    /// Prints a proof that a line is one of those that were signed; it discloses that line and no other.
+    Prove(ProveArgs),
+
+    /// Checks such a proof, without the journal, and prints what is proved.
+    ///
+    /// The exit status is 0 if it is, 1 if it proves nothing.
+    CheckProof(CheckProofArgs),
 }
 
 /// Which events of the index.
@@ -145,6 +154,32 @@ pub(crate) struct AuditRetainArgs {
     /// How old a security event must be: not less than others [default: it stays].
     #[arg(long, value_name = "D", value_parser = value::span)]
     pub(crate) security_older_than: Option<Duration>,
+
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ProveArgs {
+    /// The directory of the journal.
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+
+    /// The position of the line.
+    #[arg(value_name = "POS")]
+    pub(crate) position: Position,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CheckProofArgs {
+    /// The file that holds the proof.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    /// The public key of who signs the heads, or the file that holds it.
+    #[arg(long, value_name = "PUB")]
+    pub(crate) key: String,
 
     /// Print JSON.
     #[arg(long)]

@@ -10,6 +10,7 @@ use agentbus::journal::{ConsumerName, Pace, Position, ReadFrom};
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::audit::AuditArgs;
+use super::proof::{HeadsArgs, KeysArgs, VerifyArgs};
 use super::value;
 
 /// The most events that `tail` shows of what is there.
@@ -49,7 +50,19 @@ pub(crate) enum JournalVerb {
     ///
     /// The exit status is 0 if the journal is intact, 1 if not: then the first bad position is said. An unfinished
     /// write at the end is reported, and is no damage.
-    Verify(DirectoryArgs),
+    ///
+    /// With --key every change up to the newest head is found, whoever made it, and named by position and kind; then
+    /// the exit status is 0 only if there is a head, and nothing was changed.
+    Verify(VerifyArgs),
+
+    /// Shows the heads of a journal: how far it had come, signed.
+    ///
+    /// To be kept elsewhere: `verify --at-least` finds by any of them that a journal was cut. Each is printed once it is
+    /// safe on disk. Signatures are not looked at.
+    Heads(HeadsArgs),
+
+    /// Makes keys to sign heads with.
+    Keys(KeysArgs),
 
     /// Tells the events on a bus again, and shows them as they come there.
     Replay(ReplayArgs),
@@ -115,6 +128,10 @@ pub(crate) struct AppendArgs {
     /// What an answer promises.
     #[arg(long, value_enum, default_value_t = DurabilityKind::Interval)]
     pub(crate) durability: DurabilityKind,
+
+    /// Sign heads with the secret key in this file: every 1,000 events, every five minutes, and at the end.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) sign_with: Option<PathBuf>,
 }
 
 /// What an answer promises.

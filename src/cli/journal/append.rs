@@ -9,6 +9,7 @@
 
 use std::time::Duration;
 
+use agentbus::audit::proof::{HeadOptions, HeadSigner, SecretKey};
 use agentbus::event::EventId;
 use agentbus::journal::{Durability, Journal, Position};
 use serde::Serialize;
@@ -50,6 +51,7 @@ pub(super) fn main(args: &AppendArgs) -> Result<Ended, VerbError> {
         DurabilityKind::Interval => Durability::default(),
         DurabilityKind::Sync => Durability::Sync,
     };
+    let key = args.sign_with.as_deref().map(SecretKey::read).transpose()?;
     let journal = Journal::builder(&args.directory).durability(durability).open()?;
     let runtime = runtime(1)?;
     let ended = runtime.block_on(async {
@@ -59,18 +61,27 @@ pub(super) fn main(args: &AppendArgs) -> Result<Ended, VerbError> {
         tokio::select! {
             biased;
             () = given_up.cancelled() => Ok(Ended::Ill),
-            ended = append(&journal, interrupts.token()) => ended,
+            ended = append(&journal, key, interrupts.token()) => ended,
         }
     });
     runtime.shutdown_timeout(GIVEN_UP_AT_MOST);
     ended
 }
 
-async fn append(journal: &Journal, interrupted: &CancellationToken) -> Result<Ended, VerbError> {
+async fn append(
+    journal: &Journal,
+    key: Option<SecretKey>,
+    interrupted: &CancellationToken,
+) -> Result<Ended, VerbError> {
+    let signer = key.map(|key| HeadSigner::start(journal, key, HeadOptions::new())).transpose()?;
     let mut input = Input::start().map_err(VerbError::Start)?;
     let mut appending = Appending::new(journal);
     let left = appending.run(&mut input, interrupted).await;
     let closed = journal.close(left).await;
+    let unsigned = match signer {
+        Some(signer) => signer.close(CLOSE_DEADLINE).await.err(),
+        None => None,
+    };
     appending.let_go(&mut input).await;
     let end = input.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     let Answers { unrecorded, unknown, broken, .. } = appending.answers;
@@ -79,6 +90,7 @@ async fn append(journal: &Journal, interrupted: &CancellationToken) -> Result<En
         (unknown > 0).then(|| format!("not known whether recorded: {}", counted(unknown, "line"))),
         broken.map(|error| format!("cannot print answers any more: {error}")),
         closed.err().map(|error| with_causes(&error)),
+        unsigned.map(|error| format!("the last head was not signed: {}", with_causes(&error))),
         match end {
             End::OfInput => None,
             End::Early => Some("stdin was not read to its end".to_owned()),

@@ -15,6 +15,7 @@ use crate::cli::timeline::counted;
 
 mod csv;
 mod export;
+mod proof;
 mod query;
 mod rebuild;
 mod retain;
@@ -26,6 +27,8 @@ pub(super) fn main(args: AuditArgs) -> Result<Ended, VerbError> {
         AuditVerb::Export(args) => export::main(&needed(directory)?, args),
         AuditVerb::Rebuild(args) => rebuild::main(&needed(directory)?, &args),
         AuditVerb::Retain(args) => retain::main(&needed(directory)?, &args),
+        AuditVerb::Prove(args) => proof::prove(&args),
+        AuditVerb::CheckProof(args) => proof::check(&args),
     }
 }
 

@@ -7,9 +7,11 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::{Ended, VerbError, directory, print_answer};
-use crate::cli::args::journal::DirectoryArgs;
+use crate::cli::args::proof::VerifyArgs;
 use crate::cli::report::with_causes;
 use crate::cli::timeline::{bytes, counted};
+
+mod proven;
 
 #[derive(Serialize)]
 struct Answer<'a> {
@@ -53,23 +55,31 @@ struct BadManifest {
     error: String,
 }
 
-pub(super) fn main(args: &DirectoryArgs) -> Result<Ended, VerbError> {
-    let verified = directory::metered(&args.directory).and_then(|(reader, meter)| {
-        let _progress = meter.show();
-        Ok(reader.verify()?)
+pub(super) fn main(args: &VerifyArgs) -> Result<Ended, VerbError> {
+    let json = args.of.json;
+    let expected = args.key.as_deref().map(|key| proven::expected(key, args)).transpose()?;
+    let verified = directory::metered(&args.of.directory).and_then(|(reader, meter)| {
+        let progress = meter.show();
+        let Some((key, expected)) = expected else {
+            let found = reader.verify()?;
+            drop(progress);
+            print_answer(json, &answer(&found), |out| print(out, &found))?;
+            return Ok(found.is_intact());
+        };
+        let found = agentbus::audit::proof::verify(&reader, &key, &expected)?;
+        drop(progress);
+        proven::tell(json, &found)?;
+        Ok(found.is_proven())
     });
     let is_intact = match verified {
-        Ok(found) => {
-            print_answer(args.json, &answer(&found), |out| print(out, &found))?;
-            found.is_intact()
-        }
+        Ok(is_intact) => is_intact,
         // One that could not be looked at may be as it was written.
         Err(VerbError::Read(ReadError::Manifest(ManifestError::Read(source)))) => {
             return Err(ReadError::from(ManifestError::Read(source)).into());
         }
         Err(VerbError::Read(error @ ReadError::Manifest(_))) => {
             let bad = BadManifest { intact: false, error: with_causes(&error) };
-            print_answer(args.json, &bad, |out| writeln!(out, "{BAD}damaged{BAD:#}: {}", bad.error))?;
+            print_answer(json, &bad, |out| writeln!(out, "{BAD}damaged{BAD:#}: {}", bad.error))?;
             false
         }
         Err(error) => return Err(error),

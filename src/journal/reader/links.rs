@@ -107,7 +107,9 @@ pub(super) fn chain_at(storage: &Arc<dyn Storage>, position: Position) -> Result
     let mut scan = Scan::new(Arc::clone(storage), position.previous());
     loop {
         match scan.step()? {
-            Step::Line { position: found, .. } if found == position => return Ok(line::chain_of(scan.line())),
+            Step::Line { position: found, .. } if found == position => {
+                return Ok(line::chain_of(scan.line()));
+            }
             Step::Line { .. } | Step::End => return Ok(None),
             Step::Passed | Step::Removed(_) | Step::Unreadable(_) => {}
         }

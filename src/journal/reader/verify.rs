@@ -30,10 +30,7 @@ use plan::{Plan, Planned};
 pub(crate) use witness::{Seen, Witness};
 
 /// Verifies the journal on that storage, up to its end when that is reached; `witness` hears of what is found.
-pub(super) fn verify<W: Witness>(
-    storage: &dyn Storage,
-    witness: W,
-) -> Result<(Verification, W), ReadError> {
+pub(super) fn verify<W: Witness>(storage: &dyn Storage, witness: W) -> Result<(Verification, W), ReadError> {
     let mut plan = Plan::read(storage)?;
     let mut walk = Walk { storage, checker: Checker::new(witness), end: None };
     let mut behind = None;

@@ -18,7 +18,7 @@ pub enum SignError {
     #[error(transparent)]
     Head(#[from] HeadError),
     /// There are fewer heads than this signer has seen.
-    #[error("the newest head is {found:?}, and there was one of number {known}: put copies of those that are missing back")]
+    #[error("heads are missing: there was one of number {known}; put copies of those that are missing back")]
     HeadsMissing {
         /// The number of the newest head seen.
         known: u64,
@@ -34,7 +34,9 @@ pub enum SignError {
         found: EventId,
     },
     /// What stands behind the newest head does not follow from it: it was changed, removed or reordered.
-    #[error("the lines behind position {behind} do not follow from what was signed: see what `verify --key` says")]
+    #[error(
+        "the lines behind position {behind} do not follow from what was signed: see what `verify --key` says"
+    )]
     Broken {
         /// The last position that follows; 0 if none does.
         behind: u64,

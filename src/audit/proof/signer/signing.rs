@@ -36,6 +36,8 @@ pub(super) struct Signing {
     /// Since when that is known, or was signed if that is longer ago.
     newest_at: Instant,
     pending: Option<Pending>,
+    /// Whether a head could not be written: it may be there all the same, and not outlive a crash of the machine.
+    is_unsure: bool,
 }
 
 impl Signing {
@@ -47,7 +49,8 @@ impl Signing {
     ) -> Result<Self, SignError> {
         let id = id_of(&journal)?;
         let now = Instant::now();
-        let mut signing = Self { journal, id, key, options, newest: None, newest_at: now, pending: None };
+        let (newest, pending, is_unsure) = (None, None, false);
+        let mut signing = Self { journal, id, key, options, newest, newest_at: now, pending, is_unsure };
         signing.adopt()?;
         if let Some(head) = &signing.newest {
             let age = signing.options.now().since(head.time()).min(signing.options.interval);
@@ -131,11 +134,16 @@ impl Signing {
             return Err(SignError::HeadsMissing { known, found });
         }
         let Some(number) = found.filter(|number| *number > known) else { return Ok(false) };
-        let Some(head) = heads::read(storage, number)? else { return Ok(false) };
+        let head =
+            heads::read(storage, number)?.ok_or(SignError::HeadsMissing { known: number, found: None })?;
         let fault = |source| HeadError::Fault { file: heads::file(number), source };
         head.check(&self.key.public()).map_err(fault)?;
         if head.journal() != self.id {
             return Err(SignError::OtherJournal { signed: head.journal(), found: self.id });
+        }
+        if std::mem::take(&mut self.is_unsure) {
+            // Its name may not be safe yet.
+            self.write(&head)?;
         }
         (self.newest, self.newest_at, self.pending) = (Some(head), Instant::now(), None);
         Ok(true)
@@ -169,10 +177,19 @@ impl Signing {
         };
         let failed = |source| SignError::Write { file: heads::file(number), source };
         let head = Head::sign(said, &self.key).map_err(|error| failed(error.into()))?;
-        heads::write(&**self.journal.storage(), &head).map_err(failed)?;
-        pending.signed();
+        self.write(&head)?;
+        if let Some(pending) = &mut self.pending {
+            pending.signed();
+        }
         (self.newest, self.newest_at) = (Some(head), Instant::now());
         Ok(())
+    }
+
+    fn write(&mut self, head: &Head) -> Result<(), SignError> {
+        let failed = |source| SignError::Write { file: heads::file(head.number()), source };
+        let written = heads::write(&**self.journal.storage(), head).map_err(failed);
+        self.is_unsure = written.is_err();
+        written
     }
 }
 

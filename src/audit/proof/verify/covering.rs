@@ -63,10 +63,31 @@ struct Lines {
     outside: u64,
     /// One that was taken on trust.
     trusted: Option<Position>,
-    /// Whether something among them is damaged.
-    is_damaged: bool,
-    /// Whether what is damaged may reach to that position.
-    damaged_to: Option<Position>,
+    /// Something among them is damaged: then the chain has told of it.
+    damage: Option<Damaged>,
+}
+
+/// How far something that is damaged may reach.
+#[derive(Clone, Copy, Debug)]
+struct Damaged {
+    /// The last line before it.
+    after: Option<Position>,
+    /// The last position that it says it has; `None` if it does not say.
+    to: Option<Position>,
+    /// The chain that it says stands behind it.
+    chain: Option<Hash>,
+}
+
+impl Damaged {
+    /// Whether it may lie behind the lines that a head covers.
+    fn is_behind(&self, head: &Covered) -> bool {
+        self.after.is_some_and(|after| after.get() >= head.position) || self.reaches(head)
+    }
+
+    /// Whether it may hold the last line that a head covers.
+    fn reaches(&self, head: &Covered) -> bool {
+        self.to.is_none_or(|to| to.get() >= head.position) || self.chain == Some(head.chain)
+    }
 }
 
 impl Covering {
@@ -98,13 +119,15 @@ impl Covering {
         {
             let lines = std::mem::take(&mut self.lines);
             self.compare(head, &lines);
+            self.lines.damage = lines.damage.filter(|damage| damage.is_behind(head));
             self.at += 1;
         }
     }
 
     fn compare(&mut self, head: &Covered, lines: &Lines) {
         let is_whole = lines.tree.count() == head.count && lines.tree.root() == head.root;
-        let is_gone = |position: u64| self.oldest.is_some_and(|oldest| oldest.get() > position);
+        let oldest = self.oldest.map_or(0, Position::get);
+        let is_gone = |position: u64| oldest > position;
         self.note_unsigned(head);
         match self.last {
             Some((last, chain)) if last.get() == head.position => {
@@ -119,14 +142,14 @@ impl Covering {
                 self.retired.heads += 1;
                 self.retired.through = Position::new(head.position);
             }
-            _ if lines.is_damaged && lines.damaged_to.is_none_or(|to| to.get() >= head.position) => {}
+            _ if lines.damage.is_some_and(|damage| damage.reaches(head)) => {}
             last => self.removed(head, last.map(|(last, _)| last)),
         }
     }
 
     /// The last line that the head covers is there: are they those that were signed, and is the chain?
     fn compare_lines(&mut self, head: &Covered, lines: &Lines, (fits, chain_fits): (bool, bool)) {
-        let is_told = lines.is_damaged || (fits && self.has_diverged);
+        let is_told = lines.damage.is_some() || (fits && self.has_diverged);
         let kind = match lines.tree.count() {
             _ if fits && chain_fits => None,
             count if !fits && count < head.count => Some(ChangeKind::LinesRemoved),
@@ -155,6 +178,7 @@ impl Covering {
 
     /// Lines are not there up to the head's position.
     fn removed(&mut self, head: &Covered, last: Option<Position>) {
+        self.has_diverged = true;
         if let Some(change) = self.changes.last_mut()
             && change.kind == ChangeKind::LinesRemoved
             && let (Some(positions), Some(heads)) = (&change.positions, &change.heads)
@@ -195,11 +219,10 @@ impl Witness for Covering {
         self.last = Some((line.position, line.chain));
     }
 
-    fn damage(&mut self, said: Option<Position>) {
-        if !std::mem::replace(&mut self.lines.is_damaged, true) {
-            self.lines.damaged_to = said;
-        } else if self.lines.damaged_to.is_some() {
-            self.lines.damaged_to = said.map(|said| self.lines.damaged_to.map_or(said, |to| to.max(said)));
-        }
+    fn damage(&mut self, said: Option<Position>, chain: Option<Hash>) {
+        let before = self.lines.damage.map_or(said, |before| before.to);
+        let to = said.zip(before).map(|(said, before)| said.max(before));
+        let after = self.last.map(|(last, _)| last);
+        self.lines.damage = Some(Damaged { after, to, chain });
     }
 }

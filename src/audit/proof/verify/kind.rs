@@ -46,7 +46,8 @@ fn around(journal: &JournalReader, damage: &Damage) -> Option<(ChangeKind, Posit
         // The one that belongs here stands further behind: was this one put before it, or taken from behind it?
         let chains: HashSet<_> =
             behind.iter().filter_map(|line| line::chain_of(line)).map(|chain| *chain.as_bytes()).collect();
-        let is_moved = split.is_ok_and(|line| chains.iter().any(|chain| line.follows(&Hash::from_bytes(*chain))));
+        let is_moved =
+            split.is_ok_and(|line| chains.iter().any(|chain| line.follows(&Hash::from_bytes(*chain))));
         let kind = if is_moved { ChangeKind::LinesReordered } else { ChangeKind::LineAdded };
         let position = split.map_or(expected, |line| line.position);
         let position = if is_moved { expected.min(position) } else { position };

@@ -13,11 +13,15 @@ use crate::journal::storage::{Storage, read_whole};
 /// The longest cursor or head that is looked into, in bytes.
 const MAX_TOLD_BYTES: usize = 1 << 20;
 
+/// The digits of a head's number in its name.
+const HEAD_DIGITS: usize = 20;
+
 impl Opening {
     /// The last position that anybody may have seen.
     pub(super) fn last_used(&self, last: u64) -> Result<u64, Problem> {
-        let [cursors, heads] = [CURSORS, HEADS].map(|folder| highest(&*self.storage, folder));
-        let mut used = last.max(cursors?).max(heads?);
+        let storage = &*self.storage;
+        let told = [cursors(storage)?, heads(storage)?].concat();
+        let mut used = last.max(told.into_iter().max().unwrap_or_default());
         // After a clean close what is reserved was used, also where its lines are gone.
         if self.skips || self.manifest.boot.is_none() {
             used = used.max(self.manifest.reserved);
@@ -29,20 +33,48 @@ impl Opening {
     }
 }
 
-/// The highest position that a file of that folder tells; what cannot be read tells none.
-fn highest(storage: &dyn Storage, folder: &str) -> Result<u64, Problem> {
+/// The positions that cursors tell.
+fn cursors(storage: &dyn Storage) -> Result<Vec<u64>, Problem> {
+    let told = list(storage, CURSORS)?.into_iter().map(|name| told(storage, CURSORS, &name));
+    Ok(told.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+}
+
+/// The positions that heads tell. Of those that are numbered, of which there may be many, the newest that can be read:
+/// none before it tells a later one.
+fn heads(storage: &dyn Storage) -> Result<Vec<u64>, Problem> {
+    let is_numbered = |name: &String| {
+        let digits = name.strip_suffix(".json").filter(|digits| digits.len() == HEAD_DIGITS);
+        digits.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let (mut numbered, others): (Vec<_>, Vec<_>) = list(storage, HEADS)?.into_iter().partition(is_numbered);
+    numbered.sort_unstable();
+    let mut positions = Vec::new();
+    for name in others {
+        positions.extend(told(storage, HEADS, &name)?);
+    }
+    for name in numbered.iter().rev() {
+        if let Some(position) = told(storage, HEADS, name)? {
+            positions.push(position);
+            break;
+        }
+    }
+    Ok(positions)
+}
+
+/// The position that a file tells; what cannot be read tells none.
+fn told(storage: &dyn Storage, folder: &str, name: &str) -> Result<Option<u64>, Problem> {
     #[derive(serde::Deserialize)]
     struct Told {
         position: u64,
     }
-    let mut highest = 0;
-    for name in list(storage, folder)?.iter().filter(|name| name.strip_suffix(".json").is_some()) {
-        let Ok(bytes) = read_whole(storage, &format!("{folder}/{name}"), MAX_TOLD_BYTES) else { continue };
-        let told = serde_json::from_slice(&bytes).ok().and_then(|told: Told| Position::new(told.position));
-        if told == Some(Position::MAX) {
-            return Err(Problem::UsedUpBy { file: format!("{folder}/{name}") });
-        }
-        highest = highest.max(told.map_or(0, Position::get));
+    if name.strip_suffix(".json").is_none() {
+        return Ok(None);
     }
-    Ok(highest)
+    let file = format!("{folder}/{name}");
+    let Ok(bytes) = read_whole(storage, &file, MAX_TOLD_BYTES) else { return Ok(None) };
+    let told = serde_json::from_slice(&bytes).ok().map(|told: Told| told.position);
+    if told.and_then(Position::new) == Some(Position::MAX) {
+        return Err(Problem::UsedUpBy { file });
+    }
+    Ok(told.filter(|position| *position == 0 || Position::new(*position).is_some()))
 }

@@ -140,7 +140,7 @@ impl<W: Witness> Checker<W> {
     }
 
     fn damaged_line(&mut self, bytes: &[u8], at: u64, fault: DamageFault) {
-        self.witness.damage(line::position(bytes));
+        self.witness.damage(line::position(bytes), line::chain_of(bytes));
         if self.is_intact_so_far() {
             let repaired = repair::position(bytes, &self.before, self.last);
             let (said, fault) = match repaired {
@@ -155,7 +155,7 @@ impl<W: Witness> Checker<W> {
 
     /// Something else than a line is damaged at that place: behind a line that is whole, or in what a segment lacks.
     pub(super) fn damaged(&mut self, at: u64, said: Option<Position>, fault: DamageFault) {
-        self.witness.damage(said);
+        self.witness.damage(said, None);
         if self.is_intact_so_far() {
             self.tell(at, said, fault);
         }
@@ -165,7 +165,7 @@ impl<W: Witness> Checker<W> {
 
     /// Something is damaged whose position is known.
     pub(super) fn damaged_at(&mut self, position: Position, file: String, at: u64, fault: DamageFault) {
-        self.witness.damage(None);
+        self.witness.damage(None, None);
         self.bound(None);
         self.found.first_damage.get_or_insert(Damage { position, file, at, fault });
         self.found.damaged += 1;

@@ -11,8 +11,9 @@ pub(crate) trait Witness: Clone {
     /// A line counts: it is in its place and follows from the one before.
     fn line(&mut self, line: &Seen<'_>);
 
-    /// Something is damaged, behind the lines told so far; if it is a line, it says that it has that position.
-    fn damage(&mut self, said: Option<Position>);
+    /// Something is damaged, behind the lines told so far. If it is a line, it may say which position it has, and which
+    /// chain stands behind it.
+    fn damage(&mut self, said: Option<Position>, chain: Option<Hash>);
 }
 
 /// A line that counts.
@@ -32,5 +33,5 @@ pub(crate) struct Seen<'a> {
 impl Witness for () {
     fn line(&mut self, _line: &Seen<'_>) {}
 
-    fn damage(&mut self, _said: Option<Position>) {}
+    fn damage(&mut self, _said: Option<Position>, _chain: Option<Hash>) {}
 }
