@@ -78,10 +78,10 @@ pub(super) struct Said {
 }
 
 impl Head {
-    /// Signs what it says.
-    pub(super) fn sign(said: Said, key: &SecretKey) -> Result<Self, serde_json::Error> {
+    /// Signs what it says, as of that key.
+    pub(super) fn sign(mut said: Said, key: &SecretKey) -> Result<Self, serde_json::Error> {
         let public = key.public();
-        let said = Said { key: Hash::from_bytes(*public.as_bytes()), ..said };
+        said.key = Hash::from_bytes(*public.as_bytes());
         let mut covered = serde_json::to_string(&said)?;
         // The signature goes on where the object would end.
         covered.pop();

@@ -82,7 +82,9 @@ pub(super) fn path(lines: &[Hash], place: usize) -> Vec<Hash> {
 /// The root of all these.
 pub(super) fn root(lines: &[Hash]) -> Hash {
     let mut tree = Tree::default();
-    lines.iter().for_each(|line| tree.push(line));
+    for line in lines {
+        tree.push(line);
+    }
     tree.root()
 }
 

@@ -124,7 +124,9 @@ pub fn verify(
     let damage = found.journal.first_damage.as_ref().map(|damage| kind::of(journal, damage));
     let mut changes: Vec<_> = damage.into_iter().chain(covering.changes).chain(heads.changes).collect();
     changes.sort_by_key(|change| change.positions.as_ref().map(|positions| *positions.start()));
-    changes.into_iter().for_each(|change| found.push(change));
+    for change in changes {
+        found.push(change);
+    }
     Ok(found)
 }
 

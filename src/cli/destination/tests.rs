@@ -19,6 +19,7 @@ fn args(output: Option<PathBuf>) -> RunArgs {
         state: None,
         json: false,
         journal: None,
+        sign_with: None,
     }
 }
 

@@ -65,7 +65,9 @@ impl Links {
         let Ok(line) = Line::split(self.scan.line()) else { return Link::Broken };
         let leaf = Hash::of(line.leaf_of());
         if Some(line.position) <= self.last || chain::link_to(&self.chain, &leaf) != line.chain {
-            return Link::Broken;
+            // Whoever reads from the very start is not told by the scan that it is gone.
+            let gone = self.scan.segment_first().and_then(Position::previous).filter(|_| self.last.is_none());
+            return gone.map_or(Link::Broken, |through| Link::Removed { through });
         }
         let (position, chain) = (line.position, line.chain);
         (self.chain, self.last) = (chain, Some(position));

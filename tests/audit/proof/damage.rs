@@ -103,7 +103,7 @@ async fn any_flipped_bit_of_the_manifest_is_found_or_harmless() {
     on_threads(whole.len() * 8, |bit| {
         let is_harmless = harmless.iter().any(|range| range.contains(&(bit / 8)));
         let is_found = is_found(&files.with("journal.json", flipped(&whole, bit)));
-        let around = String::from_utf8_lossy(&whole[(bit / 8).saturating_sub(20)..bit / 8 + 1]).into_owned();
+        let around = String::from_utf8_lossy(&whole[(bit / 8).saturating_sub(20)..=bit / 8]).into_owned();
         assert!(is_found || is_harmless, "bit {} of byte {}: ..{around}", bit % 8, bit / 8);
     });
 }

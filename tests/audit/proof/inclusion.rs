@@ -72,7 +72,7 @@ async fn hostile_proofs_are_refused() {
     let good: Value = serde_json::from_str(&Inclusion::of(&journal, at(2)).unwrap().to_string()).unwrap();
     let other = Inclusion::of(&journal, at(5)).unwrap().head().to_string();
     let hash = "ab".repeat(32);
-    let changes: [(&str, Value); 14] = [
+    let hostile: [(&str, Value); 14] = [
         ("place", json!(0)),
         ("place", json!(2)),
         ("place", json!(u64::MAX)),
@@ -88,7 +88,7 @@ async fn hostile_proofs_are_refused() {
         ("head", json!("{}")),
         ("more", json!(1)),
     ];
-    for (field, value) in changes {
+    for (field, value) in hostile {
         let mut changed = good.clone();
         changed[field] = value.clone();
         let bytes = serde_json::to_vec(&changed).unwrap();
@@ -99,11 +99,12 @@ async fn hostile_proofs_are_refused() {
         assert!(!fault.to_string().contains("abab"), "{fault}");
     }
     let text = good.to_string();
-    let twice = text.replacen("{", "{\"place\":1,", 1);
+    let twice = text.replacen('{', "{\"place\":1,", 1);
     assert!(matches!(Inclusion::parse(twice.as_bytes()), Err(ProofFault::NotAProof { .. })));
     let later = text.replacen("\"format\":1", "\"format\":2", 1);
     assert_eq!(Inclusion::parse(later.as_bytes()), Err(ProofFault::Format { found: 2 }));
-    for bytes in [&b""[..], b"null", b"{", &[b'['; 100_000], &[0xFF; 10]] {
+    let deep = vec![b'['; 100_000];
+    for bytes in [&b""[..], b"null", b"{", &deep, &[0xFF; 10]] {
         assert!(matches!(Inclusion::parse(bytes), Err(ProofFault::NotAProof { .. })));
     }
     assert_eq!(Inclusion::parse(&vec![b' '; 8 << 20]), Err(ProofFault::TooLong));

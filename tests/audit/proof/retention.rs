@@ -93,6 +93,21 @@ async fn lines_removed_before_they_were_signed_are_told_and_signing_goes_on_behi
 }
 
 #[tokio::test]
+async fn lines_removed_behind_a_head_of_none_are_told_too() {
+    let directory = tempfile::tempdir().unwrap();
+    session(&directory, 0, every(10)).await;
+    let journal = open(&directory);
+    append(&journal, 9).await;
+    journal.close(LONG).await.unwrap();
+    retain_from(&directory, 5);
+    let head = session(&directory, 0, every(10)).await;
+    assert!(head.from() == at(5) && head.position() == Some(at(9)), "{head:?}");
+    let found = verified(&Still::of(directory.path()), &Expected::new()).unwrap();
+    assert!(found.is_proven(), "{found:?}");
+    assert_eq!(found.retired.unsigned, Some((at(4), 4)));
+}
+
+#[tokio::test]
 async fn a_journal_that_is_signed_for_the_first_time_begins_with_what_is_left() {
     let directory = tempfile::tempdir().unwrap();
     let journal = open(&directory);

@@ -74,10 +74,7 @@ async fn a_head_is_signed_when_it_is_time_also_if_nothing_happens() {
 async fn a_signer_goes_on_where_the_last_one_ended_and_reckons_from_its_head() {
     let directory = tempfile::tempdir().unwrap();
     let journal = open(&directory);
-    let options = || {
-        let now = clock();
-        HeadOptions::new().interval(Duration::from_mins(5)).clock(move || now())
-    };
+    let options = || HeadOptions::new().interval(Duration::from_mins(5)).clock(clock());
     HeadSigner::start(&journal, key(), options()).unwrap().close(LONG).await.unwrap();
     append(&journal, 3).await;
     let signer = HeadSigner::start(&journal, key(), options()).unwrap();

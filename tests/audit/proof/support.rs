@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use super::still::Still;
 
 /// Longer than anything takes.
-pub(crate) const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_mins(1);
 
 pub(crate) fn key() -> SecretKey {
     format!("agentbus-ed25519-secret:{}", "07".repeat(32)).parse().unwrap()

@@ -244,7 +244,8 @@ mod tests {
     fn what_is_no_key_is_refused_without_being_shown() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
-        for content in [&b"hunter2"[..], &[0xFF; 90], &[b'a'; 1_000_000], b""] {
+        let long = vec![b'a'; 1_000_000];
+        for content in [&b"hunter2"[..], &[0xFF; 90], &long, b""] {
             fs::write(&path, content).unwrap();
             fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
             let refused = SecretKey::read(&path).unwrap_err();
