@@ -190,8 +190,10 @@ fn head_removed(world: &mut Proofs, number: u64) {
 #[given(expr = "head {int} is changed")]
 fn head_changed(world: &mut Proofs, number: u64) {
     let text = fs::read_to_string(world.head(number)).expect("it is there");
-    let (said, signature) = text.split_once("\"time\":\"2").expect("it has a time");
-    fs::write(world.head(number), format!("{said}\"time\":\"1{signature}")).expect("it can be written");
+    let (said, root) = text.split_once("\"root\":\"").expect("it has a root");
+    let digit = if root.starts_with('0') { '1' } else { '0' };
+    let root = root.get(1..).expect("it has digits");
+    fs::write(world.head(number), format!("{said}\"root\":\"{digit}{root}")).expect("it can be written");
 }
 
 #[given("the newest head is kept elsewhere")]
