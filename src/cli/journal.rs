@@ -7,8 +7,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use agentbus::audit::{AuditError, AuditQueryError, RetentionError, TextError};
 use agentbus::audit::proof::{HeadError, KeyError, ProveError, SignError, VerifyError};
+use agentbus::audit::{AuditError, AuditQueryError, RetentionError, TextError};
 use agentbus::journal::{
     AckError, ConsumerError, ConsumerName, CursorFault, GcError, Journal, NackError, OpenError, ReadError,
     ReplayError,

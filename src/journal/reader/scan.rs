@@ -128,6 +128,7 @@ impl Scan {
     }
 
     /// The first position of the segment that it is in.
+    #[cfg(feature = "audit")]
     pub(super) fn segment_first(&self) -> Option<Position> {
         self.segment.as_ref().map(|segment| segment.first)
     }

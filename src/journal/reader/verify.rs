@@ -27,7 +27,9 @@ use before::Before;
 use checker::{Checker, End};
 pub use found::{Damage, DamageFault, Unfinished, Verification};
 use plan::{Plan, Planned};
-pub(crate) use witness::{Seen, Witness};
+#[cfg(feature = "audit")]
+pub(crate) use witness::Seen;
+pub(crate) use witness::Witness;
 
 /// Verifies the journal on that storage, up to its end when that is reached; `witness` hears of what is found.
 pub(super) fn verify<W: Witness>(storage: &dyn Storage, witness: W) -> Result<(Verification, W), ReadError> {
