@@ -1,5 +1,7 @@
 //! Keys under which secrets stand.
 
+use super::tag::is_mask;
+
 /// Words that make a key secret wherever they stand in it.
 const SECRET: &[&str] = &[
     "password",
@@ -33,8 +35,47 @@ const SECRET_PAIRS: &[(&str, &str)] = &[
 /// Makes a key secret as its last word only: `access_token` is one, `token_count` is none.
 const SECRET_AT_THE_END: &[&str] = &["token", "authtoken", "accesstoken"];
 
-/// Whether a text under `key` is a secret.
-pub(super) fn is_secret(key: &str) -> bool {
+/// Letters of which some stand one behind the other in every key that a word above makes secret.
+const MARKS: [[u8; 3]; 9] = [*b"pas", *b"pwd", *b"sec", *b"cre", *b"aut", *b"coo", *b"key", *b"str", *b"tok"];
+
+/// Keys under which texts are secret: those that all redactors know, and the program's own.
+#[derive(Default)]
+pub(super) struct Keys {
+    /// The words of each, in small letters.
+    own: Vec<Vec<String>>,
+}
+
+impl Keys {
+    /// Adds a key of the program's; `None` if it has no words.
+    pub(super) fn add(&mut self, key: &str) -> Option<()> {
+        let words: Vec<_> = words(key).map(str::to_lowercase).collect();
+        let first = words.iter().map(String::len).next()?;
+        (first > 0).then(|| self.own.push(words))
+    }
+
+    /// Whether the program added none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.own.is_empty()
+    }
+
+    /// Whether a text under `key` is a secret.
+    pub(super) fn is_secret(&self, key: &str) -> bool {
+        may_be_secret(key) && is_secret(key) || !self.own.is_empty() && self.is_own(key)
+    }
+
+    fn is_own(&self, key: &str) -> bool {
+        let all: Vec<_> = words(key).map(str::to_lowercase).collect();
+        self.own.iter().any(|own| all.windows(own.len()).any(|some| some == own))
+    }
+}
+
+/// Whether a key can be secret; false is certain, and quick to tell.
+fn may_be_secret(key: &str) -> bool {
+    let mut letters = key.as_bytes().windows(3);
+    letters.any(|letters| matches!(letters, [a, b, c] if MARKS.contains(&[a | 0x20, b | 0x20, c | 0x20])))
+}
+
+fn is_secret(key: &str) -> bool {
     let is_one_of = |word: &str, list: &[&str]| list.iter().any(|one| word.eq_ignore_ascii_case(one));
     let mut previous = "";
     for word in words(key) {
@@ -84,8 +125,13 @@ fn is_lower(c: char) -> bool {
     c.is_ascii_lowercase()
 }
 
+/// Whether a text under a secret key is masked for that.
+pub(super) fn is_secret_text(text: &str) -> bool {
+    !text.is_empty() && !is_mask(text) && !is_hash(text)
+}
+
 /// Whether it is a hash of 32 bytes, as events carry them.
-pub(super) fn is_hash(text: &str) -> bool {
+fn is_hash(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
@@ -148,7 +194,7 @@ mod tests {
             "ConnectionString",
             "connectionstring",
         ] {
-            assert!(is_secret(key), "{key}");
+            assert!(Keys::default().is_secret(key), "{key}");
         }
     }
 
@@ -179,7 +225,21 @@ mod tests {
             "cookiecutter",
             "credentialed",
         ] {
-            assert!(!is_secret(key), "{key}");
+            assert!(!Keys::default().is_secret(key) && !is_secret(key), "{key}");
         }
+    }
+
+    #[test]
+    fn a_key_of_the_program_is_known_by_its_words() {
+        let mut keys = Keys::default();
+        keys.add("ssn").unwrap();
+        keys.add("birth_date").unwrap();
+        for key in ["ssn", "SSN", "userSsn2", "date-ssn", "birthDate", "x_BIRTH_DATE", "password"] {
+            assert!(keys.is_secret(key), "{key}");
+        }
+        for key in ["ssnx", "birth", "date", "dateBirth", "birth_of_date", "input_tokens"] {
+            assert!(!keys.is_secret(key), "{key}");
+        }
+        assert_eq!(["", "12", "_-"].map(|key| keys.add(key)), [None; 3]);
     }
 }

@@ -1,10 +1,10 @@
 //! Secrets known by their looks.
 
-use std::borrow::Cow;
-
+use aho_corasick::AhoCorasick;
 use regex::Regex;
 
-use super::MASK;
+use super::counts::Rule;
+use super::found::Found;
 
 /// What stands before a token: the start, or what cannot belong to it. In a text that is itself escaped (JSON in a
 /// text, an URL, colours of a terminal) that may be the last letter of an escape.
@@ -52,75 +52,128 @@ const PROVIDER_KEY: &str = concat!(
 /// JSON web tokens: their header is the Base64 of an object.
 const WEB_TOKEN: &str = r"(eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)+)";
 
-/// Texts of which one stands in every secret above. Found in one pass, many bytes at a time.
-const MARKERS: &str = concat!(
-    r"sk-|gho_|ghp_|ghs_|ghu_|ghr_|github_pat_|AKIA|ASIA|AIza|xox|SG\.",
-    r"|eyJ|earer|EARER|PRIVATE KEY|://|:\\",
-);
+/// Texts of which one stands in every secret of a kind, found all in one pass. In JSON a letter or a slash of them may
+/// be written as an escape.
+const MARKERS: [(&str, Hints); 21] = [
+    ("PRIVATE", Hints::PRIVATE_KEY),
+    ("://", Hints::URL),
+    (r":\", Hints::URL),
+    ("earer", Hints::BEARER),
+    ("EARER", Hints::BEARER),
+    ("sk-", Hints::PROVIDER),
+    ("gho_", Hints::PROVIDER),
+    ("ghp_", Hints::PROVIDER),
+    ("ghs_", Hints::PROVIDER),
+    ("ghu_", Hints::PROVIDER),
+    ("ghr_", Hints::PROVIDER),
+    ("github_pat_", Hints::PROVIDER),
+    ("AKIA", Hints::PROVIDER),
+    ("ASIA", Hints::PROVIDER),
+    ("AIza", Hints::PROVIDER),
+    ("xox", Hints::PROVIDER),
+    ("SG.", Hints::PROVIDER),
+    ("eyJ", Hints::WEB_TOKEN),
+    // In JSON a letter or a slash may be written so.
+    (r"\u", Hints::ESCAPE),
+    (r"\/", Hints::ESCAPE),
+    ("[redacted", Hints::NONE),
+];
 
-/// In JSON a letter or a slash of a marker may be written as an escape.
-const ESCAPES: &str = r"\\u|\\/";
+/// Which kinds of secrets may stand in a text; what is not there certainly does not.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Hints(u8);
+
+impl Hints {
+    pub(super) const NONE: Self = Self(0);
+    const PRIVATE_KEY: Self = Self(1);
+    const URL: Self = Self(2);
+    const CUT_URL: Self = Self(4);
+    const BEARER: Self = Self(8);
+    const PROVIDER: Self = Self(16);
+    const WEB_TOKEN: Self = Self(32);
+    const ESCAPE: Self = Self(64);
+
+    fn has(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
 
 /// The rules, each a pattern whose first group is masked.
 ///
 /// Each runs for itself: no match of one pattern can lie within what another attempt of the same pattern must
 /// first read to its end, which keeps the whole linear.
-pub(super) struct TextRules {
-    markers: Regex,
-    json_markers: Regex,
-    rules: Vec<Regex>,
+pub(super) struct Looks {
+    markers: AhoCorasick,
+    rules: [(Hints, Regex); 6],
 }
 
-impl TextRules {
+impl Looks {
     pub(super) fn built_in() -> Self {
-        let behind_boundary =
-            [BEARER, PROVIDER_KEY, WEB_TOKEN].map(|rule| compile(&[BOUNDARY, rule].concat()));
+        let behind_boundary = |rule: &str| compile(&[BOUNDARY, rule].concat());
         Self {
-            markers: compile(MARKERS),
-            json_markers: compile(&[MARKERS, "|", ESCAPES].concat()),
-            rules: [PRIVATE_KEY, URL_PASSWORD, CUT_URL_PASSWORD]
-                .map(compile)
-                .into_iter()
-                .chain(behind_boundary)
-                .collect(),
+            markers: AhoCorasick::new(MARKERS.map(|(marker, _)| marker)).expect("the markers are short and few"),
+            rules: [
+                (Hints::PRIVATE_KEY, compile(PRIVATE_KEY)),
+                (Hints::URL, compile(URL_PASSWORD)),
+                (Hints::CUT_URL, compile(CUT_URL_PASSWORD)),
+                (Hints::BEARER, behind_boundary(BEARER)),
+                (Hints::PROVIDER, behind_boundary(PROVIDER_KEY)),
+                (Hints::WEB_TOKEN, behind_boundary(WEB_TOKEN)),
+            ],
         }
     }
 
-    /// Whether a JSON text may hold a secret; false is certain.
-    pub(super) fn may_mask_json(&self, json: &str) -> bool {
-        self.json_markers.is_match(json)
+    /// Which kinds of secrets may stand in a text, or in the texts of a line of JSON.
+    pub(super) fn hints(&self, text: &str) -> Hints {
+        let mut hints = Hints::NONE;
+        for found in self.markers.find_iter(text) {
+            let (_, kind) = MARKERS.get(found.pattern().as_usize()).unwrap_or(&("", Hints::NONE));
+            hints.0 |= kind.0;
+        }
+        if hints.has(Hints::URL) {
+            // Most addresses have no user.
+            let has_user = memchr::memchr(b'@', text.as_bytes()).is_some();
+            let is_cut = memchr::memmem::find(text.as_bytes(), crate::event::CUT_MARK.as_bytes()).is_some();
+            hints.0 &= !Hints::URL.0;
+            hints.0 |= if has_user { Hints::URL.0 } else { 0 } | if is_cut { Hints::CUT_URL.0 } else { 0 };
+        }
+        hints
     }
 
-    /// Masks what looks like a secret.
-    pub(super) fn mask<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        if !self.markers.is_match(text) {
-            return Cow::Borrowed(text);
+    /// What looks like a secret, rule by rule.
+    pub(super) fn find(&self, text: &str, hints: Hints) -> Vec<Found> {
+        let mut found = Vec::new();
+        for (kind, rule) in self.rules.iter().filter(|(kind, _)| hints.has(*kind)) {
+            let secrets = rule.captures_iter(text).filter_map(|found| found.get(1));
+            found.extend(secrets.map(|secret| Found::new(secret.range(), rule_of(*kind, secret.as_str()))));
         }
-        self.rules.iter().fold(Cow::Borrowed(text), |text, rule| match mask_by(rule, &text) {
-            Some(masked) => Cow::Owned(masked),
-            None => text,
-        })
+        found
+    }
+}
+
+fn rule_of(kind: Hints, secret: &str) -> Rule {
+    match kind {
+        Hints::PRIVATE_KEY => Rule::PrivateKey,
+        Hints::URL | Hints::CUT_URL => Rule::UrlPassword,
+        Hints::BEARER => Rule::Bearer,
+        Hints::WEB_TOKEN => Rule::WebToken,
+        _ => Rule::of_provider_key(secret),
+    }
+}
+
+/// Whether a secret is as long as its kind always is, so that what follows in another text is no part of it.
+pub(super) fn is_complete(secret: &str, rule: Rule) -> bool {
+    let len = secret.len();
+    match rule {
+        Rule::GitHubToken => len == 40 && secret.starts_with("gh"),
+        Rule::AwsKey => len == 20,
+        Rule::GoogleKey => len == 39,
+        Rule::SendGridKey => len == 69,
+        Rule::PrivateKey => secret.ends_with("KEY-----") || secret.ends_with("BLOCK-----"),
+        _ => false,
     }
 }
 
 fn compile(pattern: &str) -> Regex {
     Regex::new(pattern).expect("the patterns are constants, and a test compiles them")
-}
-
-/// The text with what `rule` finds masked, if it finds anything that is not masked yet.
-fn mask_by(rule: &Regex, text: &str) -> Option<String> {
-    let mut masked = String::new();
-    let mut copied = 0;
-    for secret in rule.captures_iter(text).filter_map(|found| found.get(1)) {
-        if secret.as_str() != MASK {
-            masked.push_str(text.get(copied..secret.start())?);
-            masked.push_str(MASK);
-            copied = secret.end();
-        }
-    }
-    if copied == 0 {
-        return None;
-    }
-    masked.push_str(text.get(copied..)?);
-    Some(masked)
 }
