@@ -75,6 +75,7 @@ pub use tag::{MASK, is_mask, without_tags};
 use counts::Rule;
 use json::{Details, Of, Scan};
 use rules::Rules;
+use tag::Tags;
 
 /// How deep JSON may be nested: as deep as `serde_json` reads it.
 pub const MAX_DEPTH: usize = 127;
@@ -95,6 +96,11 @@ impl Redactor {
     /// Adds rules to the built-in ones.
     pub fn builder() -> RedactorBuilder {
         RedactorBuilder::new()
+    }
+
+    /// The same whose masks have no tags: for what a model reads, where a tag costs tokens and makes equal texts differ.
+    pub fn untagged() -> Self {
+        Self { rules: Some(Arc::new(Rules { tags: Tags::None, ..Rules::built_in() })) }
     }
 
     /// A redactor that masks nothing.
@@ -134,7 +140,8 @@ impl Redactor {
         let Some(rules) = &self.rules else { return };
         let json = value.to_string();
         if let Some(masked) = Scan::new(rules, &json, Of::Json).run() {
-            *value = serde_json::from_str(&masked.json).expect("masking leaves JSON, not too deep to be read");
+            *value =
+                serde_json::from_str(&masked.json).expect("masking leaves JSON, not too deep to be read");
         }
     }
 
@@ -164,6 +171,23 @@ impl Redactor {
         Ok(String::from_utf8(line).expect("serde_json writes UTF-8"))
     }
 
+    /// The event without its secrets; borrowed if it has none. One that was masked is read from its JSON, so that details
+    /// of a custom kind are JSON, and it is not marked as replayed.
+    ///
+    /// # Errors
+    /// As [`Redactor::event_json`].
+    pub fn redact_event<'a>(
+        &self,
+        event: &'a DomainEvent,
+    ) -> Result<Cow<'a, DomainEvent>, serde_json::Error> {
+        let mut line = Vec::new();
+        if self.write_event_json(event, &mut line)? {
+            serde_json::from_slice(&line).map(Cow::Owned)
+        } else {
+            Ok(Cow::Borrowed(event))
+        }
+    }
+
     /// Appends what [`Redactor::event_json`] gives to `into`; whether anything was masked. After an error part of it
     /// may stand there.
     pub(crate) fn write_event_json(
@@ -185,7 +209,9 @@ impl Redactor {
             return Err(serde_json::Error::custom("the name of its kind holds what looks like a secret"));
         }
         if masked.by_path && serde_json::from_str::<DomainEvent>(&masked.json).is_err() {
-            return Err(serde_json::Error::custom("a path of the redactor masks what it could not be read without"));
+            return Err(serde_json::Error::custom(
+                "a path of the redactor masks what it could not be read without",
+            ));
         }
         into.truncate(start);
         into.extend_from_slice(masked.json.as_bytes());

@@ -152,7 +152,7 @@ impl Dispatch {
         }
         if took > SLOW {
             self.core.stats.slow.fetch_add(1, Ordering::Relaxed);
-            report::handler_slow(event_type, &name, took);
+            report::handler_slow(&self.core.redactor, event_type, &name, took);
         }
     }
 }

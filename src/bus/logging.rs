@@ -114,9 +114,9 @@ macro_rules! log_at {
                 plan_id = $event.plan_id().map(tracing::field::display),
                 root_plan_id = $event.root_plan_id().map(tracing::field::display),
                 session_id = $event.session_id().map(tracing::field::display),
-                actor_name = $event.actor_name().map(|name| redacted($redactor, name)),
-                project_name = $event.project_name().map(|name| redacted($redactor, name)),
-                user_identity = $event.user_identity().map(|name| redacted($redactor, name)),
+                actor_name = $event.actor_name().map(|name| $redactor.redact_name("actor_name", name).into_owned()),
+                project_name = $event.project_name().map(|name| $redactor.redact_name("project_name", name).into_owned()),
+                user_identity = $event.user_identity().map(|name| $redactor.redact_name("user_identity", name).into_owned()),
                 traceparent = $event.trace().map(tracing::field::display),
                 attributes = attributes($event, $redactor),
                 details,
@@ -133,10 +133,6 @@ fn log(event: &DomainEvent, redactor: &Redactor) {
     by_target_and_level!(event.category(), event.severity(), log_at!(event, redactor));
 }
 
-fn redacted(redactor: &Redactor, text: &str) -> String {
-    redactor.redact_text(text).into_owned()
-}
-
 /// What the embedder attached, as JSON; none if that is nothing.
 fn attributes(event: &DomainEvent, redactor: &Redactor) -> Option<String> {
     let attached: std::collections::BTreeMap<_, _> = event.attributes().collect();
@@ -144,12 +140,12 @@ fn attributes(event: &DomainEvent, redactor: &Redactor) -> Option<String> {
         return None;
     }
     let json = serde_json::to_string(&attached).ok()?;
-    Some(redactor.redact_json(&json).into_owned())
+    Some(redactor.redact_part(event, "attributes", &json).into_owned())
 }
 
 fn details(event: &DomainEvent, redactor: &Redactor) -> String {
     match event.details_json() {
-        Ok(json) => redactor.redact_json(&json).into_owned(),
-        Err(error) => format!("(no JSON form: {})", redacted(redactor, &error.to_string())),
+        Ok(json) => redactor.redact_part(event, "details", &json).into_owned(),
+        Err(error) => format!("(no JSON form: {})", redactor.redact_text(&error.to_string())),
     }
 }

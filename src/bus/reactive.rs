@@ -116,7 +116,7 @@ impl EventBus for ReactiveEventBus {
 
     fn stream(&self, filter: Filter) -> EventStream {
         if filter.needs_history() {
-            report::needs_history(&filter.to_string());
+            report::needs_history(&self.handle.core.redactor, &filter.to_string());
             return EventStream::ended();
         }
         match self.handle.core.join(filter) {
@@ -140,7 +140,7 @@ impl EventBus for ReactiveEventBus {
 /// Adds a handler to a core, for as long as the subscription lives.
 pub(super) fn subscribe(core: &Arc<Core>, filter: Filter, handler: Arc<dyn EventHandler>) -> Subscription {
     if filter.needs_history() {
-        report::needs_history(&filter.to_string());
+        report::needs_history(&core.redactor, &filter.to_string());
         return Subscription::none();
     }
     let Some(member) = core.add(filter, handler) else {

@@ -76,19 +76,21 @@ pub(super) fn drop_quietly<T>(thing: T) {
 }
 
 pub(super) fn handler_failed(redactor: &Redactor, event_type: &str, handler: &str, error: &str) {
-    let error = &*redactor.redact_text(error);
+    let (handler, error) = (&*redactor.redact_text(handler), &*redactor.redact_text(error));
     quietly(|| {
         tracing::error!(target: "agentbus::bus", event_type, handler, error, "event_handler_failed");
     });
 }
 
-pub(super) fn handler_suspended(handler: &str, failures: u32) {
+pub(super) fn handler_suspended(redactor: &Redactor, handler: &str, failures: u32) {
+    let handler = &*redactor.redact_text(handler);
     quietly(|| {
         tracing::error!(target: "agentbus::bus", handler, failures, "event_handler_suspended");
     });
 }
 
-pub(super) fn handler_slow(event_type: &str, handler: &str, took: Duration) {
+pub(super) fn handler_slow(redactor: &Redactor, event_type: &str, handler: &str, took: Duration) {
+    let handler = &*redactor.redact_text(handler);
     let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     quietly(|| {
         tracing::warn!(target: "agentbus::bus", event_type, handler, took_ms, "event_handler_slow");
@@ -105,7 +107,8 @@ pub(super) fn recorder_panicked(event_type: &str) {
     quietly(|| tracing::error!(target: "agentbus::bus", event_type, "event_recorder_panicked"));
 }
 
-pub(super) fn needs_history(filter: &str) {
+pub(super) fn needs_history(redactor: &Redactor, filter: &str) {
+    let filter = &*redactor.redact_text(filter);
     quietly(|| {
         tracing::error!(
             target: "agentbus::bus",

@@ -196,7 +196,7 @@ where
         self.failures = self.failures.saturating_add(1);
         report::handler_failed(self.desk.redactor(), event.type_name(), &self.name, &error);
         if self.options.suspend_after.is_some_and(|limit| self.failures >= limit.get()) {
-            report::handler_suspended(&self.name, self.failures);
+            report::handler_suspended(self.desk.redactor(), &self.name, self.failures);
             self.desk.suspend();
         }
         self.desk.done(true);

@@ -1,6 +1,9 @@
-//! What is told on stderr: that something went wrong, how a run ended, where its result is.
+//! What is told on stderr: that something went wrong, how a run ended, where its result is. Without secrets, whatever
+//! an error may say.
 
 use std::io::Write as _;
+
+use agentbus::Redactor;
 
 use super::escape::Escaped;
 
@@ -15,8 +18,9 @@ pub(crate) fn say(what: &str) {
 }
 
 fn line(prefix: &str, what: &str) {
+    let what = Redactor::new().redact_text(what).into_owned();
     // There is nobody left to tell that stderr is gone.
-    drop(writeln!(std::io::stderr().lock(), "{prefix}{}", Escaped(what)));
+    drop(writeln!(std::io::stderr().lock(), "{prefix}{}", Escaped(&what)));
 }
 
 /// An error with all its causes, on one line.

@@ -2,12 +2,13 @@
 //!
 //! Each line of the timeline has the time in UTC, the kind, coloured by severity and indented below the event that
 //! caused it, who acted, and a few words made from the details. Events are told in the order of their bus; what was
-//! missed is said on stderr, never passed over. Text from models and tools is printed without anything that a
-//! terminal would act on, and JSON goes through the redactor.
+//! missed is said on stderr, never passed over. Events are printed without their secrets, and text from models and tools
+//! without anything that a terminal would act on.
 //!
 //! When stdout is gone (a closed pipe), printing ends in silence; the run goes on and its events are still counted. When
 //! it fails otherwise, a full disk for example, that is said on stderr and kept in [`Seen::broken`].
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::{self, Write};
 
@@ -60,7 +61,6 @@ pub(crate) struct Printer<W> {
     /// `None` after it failed.
     out: Option<W>,
     format: Format,
-    redactor: Redactor,
     timeline: Timeline,
     seen: Seen,
 }
@@ -72,12 +72,13 @@ pub(crate) struct Timeline {
     depths: HashMap<EventId, usize>,
     /// Those events, oldest first.
     told: VecDeque<EventId>,
+    redactor: Redactor,
 }
 
 impl<W: Write> Printer<W> {
     pub(crate) fn new(out: W, format: Format) -> Self {
         let (timeline, seen) = (Timeline::default(), Seen::default());
-        Self { out: Some(out), format, redactor: Redactor::new(), timeline, seen }
+        Self { out: Some(out), format, timeline, seen }
     }
 
     /// Prints an event, or says what was missed.
@@ -105,7 +106,7 @@ impl<W: Write> Printer<W> {
         *self.seen.kinds.entry(event.type_name().to_owned()).or_default() += 1;
         let line = match self.format {
             Format::Timeline => self.timeline.line(event),
-            Format::Json => match self.redactor.event_json(event) {
+            Format::Json => match self.timeline.redactor.event_json(event) {
                 Ok(json) => escaped_json(&json),
                 Err(error) => return complain(&format!("an event has no JSON form: {error}")),
             },
@@ -129,7 +130,16 @@ impl Timeline {
     /// The line of the next event.
     pub(crate) fn line(&mut self, event: &DomainEvent) -> String {
         let depth = self.depth(event);
-        let indented = format!("{:1$}{2}", "", 2 * depth.min(MAX_DEPTH), Escaped(event.type_name()));
+        let told = self.redactor.redact_event(event);
+        let words =
+            told.as_deref().map_or_else(|error| format!("it cannot be told: {error}"), wording::words);
+        let event = told.unwrap_or(Cow::Borrowed(event));
+        let indented = format!(
+            "{:1$}{2}",
+            "",
+            2 * depth.min(MAX_DEPTH),
+            Escaped(&self.redactor.redact_text(event.type_name()))
+        );
         let time = event.timestamp().to_string();
         let style = style_of(event.severity());
         let dim = Style::new().dimmed();
@@ -137,8 +147,8 @@ impl Timeline {
         format!(
             "{dim}{}{dim:#} {style}{indented:32}{style:#} {dim}{:18}{dim:#} {}",
             clock(&time),
-            one_line(actor, 18),
-            one_line(&wording::words(event), MAX_WORDS)
+            one_line(&self.redactor.redact_text(actor), 18),
+            one_line(&words, MAX_WORDS)
         )
     }
 

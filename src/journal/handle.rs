@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use tokio::time::timeout;
 
-use super::consumer::{Consumer, ConsumerError};
+use super::consumer::{Consumer, ConsumerError, ConsumerOptions};
 use super::durability::Durability;
 use super::error::CloseError;
 use super::health::Health;
@@ -136,12 +136,13 @@ impl Journal {
         self.reader.missed(lag, filter)
     }
 
-    /// The consumer of that name; see [`JournalReader::consumer`].
+    /// The consumer of that name; see [`JournalReader::consumer`]. Secrets in the reasons of failures are masked by the
+    /// journal's own redactor.
     ///
     /// # Errors
     /// As [`JournalReader::consumer`].
     pub fn consumer(&self, name: impl AsRef<str>) -> Result<Consumer, ConsumerError> {
-        self.reader.consumer(name)
+        self.reader.consumer_with(name, ConsumerOptions::new().redactor(self.redactor.clone()))
     }
 
     /// What opening found and did.

@@ -95,7 +95,7 @@ pub(super) fn ask(provider: &dyn SignalProvider, now: Timestamp, redactor: &Reda
         let message = report::panic_message(panic);
         let error = &*redactor.redact_text(&message);
         report::quietly(|| {
-            let provider = provider.name();
+            let provider = &*redactor.redact_text(provider.name());
             tracing::error!(target: "agentbus::journal", provider, error, "signal_provider_failed");
         });
         Vec::new()

@@ -1,7 +1,7 @@
 //! Secrets that stand in several texts of an array: the arguments of a command, lines of output, parts of a message.
 //!
 //! Texts that follow one another directly are looked at together twice: as if nothing stood between them (`"ghp_01"`,
-//! `"23.."`), and as if a space did (`"Bearer"`, `"abc.."`; a private key line by line). What a secret touches is masked
+//! `"23.."`; a private key line by line), and as if a space did (`"Bearer"`, `"abc.."`). What a secret touches is masked
 //! in each of them, with the tag of the whole secret.
 //!
 //! A token is followed into two further texts at most. A private key is followed to its end; one without an end as far
@@ -25,70 +25,67 @@ const MAX_TEXTS: usize = 3;
 /// What is to be masked in each of the texts.
 pub(super) fn find(rules: &Rules, texts: &[Cow<'_, str>]) -> Vec<Vec<Found>> {
     let mut all: Vec<_> = texts.iter().map(|text| rules.find(text)).collect();
-    let complete: Vec<Vec<Range<usize>>> = all.iter().zip(texts).map(|(own, text)| complete(own, text)).collect();
-    for glue in ["", " "] {
-        let together = Together::new(texts, glue);
-        for found in rules.find(&together.text) {
-            together.spread(found, &complete, &mut all);
+    let is_key = |found: &Found| found.rule == Rule::PrivateKey;
+    let together = Together::new(texts, 0, "");
+    if rules.may_find(&together.text) {
+        together.spread(rules.find(&together.text).into_iter().filter(is_key), &mut all);
+        // A token may begin with any text, whatever the one before ends with.
+        for first in 0..texts.len() {
+            let some = texts.get(first..texts.len().min(first + MAX_TEXTS)).unwrap_or_default();
+            let some = Together::new(some, first, "");
+            let begins_in_first =
+                |found: &Found| some.starts.get(1).is_none_or(|next| found.range.start < *next);
+            let found = rules.find(&some.text).into_iter();
+            some.spread(found.filter(|found| begins_in_first(found) && !is_key(found)), &mut all);
         }
     }
+    let apart = Together::new(texts, 0, " ");
+    apart.spread(rules.find(&apart.text).into_iter(), &mut all);
     arguments(rules, texts, &mut all);
     all.into_iter().zip(texts).map(|(found, text)| settle(text, found)).collect()
 }
 
-/// Whether what stands between them could make a secret of several texts that are none by themselves.
+/// Whether a secret may stand in several of the texts, or an argument announce one; false is certain.
 pub(super) fn may_find(rules: &Rules, texts: &[Cow<'_, str>]) -> bool {
-    rules.may_find(&texts.concat()) || texts.iter().any(|text| text.starts_with('-'))
-}
-
-/// Where secrets end that are as long as their kind always is.
-fn complete(own: &[Found], text: &str) -> Vec<Range<usize>> {
-    let is_whole = |found: &&Found| {
-        text.get(found.range.clone()).is_some_and(|secret| is_complete(secret, found.rule))
-    };
-    own.iter().filter(is_whole).map(|found| found.range.clone()).collect()
+    texts.iter().any(|text| text.starts_with('-')) || rules.may_find(&texts.concat())
 }
 
 /// Texts put together.
 struct Together<'a> {
     texts: &'a [Cow<'a, str>],
+    /// The place of the first of them among all.
+    first: usize,
     text: String,
     /// Where each begins.
     starts: Vec<usize>,
 }
 
 impl<'a> Together<'a> {
-    fn new(texts: &'a [Cow<'a, str>], glue: &str) -> Self {
+    fn new(texts: &'a [Cow<'a, str>], first: usize, glue: &str) -> Self {
         let (mut text, mut starts) = (String::new(), Vec::with_capacity(texts.len()));
         for one in texts {
             starts.push(text.len());
             text.push_str(one);
             text.push_str(glue);
         }
-        Self { texts, text, starts }
+        Self { texts, first, text, starts }
     }
 
-    /// Gives each text what of a secret stands in it.
-    fn spread(&self, found: Found, complete: &[Vec<Range<usize>>], all: &mut [Vec<Found>]) {
-        let first = self.starts.partition_point(|start| *start <= found.range.start).saturating_sub(1);
-        let touched: Vec<_> = (first..).map_while(|at| Some((at, self.part(at, &found.range)?))).collect();
-        let is_whole = |(at, part): &(usize, Range<usize>)| {
-            complete.get(*at).is_some_and(|ranges| ranges.iter().any(|range| range.start == part.start))
-        };
-        if touched.len() < 2 && found.rule != Rule::UrlPassword || touched.first().is_some_and(is_whole) {
-            return;
-        }
-        let count = self.followed(&found, &touched);
-        let touched = touched.get(..count).unwrap_or_default();
-        let parts = touched.iter().filter_map(|(at, part)| self.texts.get(*at)?.get(part.clone()));
-        let whole: Arc<str> = parts.collect::<String>().into();
-        for (at, part) in touched.iter().filter(|(_, part)| !part.is_empty()) {
-            if let Some(of_text) = all.get_mut(*at) {
-                of_text.push(Found {
-                    range: part.clone(),
-                    rule: found.rule,
-                    whole: (count > 1).then(|| Arc::clone(&whole)),
-                });
+    /// Gives each text what of the secrets stands in it.
+    fn spread(&self, secrets: impl Iterator<Item = Found>, all: &mut [Vec<Found>]) {
+        for secret in secrets {
+            let from = self.starts.partition_point(|start| *start <= secret.range.start).saturating_sub(1);
+            let touched: Vec<_> =
+                (from..).map_while(|at| Some((at, self.part(at, &secret.range)?))).collect();
+            let count = self.followed(&secret, &touched);
+            let touched = touched.get(..count).unwrap_or_default();
+            let parts = touched.iter().filter_map(|(at, part)| self.texts.get(*at)?.get(part.clone()));
+            let whole: Arc<str> = parts.collect::<String>().into();
+            for (at, part) in touched.iter().filter(|(_, part)| !part.is_empty()) {
+                let whole = (part.len() < whole.len()).then(|| Arc::clone(&whole));
+                if let Some(of_text) = all.get_mut(self.first + at) {
+                    of_text.push(Found { range: part.clone(), rule: secret.rule, whole });
+                }
             }
         }
     }
@@ -103,19 +100,22 @@ impl<'a> Together<'a> {
     }
 
     /// Into how many of the texts that it touches a secret is followed.
-    fn followed(&self, found: &Found, touched: &[(usize, Range<usize>)]) -> usize {
-        if found.rule != Rule::PrivateKey {
-            return touched.len().min(MAX_TEXTS);
+    fn followed(&self, secret: &Found, touched: &[(usize, Range<usize>)]) -> usize {
+        let part = |(at, part): &(usize, Range<usize>)| self.texts.get(*at)?.get(part.clone());
+        if secret.rule != Rule::PrivateKey {
+            let most = touched.len().min(MAX_TEXTS);
+            let (mut so_far, mut parts) = (String::new(), touched.iter().take(most));
+            let ends = parts.position(|touched| {
+                so_far.push_str(part(touched).unwrap_or_default());
+                is_complete(&so_far, secret.rule)
+            });
+            return ends.map_or(most, |at| at + 1);
         }
-        let key = self.text.get(found.range.clone()).unwrap_or_default();
-        if is_complete(key.trim_end(), Rule::PrivateKey) {
+        if self.text.get(secret.range.clone()).is_some_and(|key| is_complete(key, Rule::PrivateKey)) {
             return touched.len();
         }
         // The header itself may be in several texts, and what follows it may be anything.
-        let is_key = |(at, part): &&(usize, Range<usize>)| {
-            self.texts.get(*at).and_then(|text| text.get(part.clone())).is_some_and(may_be_of_a_key)
-        };
-        1 + touched.iter().skip(1).take_while(is_key).count()
+        1 + touched.iter().skip(1).take_while(|touched| part(touched).is_some_and(may_be_of_a_key)).count()
     }
 }
 
@@ -123,7 +123,7 @@ impl<'a> Together<'a> {
 fn may_be_of_a_key(text: &str) -> bool {
     let is_of_header = text.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b' ' | b'-'));
     let is_base64 = text.bytes().all(|byte| {
-        byte.is_ascii_alphanumeric() || byte.is_ascii_whitespace() || matches!(byte, b'+' | b'/' | b'=' | b'\\')
+        byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'\\' | b'\r' | b'\n')
     });
     is_of_header || is_base64 || text.starts_with("Proc-Type:") || text.starts_with("DEK-Info:")
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Redactor;
 use super::counts::Counters;
 use super::error::RedactError;
 use super::keys::Keys;
@@ -10,7 +11,6 @@ use super::pattern::Pattern;
 use super::rules::Rules;
 use super::size::MIN_TEXT_BYTES;
 use super::tag::Tags;
-use super::Redactor;
 
 /// Adds rules to the built-in ones; made by [`Redactor::builder`]. What is wrong with them is said by
 /// [`build`](Self::build).
@@ -109,7 +109,8 @@ impl RedactorBuilder {
         if self.paths.len() > MAX_PATHS {
             return Err(RedactError::TooManyPaths { max: MAX_PATHS });
         }
-        let path = |path: String| Path::parse(&path).map_err(|(at, fault)| RedactError::Path { path, at, fault });
+        let path =
+            |path: String| Path::parse(&path).map_err(|(at, fault)| RedactError::Path { path, at, fault });
         let paths = self.paths.into_iter().map(path).collect::<Result<_, _>>()?;
         let mut keys = Keys::default();
         for key in self.keys {
@@ -134,6 +135,9 @@ impl std::fmt::Debug for RedactorBuilder {
         let mut builder = f.debug_struct("RedactorBuilder");
         let builder = builder.field("paths", &self.paths).field("keys", &self.keys);
         // The key of the tags is nobody's business.
-        builder.field("patterns", &self.patterns).field("max_text_bytes", &self.max_text_bytes).finish_non_exhaustive()
+        builder
+            .field("patterns", &self.patterns)
+            .field("max_text_bytes", &self.max_text_bytes)
+            .finish_non_exhaustive()
     }
 }

@@ -58,7 +58,9 @@ pub enum PathFault {
     #[error("a name, a quoted name or `*` must stand there")]
     Missing,
     /// A character cannot stand there.
-    #[error("{0:?} cannot stand there; put names with other characters than letters, digits, _ and - in quotes")]
+    #[error(
+        "{0:?} cannot stand there; put names with other characters than letters, digits, _ and - in quotes"
+    )]
     Unexpected(char),
     /// A quoted name has no end, or is no JSON text.
     #[error("the quoted name is no JSON text")]
@@ -70,6 +72,8 @@ pub enum PathFault {
         max: usize,
     },
     /// It names what an event cannot be read without.
-    #[error("no event could be read without it; choose among details, attributes, actor_name, project_name and user_identity")]
+    #[error(
+        "no event could be read without it; choose among details, attributes, actor_name, project_name and user_identity"
+    )]
     Fixed,
 }

@@ -1,19 +1,19 @@
 //! Masking in a JSON text, without building its value: what is clean is copied as it is written.
 
-use std::borrow::Cow;
-
+use super::MAX_DEPTH;
 use super::counts::Rule;
 use super::keys::is_secret_text;
 use super::path::{Alive, is_fixed};
 use super::rules::Rules;
 use super::tag::is_mask;
-use super::{MAX_DEPTH, adjacent};
 
 mod escape;
 mod frame;
+mod pieces;
 
 use escape::unescape;
 use frame::Frame;
+use pieces::Piece;
 
 /// What a JSON text is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -54,14 +54,6 @@ enum Under {
     Known,
 }
 
-/// A text in an array, until it is known what stands beside it.
-struct Piece<'a> {
-    /// Where its quotes are.
-    start: usize,
-    end: usize,
-    raw: &'a str,
-}
-
 /// One pass over a text that is known to be JSON.
 pub(super) struct Scan<'a> {
     rules: &'a Rules,
@@ -98,7 +90,13 @@ impl<'a> Scan<'a> {
             let ends;
             (alive, ends) = rules.paths.step(alive, 0, key);
             is_typed = key == "details" && details == Details::Known;
-            under = if ends { Under::Path } else if is_typed { Under::Known } else { Under::Plain };
+            under = if ends {
+                Under::Path
+            } else if is_typed {
+                Under::Known
+            } else {
+                Under::Plain
+            };
         }
         Self {
             rules,
@@ -184,6 +182,7 @@ impl<'a> Scan<'a> {
         let depth = self.depth();
         let Some(frame) = self.open.last_mut() else { return };
         (self.awaits_key, self.under, self.is_typed) = (frame.is_object, frame.under, frame.is_typed);
+        self.alive = 0;
         if frame.alive != 0 && !frame.is_object {
             let ends;
             (self.alive, ends) = self.rules.paths.step(frame.alive, depth, &frame.items.to_string());
@@ -251,46 +250,13 @@ impl<'a> Scan<'a> {
             }
         };
         let text = unescape(raw);
-        let is_secret = if rule == Rule::Path { !text.is_empty() && !is_mask(&text) } else { is_secret_text(&text) };
+        let is_secret =
+            if rule == Rule::Path { !text.is_empty() && !is_mask(&text) } else { is_secret_text(&text) };
         if is_secret {
             self.by_path |= rule == Rule::Path;
             let mask = self.rules.secret(&text, rule);
             self.replace(start, self.at, &mask);
         }
-    }
-
-    /// A text of which no key says anything.
-    fn text(&mut self, piece: &Piece<'a>) {
-        if self.may_change(piece)
-            && let Cow::Owned(masked) = self.rules.mask(&unescape(piece.raw))
-        {
-            self.replace(piece.start, piece.end, &masked);
-        }
-    }
-
-    fn may_change(&self, piece: &Piece<'a>) -> bool {
-        self.has_looks || piece.raw.len() > self.rules.max_text_bytes
-    }
-
-    /// The texts of an array that stand one behind the other.
-    fn settle_pieces(&mut self) {
-        let mut pieces = std::mem::take(&mut self.pieces);
-        if let [piece] = &*pieces {
-            self.text(piece);
-        } else if !pieces.is_empty() {
-            let texts: Vec<_> = pieces.iter().map(|piece| unescape(piece.raw)).collect();
-            let may_change = pieces.iter().any(|piece| self.may_change(piece));
-            if may_change || adjacent::may_find(self.rules, &texts) {
-                let masked = self.rules.mask_adjacent(&texts);
-                for (piece, masked) in pieces.iter().zip(masked) {
-                    if let Cow::Owned(masked) = masked {
-                        self.replace(piece.start, piece.end, &masked);
-                    }
-                }
-            }
-        }
-        pieces.clear();
-        self.pieces = pieces;
     }
 
     fn key(&mut self, start: usize, raw: &'a str) {

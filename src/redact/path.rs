@@ -53,7 +53,8 @@ impl Path {
     pub(super) fn parse(text: &str) -> Result<Self, (usize, PathFault)> {
         let (mut parts, mut at) = (Vec::new(), 0);
         loop {
-            let (part, len) = part(text.get(at..).unwrap_or_default()).map_err(|(by, fault)| (at + by, fault))?;
+            let (part, len) =
+                part(text.get(at..).unwrap_or_default()).map_err(|(by, fault)| (at + by, fault))?;
             if parts.len() == MAX_PARTS {
                 return Err((at, PathFault::TooLong { max: MAX_PARTS }));
             }
@@ -86,7 +87,10 @@ fn part(rest: &str) -> Result<(Part, usize), (usize, PathFault)> {
     }
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     match rest.find(|c| !is_name(c)).unwrap_or(rest.len()) {
-        0 => Err((0, rest.chars().next().filter(|c| *c != '.').map_or(PathFault::Missing, PathFault::Unexpected))),
+        0 => Err((
+            0,
+            rest.chars().next().filter(|c| *c != '.').map_or(PathFault::Missing, PathFault::Unexpected),
+        )),
         len => Ok((Part::Name(rest.get(..len).unwrap_or_default().to_owned()), len)),
     }
 }

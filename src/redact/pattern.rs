@@ -30,7 +30,8 @@ impl Pattern {
             .dfa_size_limit(MAX_COMPILED_BYTES)
             .build()
             .map_err(refused)?;
-        let syntax = regex_syntax::parse(pattern).map_err(|error| refused(regex::Error::Syntax(error.to_string())))?;
+        let syntax =
+            regex_syntax::parse(pattern).map_err(|error| refused(regex::Error::Syntax(error.to_string())))?;
         let lengths = syntax.properties();
         if lengths.minimum_len().is_none_or(|least| least == 0) {
             return Err(RedactError::EmptyPattern { name: name.to_owned() });

@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_the_same_whatever_stands_around_it() {
-        let of = |secret| tags(1).mask(secret);
+        let of = |secret: &str| tags(1).mask(secret);
         for other in ["Bearer abc", "bearer  abc", " abc\n", "Basic abc", "token abc"] {
             assert_eq!(of(other), of("abc"), "{other}");
         }

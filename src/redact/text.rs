@@ -1,10 +1,11 @@
 //! Secrets known by their looks.
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, MatchKind};
 use regex::Regex;
 
 use super::counts::Rule;
 use super::found::Found;
+use crate::event::CUT_MARK;
 
 /// What stands before a token: the start, or what cannot belong to it. In a text that is itself escaped (JSON in a
 /// text, an URL, colours of a terminal) that may be the last letter of an escape.
@@ -49,12 +50,18 @@ const PROVIDER_KEY: &str = concat!(
     r"|SG\.[A-Za-z0-9_-]{16,}(?:\.[A-Za-z0-9_-]+)?)",
 );
 
+/// What is left of a token that was cut, as texts in events are. Too short to be told from a word otherwise.
+const CUT_TOKEN: &str = concat!(
+    r"((?:sk-|gh[opsur]_|github_pat_|A[KS]IA|AIza|xox[a-z]-|SG\.|eyJ)[A-Za-z0-9._-]+",
+    r"|(?:[Bb]earer|BEARER)(?:[ \t]|%20)+[A-Za-z0-9._~+/=-]+)\x{2026}",
+);
+
 /// JSON web tokens: their header is the Base64 of an object.
 const WEB_TOKEN: &str = r"(eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)+)";
 
 /// Texts of which one stands in every secret of a kind, found all in one pass. In JSON a letter or a slash of them may
 /// be written as an escape.
-const MARKERS: [(&str, Hints); 21] = [
+const MARKERS: [(&str, Hints); 20] = [
     ("PRIVATE", Hints::PRIVATE_KEY),
     ("://", Hints::URL),
     (r":\", Hints::URL),
@@ -76,7 +83,6 @@ const MARKERS: [(&str, Hints); 21] = [
     // In JSON a letter or a slash may be written so.
     (r"\u", Hints::ESCAPE),
     (r"\/", Hints::ESCAPE),
-    ("[redacted", Hints::NONE),
 ];
 
 /// Which kinds of secrets may stand in a text; what is not there certainly does not.
@@ -92,11 +98,19 @@ impl Hints {
     const PROVIDER: Self = Self(16);
     const WEB_TOKEN: Self = Self(32);
     const ESCAPE: Self = Self(64);
+    const CUT_TOKEN: Self = Self(128);
+
+    const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
 
     fn has(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 }
+
+/// Those of which a part has its looks.
+const TOKENS: Hints = Hints::BEARER.or(Hints::PROVIDER).or(Hints::WEB_TOKEN);
 
 /// The rules, each a pattern whose first group is masked.
 ///
@@ -104,14 +118,18 @@ impl Hints {
 /// first read to its end, which keeps the whole linear.
 pub(super) struct Looks {
     markers: AhoCorasick,
-    rules: [(Hints, Regex); 6],
+    rules: [(Hints, Regex); 7],
 }
 
 impl Looks {
     pub(super) fn built_in() -> Self {
         let behind_boundary = |rule: &str| compile(&[BOUNDARY, rule].concat());
         Self {
-            markers: AhoCorasick::new(MARKERS.map(|(marker, _)| marker)).expect("the markers are short and few"),
+            // This kind has the vectorised search.
+            markers: AhoCorasick::builder()
+                .match_kind(MatchKind::LeftmostFirst)
+                .build(MARKERS.map(|(marker, _)| marker))
+                .expect("the markers are short and few"),
             rules: [
                 (Hints::PRIVATE_KEY, compile(PRIVATE_KEY)),
                 (Hints::URL, compile(URL_PASSWORD)),
@@ -119,6 +137,7 @@ impl Looks {
                 (Hints::BEARER, behind_boundary(BEARER)),
                 (Hints::PROVIDER, behind_boundary(PROVIDER_KEY)),
                 (Hints::WEB_TOKEN, behind_boundary(WEB_TOKEN)),
+                (Hints::CUT_TOKEN, behind_boundary(CUT_TOKEN)),
             ],
         }
     }
@@ -130,12 +149,15 @@ impl Looks {
             let (_, kind) = MARKERS.get(found.pattern().as_usize()).unwrap_or(&("", Hints::NONE));
             hints.0 |= kind.0;
         }
+        let is_cut = |text: &str| memchr::memmem::find(text.as_bytes(), CUT_MARK.as_bytes()).is_some();
+        if hints.has(TOKENS) && is_cut(text) {
+            hints.0 |= Hints::CUT_TOKEN.0;
+        }
         if hints.has(Hints::URL) {
             // Most addresses have no user.
-            let has_user = memchr::memchr(b'@', text.as_bytes()).is_some();
-            let is_cut = memchr::memmem::find(text.as_bytes(), crate::event::CUT_MARK.as_bytes()).is_some();
-            hints.0 &= !Hints::URL.0;
-            hints.0 |= if has_user { Hints::URL.0 } else { 0 } | if is_cut { Hints::CUT_URL.0 } else { 0 };
+            let user = if memchr::memchr(b'@', text.as_bytes()).is_some() { Hints::URL.0 } else { 0 };
+            let cut = if is_cut(text) { Hints::CUT_URL.0 } else { 0 };
+            hints.0 = hints.0 & !Hints::URL.0 | user | cut;
         }
         hints
     }
@@ -157,6 +179,8 @@ fn rule_of(kind: Hints, secret: &str) -> Rule {
         Hints::URL | Hints::CUT_URL => Rule::UrlPassword,
         Hints::BEARER => Rule::Bearer,
         Hints::WEB_TOKEN => Rule::WebToken,
+        Hints::CUT_TOKEN if secret.starts_with("eyJ") => Rule::WebToken,
+        Hints::CUT_TOKEN if secret.starts_with(['B', 'b']) => Rule::Bearer,
         _ => Rule::of_provider_key(secret),
     }
 }
@@ -169,7 +193,7 @@ pub(super) fn is_complete(secret: &str, rule: Rule) -> bool {
         Rule::AwsKey => len == 20,
         Rule::GoogleKey => len == 39,
         Rule::SendGridKey => len == 69,
-        Rule::PrivateKey => secret.ends_with("KEY-----") || secret.ends_with("BLOCK-----"),
+        Rule::PrivateKey => secret.contains("-----END "),
         _ => false,
     }
 }

@@ -191,7 +191,7 @@ fn secrets_are_masked() {
     let dir = Dir::new();
     dir.append(&line(1).replace("\"details\"", "\"attributes\":{\"password\":\"hunter2\"},\"details\""))
         .assert_code(0);
-    assert!(dir.stored().contains("[redacted]") && !dir.stored().contains("hunter2"));
+    assert!(dir.stored().contains("\"password\":\"[redacted:") && !dir.stored().contains("hunter2"));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use agentbus::event::{
     DecisionId, DecisionType, PlanId, PlanPhase, PlanState, PlanStateChanged, SessionCreated,
 };
 use agentbus::journal::{Durability, Entry, Journal, JournalReader, Position, ReadFrom};
+use agentbus::redact::without_tags;
 use agentbus::service::decision::{DecisionService, NewDecision};
 use agentbus::service::plan::{NewPlan, PlanService};
 use agentbus::{DomainEvent, EventBus, FanoutEventBus, Filter, ReactiveEventBus};
@@ -220,7 +221,8 @@ fn stands(world: &mut Restoring, plan: PlanId, state: PlanState, phase: PlanPhas
 #[then(expr = "plan {string} was cancelled for {string}")]
 fn was_cancelled(world: &mut Restoring, plan: PlanId, reason: String) {
     let plan = world.plans.get(&plan).expect("there is such a plan");
-    assert_eq!((plan.state, plan.reason), (PlanState::Cancelled, Some(reason.into())));
+    let told = plan.reason.map(|told| without_tags(&told).into_owned());
+    assert_eq!((plan.state, told), (PlanState::Cancelled, Some(reason)));
 }
 
 #[then(expr = "the tree of {string} is {string}")]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use agentbus::event::{SandboxCreated, SandboxStrategy, SessionCreated};
 use agentbus::journal::{AppendError, Durability, Entry, Journal, ReadFrom};
-use agentbus::{DomainEvent, EventBus, Filter, ReactiveEventBus};
+use agentbus::{DomainEvent, EventBus, Filter, ReactiveEventBus, Redactor};
 use serde_json::Value;
 
 fn event(number: usize) -> DomainEvent {
@@ -136,7 +136,8 @@ async fn secrets_are_masked_and_replayed_events_are_not_recorded() {
     bus.flush().await.unwrap();
     let lines = lines(directory.path());
     assert_eq!(lines.len(), 1);
-    assert_eq!(lines[0]["attributes"]["password"], "[redacted]");
+    let told = lines[0]["attributes"]["password"].as_str().unwrap();
+    assert_eq!(told, Redactor::new().mask("hunter2"));
 }
 
 #[tokio::test]

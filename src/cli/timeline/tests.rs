@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use agentbus::EventType;
 use agentbus::event::{
     Hash, PlanCreated, PlanPhase, SessionCreated, Timestamp, ToolErrorKind, ToolErrored, ToolInvoked,
 };
@@ -54,6 +55,27 @@ fn severities_have_colours() {
     let lines = printed(Format::Timeline, vec![plan_created("p"), DomainEvent::new(failed)]);
     let (info, error) = lines.split_once('\n').unwrap();
     assert!(info.contains("\x1b[32m") && error.contains("\x1b[31m"), "{lines:?}");
+}
+
+#[test]
+fn neither_form_tells_a_secret_of_an_event() {
+    let secret = "ghp_abcdefghijklmnopqrstuvwxyz0123456789";
+    let kind = EventType::declare("timeline_tests.login").unwrap();
+    let split = [&secret[..9], &secret[9..], "mine"];
+    let events = || {
+        vec![
+            plan_created(&format!("with {secret}")).with_actor_name(secret),
+            DomainEvent::new(PlanCreated::new(1, "split", PlanPhase::Action, split, 3)),
+            DomainEvent::new(ToolErrored::new("t", "c", "no x://u:hunter2@h", ToolErrorKind::Failed, 1, 5)),
+            DomainEvent::custom(kind, &serde_json::json!({"password": "hunter2"})).unwrap(),
+        ]
+    };
+    for format in [Format::Timeline, Format::Json] {
+        let told = printed(format, events());
+        assert_eq!(told.lines().count(), 4, "{told}");
+        assert!(!told.contains("hunter2") && !told.contains("ghp_") && !told.contains("hijklm"), "{told}");
+        assert!(told.contains("[redacted:"), "{told}");
+    }
 }
 
 #[test]

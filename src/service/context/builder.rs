@@ -41,7 +41,7 @@ impl ContextServiceBuilder {
             bus,
             sources: Vec::new(),
             counter: Arc::new(EstimatingCounter),
-            redactor: Redactor::new(),
+            redactor: Redactor::untagged(),
             weights: Weights::default(),
             timeout: DEFAULT_SOURCE_TIMEOUT,
             timeouts: BTreeMap::new(),
@@ -68,7 +68,7 @@ impl ContextServiceBuilder {
         self
     }
 
-    /// Masks secrets by `redactor`; else by [`Redactor::new`].
+    /// Masks secrets by `redactor`; else by [`Redactor::untagged`].
     pub fn redactor(mut self, redactor: Redactor) -> Self {
         self.redactor = redactor;
         self

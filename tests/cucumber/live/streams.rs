@@ -6,6 +6,7 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use agentbus::redact::without_tags;
 use agentbus::{Delivery, EventBus, EventBusExt, EventStream, ReactiveEventBus};
 use cucumber::gherkin::Step;
 use cucumber::{given, then, when};
@@ -129,7 +130,7 @@ fn the_log_says(world: &mut Live, step: &Step) {
 
 #[then(expr = "the log holds {string}")]
 fn the_log_holds(world: &mut Live, text: String) {
-    assert!(world.log.text().contains(&text), "{}", world.log.text());
+    assert!(without_tags(&world.log.text()).contains(&text), "{}", world.log.text());
 }
 
 #[then(expr = "the log does not hold {string}")]

@@ -1,5 +1,6 @@
 //! Texts: filters, events as JSON, what is redacted.
 
+use agentbus::redact::{RedactError, RedactorBuilder, without_tags};
 use agentbus::{DomainEvent, EventType, Filter, FilterError, Redactor};
 use cucumber::{given, then, when};
 use serde_json::value::RawValue;
@@ -13,7 +14,10 @@ pub(super) struct Words {
     event: Option<DomainEvent>,
     filter: Option<Filter>,
     fault: Option<FilterError>,
+    redactor: Redactor,
     left: String,
+    /// What was left before that.
+    before: String,
 }
 
 /// The filter of a text, in which scenarios write `'` for `"`.
@@ -117,12 +121,70 @@ fn refused(world: &mut Live, why: String) {
     assert!(refusal.contains(&why), "refused for another reason: {refusal}");
 }
 
+impl Words {
+    fn build(&mut self, builder: RedactorBuilder) {
+        match builder.build() {
+            Ok(redactor) => self.redactor = redactor,
+            Err(error @ RedactError::Path { .. }) => self.refusal = Some(error.to_string()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// The masks that are left, with their tags.
+    fn masks(&self) -> Vec<&str> {
+        let parts = self.left.split("[redacted:").skip(1);
+        parts.map(|behind| behind.split(']').next().unwrap_or_default()).collect()
+    }
+}
+
+#[given(expr = "a redactor whose tags are made under key {int}")]
+fn tags_under_a_key(world: &mut Live, key: u8) {
+    world.words.build(Redactor::builder().tag_key([key; 32]));
+}
+
+#[given(regex = "^a redactor with the path (.*)$")]
+fn with_a_path(world: &mut Live, path: String) {
+    world.words.build(Redactor::builder().path(path));
+}
+
+#[given(expr = "a redactor that cuts texts to {int} bytes")]
+fn cuts_texts(world: &mut Live, max: usize) {
+    world.words.build(Redactor::builder().max_text_bytes(max));
+}
+
 #[when(regex = "^(\\{.*\\}) is redacted$")]
 fn redacted(world: &mut Live, json: String) {
-    world.words.left = Redactor::default().redact_json(&json).into_owned();
+    world.words.left = world.words.redactor.redact_json(&json).into_owned();
+}
+
+#[when("what is left is redacted again")]
+fn redacted_again(world: &mut Live) {
+    world.words.before = world.words.left.clone();
+    world.words.left = world.words.redactor.redact_json(&world.words.before).into_owned();
+}
+
+#[then("nothing more was masked")]
+fn nothing_more(world: &mut Live) {
+    assert_eq!(world.words.left, world.words.before);
 }
 
 #[then(regex = "^what is left is (.*)$")]
 fn what_is_left(world: &mut Live, left: String) {
+    assert_eq!(without_tags(&world.words.left), left);
+}
+
+#[then(regex = "^what is left, with its tags, is (.*)$")]
+fn what_is_left_with_tags(world: &mut Live, left: String) {
     assert_eq!(world.words.left, left);
+}
+
+#[then(regex = r"^masks (\d) and (\d) (are the same|differ)$")]
+fn masks(world: &mut Live, one: usize, other: usize, how: String) {
+    let masks = world.words.masks();
+    assert_eq!(masks[one - 1] == masks[other - 1], how == "are the same", "{masks:?}");
+}
+
+#[then(expr = "rule {string} masked {int} times")]
+fn masked_times(world: &mut Live, rule: String, times: u64) {
+    assert_eq!(world.words.redactor.counts().of(&rule), times);
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agentbus::DomainEvent;
 use agentbus::event::{Hash, SessionCreated, Timestamp};
 use agentbus::journal::{
     AppendError, ConsumerOptions, Durability, Journal, JournalReader, Position, Storage,
 };
 use agentbus::testing::{FaultyStorage, FixedClock};
+use agentbus::{DomainEvent, Redactor};
 
 use super::events::{from_outside, of_every_kind, with_envelopes};
 use crate::support::{LONG, bytes_of, wait};
@@ -97,14 +97,15 @@ fn make_gap(files: &mut BTreeMap<String, Vec<u8>>) {
 
 fn open(storage: &FaultyStorage) -> Journal {
     let builder = Journal::builder_on(Arc::new(storage.clone()));
-    builder.durability(Durability::Sync).segment_bytes(4_096).open().unwrap()
+    builder.durability(Durability::Sync).segment_bytes(4_096).redactor(Redactor::untagged()).open().unwrap()
 }
 
 /// One consumer waits to be given an event again, another gave two up.
 fn consume(storage: &FaultyStorage, clock: &FixedClock) {
     let at = |position| Position::new(position).unwrap();
     let reader = JournalReader::on(Arc::new(storage.clone())).unwrap();
-    let mut indexer = reader.consumer("indexer").unwrap();
+    let untagged = ConsumerOptions::new().redactor(Redactor::untagged());
+    let mut indexer = reader.consumer_with("indexer", untagged).unwrap();
     indexer.ack(at(ACKNOWLEDGED)).unwrap();
     for _ in 0..2 {
         clock.advance(Duration::from_mins(1));

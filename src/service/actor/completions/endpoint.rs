@@ -229,7 +229,7 @@ mod tests {
         let url = Secret::new("http://localhost:1");
         let endpoint = Endpoint::open(&url, Some(Secret::new("plain looking key"))).unwrap();
         let told = endpoint.tell("bad\nkey\u{1b}[2J plain looking key, sk-0123456789abcdefgh");
-        assert_eq!(told, "bad key [2J [redacted], [redacted]");
+        assert_eq!(crate::redact::without_tags(&told), "bad key [2J [redacted], [redacted]");
         assert_eq!(endpoint.tell(&"x".repeat(10_000)).len(), 500);
     }
 }

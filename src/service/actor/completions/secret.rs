@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::redact::MASK;
+use crate::redact::{MASK, Redactor};
 
 /// A text that debug output does not show.
 #[derive(Clone, PartialEq, Eq)]
@@ -20,7 +20,11 @@ impl Secret {
 
     /// `text` with this secret masked.
     pub(super) fn mask_in(&self, text: &str) -> String {
-        if self.0.is_empty() { text.to_owned() } else { text.replace(&self.0, MASK) }
+        if self.0.is_empty() {
+            text.to_owned()
+        } else {
+            text.replace(&self.0, &Redactor::new().mask(&self.0))
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::emitter::Emitter;
 use crate::event::{
     ActorCompleted, ActorErrorKind, ActorErrored, ActorEscalated, CallId, EscalationReason, Scope,
 };
+use crate::redact::Redactor;
 use crate::service::actor::model::{Conversation, Message, ModelError, Usage};
 use crate::service::actor::{
     Actor, ActorFailure, ActorOutcome, ActorReport, ConversationSink, Escalation, FailurePolicy,
@@ -99,6 +100,7 @@ impl Running {
             if let Some(reason) = reason {
                 // The record is not what the actor is for: it goes on, and the report says what is missing.
                 self.report.unrecorded += 1;
+                let reason = &*Redactor::new().redact_text(&reason);
                 tracing::warn!(target: "agentbus::actor", actor = %self.actor.name, reason, "message_not_recorded");
             }
         }

@@ -26,7 +26,7 @@ pub struct DecisionSource {
 impl DecisionSource {
     /// Gives what that service has.
     pub fn new(decisions: DecisionService) -> Self {
-        Self { decisions, redactor: Redactor::new() }
+        Self { decisions, redactor: Redactor::untagged() }
     }
 
     /// The same source, that masks secrets by another redactor before it cuts a choice short.

@@ -73,7 +73,7 @@ impl FileSource {
             resource,
             name: "files".into(),
             at_most: DEFAULT_FILES,
-            redactor: Redactor::new(),
+            redactor: Redactor::untagged(),
             turn: Arc::default(),
             shelf: Arc::default(),
         }

@@ -45,7 +45,7 @@ pub struct HistorySource {
 impl HistorySource {
     /// Gives the last [`DEFAULT_EVENTS`] of what that journal has.
     pub fn new(journal: &impl AsRef<JournalReader>) -> Self {
-        Self { journal: journal.as_ref().clone(), last: DEFAULT_EVENTS, redactor: Redactor::new() }
+        Self { journal: journal.as_ref().clone(), last: DEFAULT_EVENTS, redactor: Redactor::untagged() }
     }
 
     /// The same source, that gives the last so many.

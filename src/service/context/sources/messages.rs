@@ -33,7 +33,7 @@ pub struct MessageSource {
 impl MessageSource {
     /// Gives the last [`DEFAULT_MESSAGES`] of what that service has.
     pub fn new(sessions: SessionService) -> Self {
-        Self { sessions, last: DEFAULT_MESSAGES, redactor: Redactor::new() }
+        Self { sessions, last: DEFAULT_MESSAGES, redactor: Redactor::untagged() }
     }
 
     /// The same source, that gives the last so many.

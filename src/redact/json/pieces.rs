@@ -1,0 +1,51 @@
+//! Texts of which no key says anything: each for itself, and those of an array beside one another.
+
+use std::borrow::Cow;
+
+use super::Scan;
+use super::escape::unescape;
+use crate::redact::adjacent;
+
+/// A text in an array, until it is known what stands beside it.
+pub(super) struct Piece<'a> {
+    /// Where its quotes are.
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) raw: &'a str,
+}
+
+impl<'a> Scan<'a> {
+    /// A text of which no key says anything.
+    pub(super) fn text(&mut self, piece: &Piece<'a>) {
+        if self.may_change(piece)
+            && let Cow::Owned(masked) = self.rules.mask(&unescape(piece.raw))
+        {
+            self.replace(piece.start, piece.end, &masked);
+        }
+    }
+
+    fn may_change(&self, piece: &Piece<'a>) -> bool {
+        self.has_looks || piece.raw.len() > self.rules.max_text_bytes
+    }
+
+    /// The texts of an array that stand one behind the other.
+    pub(super) fn settle_pieces(&mut self) {
+        let mut pieces = std::mem::take(&mut self.pieces);
+        if let [piece] = &*pieces {
+            self.text(piece);
+        } else if !pieces.is_empty() {
+            let texts: Vec<_> = pieces.iter().map(|piece| unescape(piece.raw)).collect();
+            let may_change = pieces.iter().any(|piece| self.may_change(piece));
+            if may_change || adjacent::may_find(self.rules, &texts) {
+                let masked = self.rules.mask_adjacent(&texts);
+                for (piece, masked) in pieces.iter().zip(masked) {
+                    if let Cow::Owned(masked) = masked {
+                        self.replace(piece.start, piece.end, &masked);
+                    }
+                }
+            }
+        }
+        pieces.clear();
+        self.pieces = pieces;
+    }
+}
