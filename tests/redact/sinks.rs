@@ -145,7 +145,9 @@ fn recorded(events: &[DomainEvent], text: &str) -> (String, String) {
             let journal = Journal::open(directory.path()).unwrap();
             let bus = ReactiveEventBus::builder().journal(journal.clone()).build();
             let _betrays = bus.subscribe(Filter::all(), Arc::new(Betrays(text.to_owned())));
-            events.iter().for_each(|event| drop(bus.emit(event.clone())));
+            for event in events {
+                bus.emit(event.clone());
+            }
             bus.flush().await.unwrap();
             let provider = Arc::new(Betrays(text.to_owned()));
             let options = ConsumerOptions::new().max_attempts(1).signals(provider);
@@ -176,7 +178,9 @@ proptest! {
         let untold = |sink: &str, told: &str| assert_untold(&secret.secret, sink, told);
         let log = logged(|| {
             let bus = LoggingEventBus::new();
-            events.iter().for_each(|event| drop(bus.emit(event.clone())));
+            for event in &events {
+                bus.emit(event.clone());
+            }
         });
         assert_eq!(log.lines().count(), events.len(), "{log}");
         untold("the logging bus", &log);
