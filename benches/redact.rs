@@ -1,7 +1,8 @@
 //! What masking costs beside serialising alone, and that no input makes it cost more than in proportion.
 //!
-//! `cargo bench --bench redact`. Both sides run in turns; each figure is the median of the ratios of all rounds. It fails if
-//! clean events cost more than [`BAR`] times serialising alone, or if twice the input costs more than [`LINEAR`] times.
+//! `cargo bench --bench redact`. Both sides run in turns; each figure is the median of the ratios of all rounds. It
+//! fails if clean events cost more than [`BAR`] times serialising alone, or if twice the input costs more than
+//! [`LINEAR`] times.
 
 use std::hint::black_box;
 use std::process::ExitCode;

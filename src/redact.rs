@@ -1,30 +1,31 @@
 //! What must not be told: [`Redactor`] masks secrets before anything leaves the process.
 //!
 //! It knows a secret by the key it stands under (`password`, `apiKey`, `client_secret`, ...) and by its looks (the
-//! prefixes of providers' keys, bearer tokens, JSON web tokens, private keys, passwords in URLs, also where a text was
-//! cut within one and ends in `…`). A program adds keys, patterns, paths and a longest length of texts of its own
+//! prefixes of providers' keys, bearer tokens, JSON web tokens, private keys, passwords in URLs, also where a text
+//! was cut within one and ends in `…`). A program adds keys, patterns, paths and a longest length of texts of its own
 //! ([`Redactor::builder`]).
 //!
-//! In the place of a secret stands a mask, `[redacted:3f1c0a9be52d]`. Its tag is 48 bits of a keyed hash: equal secrets
-//! have equal tags, whatever rule found them, so that they can be told to be equal and nothing more. The key is made
-//! anew in each process unless [`RedactorBuilder::tag_key`] gives one; without the key nobody can try guesses against a tag.
+//! In the place of a secret stands a mask, `[redacted:3f1c0a9be52d]`. Its tag is 48 bits of a keyed hash: equal
+//! secrets have equal tags, whatever rule found them, so that they can be told to be equal and nothing more. The key
+//! is made anew in each process unless [`RedactorBuilder::tag_key`] gives one; without the key nobody can try guesses
+//! against a tag.
 //!
 //! It promises that
 //!
 //! - what is clean stays as it was, byte for byte, and is not copied; so does what is a mask already;
 //! - in JSON keys keep their order and numbers their digits, and the result can be read;
 //! - by key only texts are masked, with all texts below that key: never numbers, booleans, null, empty texts, nor
-//!   hashes (64 lower-case hexadecimal digits). Keys are compared by word, so that `input_tokens` or
-//!   `token_count` is no secret;
+//!   hashes (64 lower-case hexadecimal digits). Keys are compared by word, so that `input_tokens` or `token_count` is
+//!   no secret;
 //! - a secret in a key is masked as well; keys that become the same by it are numbered;
 //! - a secret that stands in several texts of an array, one behind the other, is masked in each of them: a token in
 //!   three at most, a private key line by line, the argument behind `--password`;
 //! - what is nested more than [`MAX_DEPTH`] deep, which no reader takes, is masked whole;
 //! - the time is linear in the length of the text, whatever stands in it.
 //!
-//! It cannot know a secret that has neither a telling key nor telling looks. Nothing fails while it masks but this: an
-//! event that could not be read again, as a path of the program's or a secret in the name of its kind masks what it
-//! needs, is not written at all ([`Redactor::event_json`]).
+//! It cannot know a secret that has neither a telling key nor telling looks. Nothing fails while it masks but this:
+//! an event that could not be read again, as a path of the program's or a secret in the name of its kind masks what
+//! it needs, is not written at all ([`Redactor::event_json`]).
 //!
 //! ```
 //! use agentbus::Redactor;
@@ -98,7 +99,8 @@ impl Redactor {
         RedactorBuilder::new()
     }
 
-    /// The same whose masks have no tags: for what a model reads, where a tag costs tokens and makes equal texts differ.
+    /// The same whose masks have no tags: for what a model reads, where a tag costs tokens and makes equal texts
+    /// differ.
     pub fn untagged() -> Self {
         Self { rules: Some(Arc::new(Rules { tags: Tags::None, ..Rules::built_in() })) }
     }
@@ -126,8 +128,8 @@ impl Redactor {
         }
     }
 
-    /// Masks secrets in texts that follow one another, also those that stand in several of them, as in an array of JSON:
-    /// as many texts as were given. Borrowed if there is none.
+    /// Masks secrets in texts that follow one another, also those that stand in several of them, as in an array of
+    /// JSON: as many texts as were given. Borrowed if there is none.
     pub fn redact_texts<'a>(&self, texts: &'a [Cow<'_, str>]) -> Vec<Cow<'a, str>> {
         match &self.rules {
             Some(rules) => rules.mask_adjacent(texts),
@@ -158,12 +160,12 @@ impl Redactor {
 
     /// The event as one line of JSON, without the newline, its secrets masked.
     ///
-    /// The names of the details of the domain's kinds are known to hold no secrets: those are masked by their
-    /// looks and by path only. The details of other kinds, and attributes, are masked by key as well.
+    /// The names of the details of the domain's kinds are known to hold no secrets: those are masked by their looks
+    /// and by path only. The details of other kinds, and attributes, are masked by key as well.
     ///
     /// # Errors
-    /// `serde_json`'s, if custom details have no JSON form; one that says so, if the event could not be read again: a path
-    /// masks what has a fixed form, or the name of its kind looks like a secret.
+    /// `serde_json`'s, if custom details have no JSON form; one that says so, if the event could not be read again: a
+    /// path masks what has a fixed form, or the name of its kind looks like a secret.
     #[expect(clippy::missing_panics_doc, reason = "serde_json writes UTF-8")]
     pub fn event_json(&self, event: &DomainEvent) -> Result<String, serde_json::Error> {
         let mut line = Vec::new();
@@ -171,8 +173,8 @@ impl Redactor {
         Ok(String::from_utf8(line).expect("serde_json writes UTF-8"))
     }
 
-    /// The event without its secrets; borrowed if it has none. One that was masked is read from its JSON, so that details
-    /// of a custom kind are JSON, and it is not marked as replayed.
+    /// The event without its secrets; borrowed if it has none. One that was masked is read from its JSON, so that
+    /// details of a custom kind are JSON, and it is not marked as replayed.
     ///
     /// # Errors
     /// As [`Redactor::event_json`].

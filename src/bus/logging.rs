@@ -107,16 +107,16 @@ macro_rules! log_at {
                 id = %$event.id(),
                 seq = $event.seq().map(crate::event::Seq::get),
                 origin = $event.origin().map(tracing::field::display),
-                event_type = $event.type_name(),
+                event_type = &*$redactor.redact_text($event.type_name()),
                 timestamp = %$event.timestamp(),
-                correlation_id = %$event.correlation_id(),
+                correlation_id = told($redactor, "correlation_id", $event.correlation_id()),
                 causation_id = $event.causation_id().map(tracing::field::display),
-                plan_id = $event.plan_id().map(tracing::field::display),
-                root_plan_id = $event.root_plan_id().map(tracing::field::display),
-                session_id = $event.session_id().map(tracing::field::display),
-                actor_name = $event.actor_name().map(|name| $redactor.redact_name("actor_name", name).into_owned()),
-                project_name = $event.project_name().map(|name| $redactor.redact_name("project_name", name).into_owned()),
-                user_identity = $event.user_identity().map(|name| $redactor.redact_name("user_identity", name).into_owned()),
+                plan_id = $event.plan_id().map(|id| told($redactor, "plan_id", id)),
+                root_plan_id = $event.root_plan_id().map(|id| told($redactor, "root_plan_id", id)),
+                session_id = $event.session_id().map(|id| told($redactor, "session_id", id)),
+                actor_name = $event.actor_name().map(|name| told($redactor, "actor_name", name)),
+                project_name = $event.project_name().map(|name| told($redactor, "project_name", name)),
+                user_identity = $event.user_identity().map(|name| told($redactor, "user_identity", name)),
                 traceparent = $event.trace().map(tracing::field::display),
                 attributes = attributes($event, $redactor),
                 details,
@@ -131,6 +131,11 @@ fn is_enabled(category: Category, severity: Severity) -> bool {
 
 fn log(event: &DomainEvent, redactor: &Redactor) {
     by_target_and_level!(event.category(), event.severity(), log_at!(event, redactor));
+}
+
+/// A name or an id of the envelope: both can be texts of others.
+fn told(redactor: &Redactor, key: &str, name: &impl std::fmt::Display) -> String {
+    redactor.redact_name(key, &name.to_string()).into_owned()
 }
 
 /// What the embedder attached, as JSON; none if that is nothing.

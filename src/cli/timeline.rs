@@ -2,11 +2,11 @@
 //!
 //! Each line of the timeline has the time in UTC, the kind, coloured by severity and indented below the event that
 //! caused it, who acted, and a few words made from the details. Events are told in the order of their bus; what was
-//! missed is said on stderr, never passed over. Events are printed without their secrets, and text from models and tools
-//! without anything that a terminal would act on.
+//! missed is said on stderr, never passed over. Events are printed without their secrets, and text from models and
+//! tools without anything that a terminal would act on.
 //!
-//! When stdout is gone (a closed pipe), printing ends in silence; the run goes on and its events are still counted. When
-//! it fails otherwise, a full disk for example, that is said on stderr and kept in [`Seen::broken`].
+//! When stdout is gone (a closed pipe), printing ends in silence; the run goes on and its events are still counted.
+//! When it fails otherwise, a full disk for example, that is said on stderr and kept in [`Seen::broken`].
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, VecDeque};

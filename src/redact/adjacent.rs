@@ -1,11 +1,11 @@
 //! Secrets that stand in several texts of an array: the arguments of a command, lines of output, parts of a message.
 //!
 //! Texts that follow one another directly are looked at together twice: as if nothing stood between them (`"ghp_01"`,
-//! `"23.."`; a private key line by line), and as if a space did (`"Bearer"`, `"abc.."`). What a secret touches is masked
-//! in each of them, with the tag of the whole secret.
+//! `"23.."`; a private key line by line), and as if a space did (`"Bearer"`, `"abc.."`). What a secret touches is
+//! masked in each of them, with the tag of the whole secret.
 //!
-//! A token is followed into two further texts at most. A private key is followed to its end; one without an end as far
-//! as the texts can belong to it. What is as long as its kind always is ends where it ends.
+//! A token is followed into two further texts at most. A private key is followed to its end; one without an end as
+//! far as the texts can belong to it. What is as long as its kind always is ends where it ends.
 //!
 //! In arguments, the one behind `--password`, or what stands behind its `=`, is masked, whatever it looks like.
 

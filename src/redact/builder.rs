@@ -50,46 +50,48 @@ impl RedactorBuilder {
 
     /// Masks all texts and numbers at that path and below it; true, false and null stay.
     ///
-    /// A path is the keys from the root of the JSON, with dots between them: `details.args.*.value`. `*` stands for any
-    /// key and any item of an array, a number for that item, counted from 0 (or for the key of that name). A key with
-    /// other characters than ASCII letters, digits, `_` and `-` is written in quotes, as JSON has it: `attributes."a.b"`.
+    /// A path is the keys from the root of the JSON, with dots between them: `details.args.*.value`. `*` stands for
+    /// any key and any item of an array, a number for that item, counted from 0 (or for the key of that name). A key
+    /// with other characters than ASCII letters, digits, `_` and `-` is written in quotes, as JSON has it:
+    /// `attributes."a.b"`.
     ///
-    /// Of an event the root is its envelope. Nothing could be read again without its ids, kind and time, so paths to them are
-    /// refused and `*` does not stand for them. In the details of the domain's kinds numbers stay, as they could not be texts; a path to one of
-    /// their texts that is no free text either, such as a phase or a hash, makes the event one that cannot be written
-    /// ([`Redactor::event_json`]; a journal records that it was refused).
+    /// Of an event the root is its envelope. Nothing could be read again without its ids, kind and time, so paths to
+    /// them are refused and `*` does not stand for them. In the details of the domain's kinds numbers stay, as they
+    /// could not be texts; a path to one of their texts that is no free text either, such as a phase or a hash, makes
+    /// the event one that cannot be written ([`Redactor::event_json`]; a journal records that it was refused).
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.paths.push(path.into());
         self
     }
 
-    /// Masks texts under keys that hold these words next to one another, in any case: `birth_date` stands for `BirthDate`
-    /// and `user-birth-date` too. As with the built-in keys, the details of the domain's kinds are left alone; there, choose a
-    /// [path](Self::path).
+    /// Masks texts under keys that hold these words next to one another, in any case: `birth_date` stands for
+    /// `BirthDate` and `user-birth-date` too. As with the built-in keys, the details of the domain's kinds are left
+    /// alone; there, choose a [path](Self::path).
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.keys.push(key.into());
         self
     }
 
-    /// Masks in every text what a regular expression (of the crate `regex`) matches: its first group, or all of it if it
-    /// has none. [`Counts`](super::Counts) has it by that name.
+    /// Masks in every text what a regular expression (of the crate `regex`) matches: its first group, or all of it if
+    /// it has none. [`Counts`](super::Counts) has it by that name.
     ///
     /// The time stays linear in the length of a text. Of a pattern whose matches have no longest length (`+`, `*`),
-    /// 64 matches are looked for in one text and what follows them is masked whole: write `{1,200}` where more are to be expected.
+    /// 64 matches are looked for in one text and what follows them is masked whole: write `{1,200}` where more are to
+    /// be expected.
     pub fn pattern(mut self, name: impl Into<String>, pattern: impl Into<String>) -> Self {
         self.patterns.push((name.into(), pattern.into()));
         self
     }
 
-    /// Cuts texts that are longer than so many bytes, after their secrets were masked, and says how many bytes are gone.
-    /// At least [`MIN_TEXT_BYTES`]. Keys are not cut.
+    /// Cuts texts that are longer than so many bytes, after their secrets were masked, and says how many bytes are
+    /// gone. At least [`MIN_TEXT_BYTES`]. Keys are not cut.
     pub fn max_text_bytes(mut self, max: usize) -> Self {
         self.max_text_bytes = Some(max);
         self
     }
 
-    /// Makes tags under that key, so that several processes and runs give equal secrets equal tags. Who has the key can try
-    /// guesses against a tag: keep it as secret as what it masks.
+    /// Makes tags under that key, so that several processes and runs give equal secrets equal tags. Who has the key
+    /// can try guesses against a tag: keep it as secret as what it masks.
     pub fn tag_key(mut self, key: [u8; 32]) -> Self {
         self.tags = Tags::Keyed(key);
         self

@@ -3,7 +3,7 @@
 use super::MAX_DEPTH;
 use super::counts::Rule;
 use super::keys::is_secret_text;
-use super::path::{Alive, is_fixed};
+use super::path::{Alive, is_fixed, is_of_envelope};
 use super::rules::Rules;
 use super::tag::is_mask;
 
@@ -277,7 +277,7 @@ impl<'a> Scan<'a> {
         if self.under == Under::Plain {
             if is_known {
                 self.under = Under::Known;
-            } else if self.rules.keys.is_secret(&key) {
+            } else if self.rules.keys.is_secret(&key) && !(is_in_envelope && is_of_envelope(&key)) {
                 self.under = Under::Secret;
             }
         }

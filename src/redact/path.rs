@@ -33,9 +33,17 @@ const FIXED: [&str; 11] = [
     "traceparent",
 ];
 
+/// The other keys of an envelope.
+const CHOSEN: [&str; 5] = ["actor_name", "project_name", "user_identity", "attributes", "details"];
+
 /// Whether it is a key of an envelope that no path masks.
 pub(super) fn is_fixed(key: &str) -> bool {
     FIXED.contains(&key)
+}
+
+/// Whether it is a key of an envelope that this build knows: such a name says of no value that it is secret.
+pub(super) fn is_of_envelope(key: &str) -> bool {
+    is_fixed(key) || CHOSEN.contains(&key)
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -1,4 +1,5 @@
-//! The details of the domain's 38 kinds hold no secrets by their names: one of each, with all it can have, goes out as it is.
+//! The details of the domain's 38 kinds hold no secrets by their names: one of each, with all it can have, goes out
+//! as it is.
 
 use std::borrow::Cow;
 
@@ -13,7 +14,15 @@ fn one_event_of_each_kind_is_unchanged_byte_for_byte() {
     let events = events::of_every_kind();
     let kinds: Vec<_> = events.iter().map(|event| event.event_type()).collect();
     assert_eq!(kinds, EventType::ALL);
-    let with_keys = Redactor::builder().key("error").key("tokens").key("name").key("reason").build().unwrap();
+    let with_keys = Redactor::builder()
+        .key("error")
+        .key("tokens")
+        .key("name")
+        .key("reason")
+        .key("id")
+        .key("details")
+        .build()
+        .unwrap();
     for redactor in [Redactor::new(), Redactor::untagged(), with_keys] {
         for event in &events {
             let written = serde_json::to_string(event).unwrap();

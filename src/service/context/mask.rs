@@ -48,7 +48,8 @@ fn mask_one(redactor: &Redactor, fragment: &mut Fragment) {
     }
 }
 
-/// The whole text of a fragment, in which a part of a secret was masked. Its other texts may have what is on the seam too.
+/// The whole text of a fragment, in which a part of a secret was masked. Its other texts may have what is on the seam
+/// too.
 fn replace(fragment: &mut Fragment, full: String) {
     fragment.full = full.into();
     fragment.outline = None;
