@@ -4,6 +4,14 @@
 //! fails if clean events cost more than [`BAR`] times serialising alone, or if twice the input costs more than
 //! [`LINEAR`] times.
 
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::wildcard_imports,
+    reason = "a bench prints ratios, and fails by a panic"
+)]
+
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -90,8 +98,8 @@ fn clean_events() -> bool {
 fn beside_serialising(name: &str, events: &[DomainEvent]) -> bool {
     let redactor = Redactor::new();
     let turns = 2_000 / events.len();
-    let json = |event| serde_json::to_string(event).expect("it has a JSON form");
-    let masked = |event| redactor.event_json(event).expect("it has a JSON form");
+    let json = |event: &DomainEvent| serde_json::to_string(event).expect("it has a JSON form");
+    let masked = |event: &DomainEvent| redactor.event_json(event).expect("it has a JSON form");
     for event in events {
         assert_eq!(masked(event), json(event), "it is clean");
     }

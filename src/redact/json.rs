@@ -55,6 +55,7 @@ enum Under {
 }
 
 /// One pass over a text that is known to be JSON.
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing of the place that was reached")]
 pub(super) struct Scan<'a> {
     rules: &'a Rules,
     json: &'a str,

@@ -56,10 +56,8 @@ fn told_apart(secret: &str) -> Cow<'_, str> {
         bare.retain(|c| !c.is_ascii_whitespace());
         return Cow::Owned(bare);
     }
-    let behind = secret.split_once(' ').filter(|(scheme, _)| {
-        let is = |known: &&str| scheme.eq_ignore_ascii_case(known);
-        SCHEMES.iter().any(|known| is(known))
-    });
+    let is_scheme = |text: &str| SCHEMES.iter().any(|scheme| text.eq_ignore_ascii_case(scheme));
+    let behind = secret.split_once(' ').filter(|(scheme, _)| is_scheme(scheme));
     Cow::Borrowed(behind.map_or(secret, |(_, rest)| rest.trim_start()))
 }
 

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use agentbus::{EventType, Redactor};
+use agentbus::{DomainEvent, EventType, Redactor};
 
 #[path = "../journal/golden/events.rs"]
 #[allow(dead_code, reason = "the golden journal has more than one event of each kind")]
@@ -12,7 +12,7 @@ mod events;
 #[test]
 fn one_event_of_each_kind_is_unchanged_byte_for_byte() {
     let events = events::of_every_kind();
-    let kinds: Vec<_> = events.iter().map(|event| event.event_type()).collect();
+    let kinds: Vec<_> = events.iter().map(DomainEvent::event_type).collect();
     assert_eq!(kinds, EventType::ALL);
     let with_keys = Redactor::builder()
         .key("error")

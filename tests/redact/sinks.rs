@@ -156,7 +156,7 @@ fn recorded(events: &[DomainEvent], text: &str) -> (String, String) {
             consumer.nack(Position::new(1).unwrap(), text).unwrap();
             let mut consumer = journal.consumer("failing").unwrap();
             consumer.nack(Position::new(1).unwrap(), &format!("cannot: {text}")).unwrap();
-            assert!(bus.close(Duration::from_secs(60)).await.is_complete());
+            assert!(bus.close(Duration::from_mins(1)).await.is_complete());
         });
     });
     (files(directory.path()), log)

@@ -181,7 +181,8 @@ fn what_is_left_with_tags(world: &mut Live, left: String) {
 #[then(regex = r"^masks (\d) and (\d) (are the same|differ)$")]
 fn masks(world: &mut Live, one: usize, other: usize, how: String) {
     let masks = world.words.masks();
-    assert_eq!(masks[one - 1] == masks[other - 1], how == "are the same", "{masks:?}");
+    let [one, other] = [one, other].map(|number| masks.get(number - 1).expect("there is such a mask"));
+    assert_eq!(one == other, how == "are the same", "{masks:?}");
 }
 
 #[then(expr = "rule {string} masked {int} times")]
