@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::Scan;
 use super::escape::unescape;
-use crate::redact::adjacent;
+use super::{Of, Scan};
+use crate::event::text::MAX_NAME_BYTES;
+use crate::redact::{adjacent, size};
 
 /// A text in an array, until it is known what stands beside it.
 pub(super) struct Piece<'a> {
@@ -20,8 +21,16 @@ impl<'a> Scan<'a> {
         if self.may_change(piece)
             && let Cow::Owned(masked) = self.rules.mask(&unescape(piece.raw))
         {
-            self.replace(piece.start, piece.end, &masked);
+            self.put(piece, masked);
         }
+    }
+
+    /// Puts a text in the place of a piece. A name of an event that a mask makes too long to be read is cut.
+    fn put(&mut self, piece: &Piece<'a>, masked: String) {
+        let has_names = self.is_typed || self.open.len() == 1 && matches!(self.of, Of::Event(_));
+        let may_be_name = has_names && unescape(piece.raw).len() <= MAX_NAME_BYTES;
+        let fitting = if may_be_name { size::cut(&masked, MAX_NAME_BYTES) } else { None };
+        self.replace(piece.start, piece.end, &fitting.unwrap_or(masked));
     }
 
     fn may_change(&self, piece: &Piece<'a>) -> bool {
@@ -40,7 +49,7 @@ impl<'a> Scan<'a> {
                 let masked = self.rules.mask_adjacent(&texts);
                 for (piece, masked) in pieces.iter().zip(masked) {
                     if let Cow::Owned(masked) = masked {
-                        self.replace(piece.start, piece.end, &masked);
+                        self.put(piece, masked);
                     }
                 }
             }

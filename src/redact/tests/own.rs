@@ -102,6 +102,16 @@ fn a_path_into_an_event_leaves_it_readable_or_refuses_it() {
 }
 
 #[test]
+fn a_name_that_a_mask_makes_too_long_is_cut_so_that_it_can_be_read() {
+    let name = format!("{} x://u:p@h {}", "a".repeat(120), "b".repeat(120));
+    let failed = ToolErrored::new(name.as_str(), "call-1", "no", ToolErrorKind::Failed, 1, 1);
+    let event = DomainEvent::new(failed).with_project_name(name.as_str()).with_plan_id(name.as_str());
+    let masked = Redactor::new().redact_event(&event).unwrap().into_owned();
+    let name = masked.project_name().unwrap().as_str();
+    assert!(name.len() <= 256 && name.contains("more bytes)") && name.contains("x://u:[redacted:"), "{name}");
+}
+
+#[test]
 fn a_kind_that_is_called_like_a_secret_is_refused() {
     let kind = "lane.ghp_abcdefghijklmnopqrstuvwxyz";
     let event = DomainEvent::new(SessionCreated::new(false));
