@@ -80,6 +80,10 @@ pub(super) enum VerbError {
     Restore(#[from] RestoreError),
     #[error("`audit` needs the directory of a journal before its verb: `agentbus audit DIR query ...`")]
     AuditNeedsDirectory,
+    #[error(
+        "this verb has its arguments behind it: `agentbus audit prove DIR POS`, `agentbus audit check-proof FILE`"
+    )]
+    AuditTakesNoDirectory,
     #[error(transparent)]
     Audit(#[from] AuditError),
     #[error(transparent)]
@@ -138,6 +142,7 @@ impl VerbError {
             | Self::NotAJournal { .. }
             | Self::Occupied { .. }
             | Self::AuditNeedsDirectory
+            | Self::AuditTakesNoDirectory
             | Self::AuditText(_)
             | Self::AuditRetention(_)
             | Self::AuditQuery(AuditQueryError::OtherQuery)

@@ -13,7 +13,8 @@ use super::value;
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct AuditArgs {
-    /// The directory of the journal; one that is called like a verb is said with its path, such as ./query.
+    /// The directory of the journal, for the verbs that work on its index; one that is called like a verb is said with
+    /// its path, such as ./query.
     #[arg(value_name = "DIR")]
     pub(crate) directory: Option<PathBuf>,
 
@@ -47,10 +48,11 @@ pub(crate) enum AuditVerb {
     /// The journal is not touched (see gc), and what was taken does not come back by indexing.
     Retain(AuditRetainArgs),
 
-    /// Prints a proof that a line is one of those that were signed; it discloses that line and no other.
+    /// Prints a proof that a line is one of those that were signed, `audit prove DIR POS`; it discloses that line and
+    /// no other.
     Prove(ProveArgs),
 
-    /// Checks such a proof, without the journal, and prints what is proved.
+    /// Checks such a proof, without the journal, and prints what is proved: `audit check-proof FILE --key PUB`.
     ///
     /// The exit status is 0 if it is, 1 if it proves nothing.
     CheckProof(CheckProofArgs),

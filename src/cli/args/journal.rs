@@ -64,6 +64,12 @@ pub(crate) enum JournalVerb {
     /// Makes keys to sign heads with.
     Keys(KeysArgs),
 
+    /// Asks the index of a journal, prints it, makes it anew, shortens it; proves lines of a journal to others.
+    ///
+    /// The index is a database in the folder audit/ of the journal's directory, the only place where this writes. It is
+    /// made when it is first asked.
+    Audit(AuditArgs),
+
     /// Tells the events on a bus again, and shows them as they come there.
     Replay(ReplayArgs),
 
@@ -86,12 +92,6 @@ pub(crate) enum JournalVerb {
     ///
     /// How old an event is its timestamp says, wherever in the segment it stands; one in the future does not count.
     Gc(GcArgs),
-
-    /// Asks the index of a journal, prints it, makes it anew, shortens it.
-    ///
-    /// The index is a database in the folder audit/ of the journal's directory, the only place where this writes. It is
-    /// made when it is first asked.
-    Audit(AuditArgs),
 
     /// Lists the kinds of events.
     Kinds(KindsArgs),

@@ -1,4 +1,4 @@
-//! `audit`: the index of a journal, asked, printed, made anew, shortened.
+//! `audit`: the index of a journal, asked, printed, made anew, shortened; and proofs of single lines.
 
 use std::path::{Path, PathBuf};
 
@@ -27,6 +27,9 @@ pub(super) fn main(args: AuditArgs) -> Result<Ended, VerbError> {
         AuditVerb::Export(args) => export::main(&needed(directory)?, args),
         AuditVerb::Rebuild(args) => rebuild::main(&needed(directory)?, &args),
         AuditVerb::Retain(args) => retain::main(&needed(directory)?, &args),
+        AuditVerb::Prove(_) | AuditVerb::CheckProof(_) if directory.is_some() => {
+            Err(VerbError::AuditTakesNoDirectory)
+        }
         AuditVerb::Prove(args) => proof::prove(&args),
         AuditVerb::CheckProof(args) => proof::check(&args),
     }
