@@ -33,10 +33,7 @@ pub(super) fn find(rules: &Rules, texts: &[Cow<'_, str>]) -> Vec<Vec<Found>> {
         for first in 0..texts.len() {
             let some = texts.get(first..texts.len().min(first + MAX_TEXTS)).unwrap_or_default();
             let some = Together::new(some, first, "");
-            let begins_in_first =
-                |found: &Found| some.starts.get(1).is_none_or(|next| found.range.start < *next);
-            let found = rules.find(&some.text).into_iter();
-            some.spread(found.filter(|found| begins_in_first(found) && !is_key(found)), &mut all);
+            some.spread(rules.find(&some.text).into_iter().filter(|found| !is_key(found)), &mut all);
         }
     }
     let apart = Together::new(texts, 0, " ");

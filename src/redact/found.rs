@@ -34,7 +34,11 @@ pub(super) fn settle(text: &str, mut found: Vec<Found>) -> Vec<Found> {
         match settled.last_mut().filter(|last| next.range.start < last.range.end) {
             Some(last) => {
                 last.range.end = last.range.end.max(next.range.end);
-                last.whole = last.whole.take().or(next.whole);
+                // The longer it is, the more of it was seen.
+                let length = |whole: &Option<Arc<str>>| whole.as_ref().map_or(0, |whole| whole.len());
+                if length(&next.whole) > length(&last.whole) {
+                    last.whole = next.whole;
+                }
             }
             None => settled.push(next),
         }

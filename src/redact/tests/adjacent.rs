@@ -21,6 +21,8 @@ fn what_a_secret_touches_is_masked_in_each_text() {
             vec!["use [redacted]", MASK, "[redacted] now"],
         ),
         (vec!["postgres://app:hun", "ter2@db/main"], vec!["postgres://app:[redacted]", "[redacted]@db/main"]),
+        (vec!["postgres:", "//app:hunter2@db"], vec!["postgres:", "//app:[redacted]@db"]),
+        (vec!["postgres:", "//app:hun", "ter2@db"], vec!["postgres:", "//app:[redacted]", "[redacted]@db"]),
         (vec!["postgres://app:hunter2", "@db/main"], vec!["postgres://app:[redacted]", "@db/main"]),
         (vec!["eyJhbGciOiJIUzI1NiJ9", ".eyJzdWIiOiIxIn0", ".dozjgNryP4J3jVmN"], vec![MASK; 3]),
         (vec!["a", "ghp_abcdefghijklmnopqrstuvwxyz0123456789", "status"], vec!["a", MASK, "status"]),
