@@ -18,6 +18,7 @@ use super::found::{Found, settle};
 use super::rules::Rules;
 use super::tag::is_mask;
 use super::text::is_complete;
+use crate::event::CUT_MARK;
 
 /// In how many texts a token stands at most.
 const MAX_TEXTS: usize = 3;
@@ -116,13 +117,23 @@ impl<'a> Together<'a> {
     }
 }
 
-/// Whether a text may stand in a private key: of its header, of what describes it, of its Base64.
+/// Whether a text may stand in a private key: of its header, of what describes it, of its Base64, or of the end of the
+/// one with the beginning of the other.
 fn may_be_of_a_key(text: &str) -> bool {
-    let is_of_header = text.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b' ' | b'-'));
-    let is_base64 = text.bytes().all(|byte| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'\\' | b'\r' | b'\n')
-    });
-    is_of_header || is_base64 || text.starts_with("Proc-Type:") || text.starts_with("DEK-Info:")
+    let is_of_header =
+        |text: &str| text.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b' ' | b'-'));
+    let behind = text.rsplit_once("-----").filter(|(header, _)| is_of_header(header));
+    let base64 = behind.map_or(text, |(_, behind)| behind);
+    is_of_header(text)
+        || base64.chars().all(may_be_of_base64)
+        || text.starts_with("Proc-Type:")
+        || text.starts_with("DEK-Info:")
+}
+
+/// Whether it is of Base64, of the end of a line, also an escaped one, or what a name or a cut text has in its place.
+fn may_be_of_base64(c: char) -> bool {
+    let stands_for_others = [CUT_MARK, "\u{FFFD}"].iter().any(|mark| mark.contains(c));
+    c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '\\' | '\r' | '\n') || stands_for_others
 }
 
 /// Adds what arguments say to be secret.

@@ -141,13 +141,16 @@ pub(crate) fn plant(value: &mut Value, planted: Value, path: &[usize]) {
     }
 }
 
+/// What says of which kind a secret is. A text that was cut within it tells nothing of the secret.
+const KINDS: [&str; 3] = ["-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "github_pat_"];
+
 /// Fails if six bytes of the secret, one behind the other, stand in what was told.
 pub(crate) fn assert_untold(secret: &str, sink: &str, told: &str) {
     let told = agentbus::redact::without_tags(told);
     for part in secret.as_bytes().windows(6) {
         let part = std::str::from_utf8(part).unwrap();
         // Six digits may be of a time.
-        if part.bytes().all(|byte| byte.is_ascii_digit()) {
+        if part.bytes().all(|byte| byte.is_ascii_digit()) || KINDS.iter().any(|kind| kind.contains(part)) {
             continue;
         }
         assert!(!told.contains(part), "{sink} tells {part:?} of {secret:?}: {told}");
