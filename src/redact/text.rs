@@ -52,7 +52,7 @@ const PROVIDER_KEY: &str = concat!(
 
 /// What is left of a token that was cut, as texts in events are. Too short to be told from a word otherwise.
 const CUT_TOKEN: &str = concat!(
-    r"((?:sk-|gh[opsur]_|github_pat_|A[KS]IA|AIza|xox[a-z]-|SG\.|eyJ)[A-Za-z0-9._-]*",
+    r"((?:sk-|gh[opsur]_|github_pat_|A[KS]IA|AIza|xox[a-z]-|SG\.|eyJ)[A-Za-z0-9._-]+",
     r"|(?:[Bb]earer|BEARER)(?:[ \t]|%20)+[A-Za-z0-9._~+/=-]+)\x{2026}",
 );
 
