@@ -82,7 +82,7 @@ mod tests {
         for (text, expected) in [
             ("disk full", r#""disk" AND "full""#),
             (r#""disk full" x"#, r#""disk full" AND "x""#),
-            (r#"a OR NEAR(b c, 2)"#, r#""a" AND "OR" AND "NEAR(b" AND "c," AND "2)""#),
+            ("a OR NEAR(b c, 2)", r#""a" AND "OR" AND "NEAR(b" AND "c," AND "2)""#),
             ("details:x ^y -z", r#""details:x" AND "^y" AND "-z""#),
             ("begin* \"no*\" *x", r#""begin*" * AND "no*" AND "*x""#),
             ("un\"closed phrase", r#""un" AND "closed phrase""#),
