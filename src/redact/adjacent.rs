@@ -117,23 +117,21 @@ impl<'a> Together<'a> {
     }
 }
 
-/// Whether a text may stand in a private key: of its header, of what describes it, of its Base64, or of the end of the
-/// one with the beginning of the other.
+/// Whether a text may stand in a private key: of its header, of what describes it, of its Base64, of its footer, or
+/// several of these.
 fn may_be_of_a_key(text: &str) -> bool {
     let is_of_header =
         |text: &str| text.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b' ' | b'-'));
-    let behind = text.rsplit_once("-----").filter(|(header, _)| is_of_header(header));
-    let base64 = behind.map_or(text, |(_, behind)| behind);
-    is_of_header(text)
-        || base64.chars().all(may_be_of_base64)
+    text.split("-----").all(|part| is_of_header(part) || part.chars().all(may_be_of_base64))
         || text.starts_with("Proc-Type:")
         || text.starts_with("DEK-Info:")
 }
 
-/// Whether it is of Base64, of the end of a line, also an escaped one, or what a name or a cut text has in its place.
+/// Whether it is of Base64, of the end of a line, also an escaped one, of the dashes of a footer that was cut, or what a
+/// name or a cut text has in the place of others.
 fn may_be_of_base64(c: char) -> bool {
     let stands_for_others = [CUT_MARK, "\u{FFFD}"].iter().any(|mark| mark.contains(c));
-    c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '\\' | '\r' | '\n') || stands_for_others
+    c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '\\' | '\r' | '\n' | '-') || stands_for_others
 }
 
 /// Adds what arguments say to be secret.

@@ -50,6 +50,10 @@ fn a_private_key_is_masked_line_by_line() {
     assert_eq!(list(&cut), [MASK, MASK, MASK, MASK, "and then something else", "MIIF"]);
     let names = ["-----B", "EGIN PRIVATE KEY-----\u{FFFD}MIIEa+/", "7bq\u{2026}", "mine."];
     assert_eq!(list(&names), [MASK, MASK, MASK, "mine."]);
+    for cut in ["EGIN PRIVATE KEY-----\nMIIE==\n-----E\u{2026}", "EGIN PRIVATE KEY-----\nMIIE==\n--\u{2026}"]
+    {
+        assert_eq!(list(&["-----B", cut, "mine."]), [MASK, MASK, "mine."]);
+    }
     let masks = Redactor::new().redact_texts(&[PEM.into()]).concat();
     let split: Vec<Cow<'_, str>> = PEM.lines().map(Cow::from).collect();
     assert_eq!(Redactor::new().redact_texts(&split), [&*masks; 4], "it has the tag of the whole key");
