@@ -161,6 +161,7 @@ fn queries(events: u64, ids: &[EventId]) -> Vec<(&'static str, AuditQuery)> {
     ]
 }
 
+/// The longest of several times, the first among them, which reads from the file.
 fn worst(index: &mut AuditIndex, query: &AuditQuery) -> (Duration, usize) {
     let mut times: Vec<_> = (0..ROUNDS)
         .map(|_| {
@@ -170,8 +171,7 @@ fn worst(index: &mut AuditIndex, query: &AuditQuery) -> (Duration, usize) {
         })
         .collect();
     times.sort_unstable();
-    // The first is the one that reads from the file.
-    *times.get(ROUNDS * 3 / 4).unwrap()
+    *times.last().unwrap()
 }
 
 #[tokio::main]
