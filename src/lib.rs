@@ -3,6 +3,8 @@
 #[cfg(feature = "audit")]
 pub mod audit;
 pub mod bus;
+#[cfg(feature = "checkpoint")]
+pub mod checkpoint;
 pub mod emitter;
 pub mod event;
 pub mod filter;
