@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) mod audit;
+pub(crate) mod checkpoint;
 pub(crate) mod journal;
 mod key;
 pub(crate) mod proof;

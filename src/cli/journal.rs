@@ -1,4 +1,4 @@
-//! The verbs that work on a journal.
+//! The verbs that work on a journal, and on the checkpoints of agent sessions.
 //!
 //! Verbs that read never create or write anything, but for `poll`, which makes a consumer and its cursor, and `audit`,
 //! which keeps an index. Lines for machines are printed as they are stored, byte for byte; what people see is escaped.
@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use agentbus::audit::proof::{HeadError, KeyError, ProveError, SignError, VerifyError};
 use agentbus::audit::{AuditError, AuditQueryError, RetentionError, TextError};
+use agentbus::checkpoint::{CheckpointError, Subject, UnsafeReason};
 use agentbus::journal::{
     AckError, ConsumerError, ConsumerName, CursorFault, GcError, Journal, NackError, OpenError, ReadError,
     ReplayError,
@@ -26,6 +27,7 @@ use super::{EXIT_BAD_INPUT, EXIT_NOT_DONE, log};
 
 mod append;
 mod audit;
+mod checkpoint;
 mod consumer;
 mod directory;
 mod gc;
@@ -93,6 +95,10 @@ pub(super) enum VerbError {
     #[error(transparent)]
     AuditRetention(#[from] RetentionError),
     #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    #[error("cannot read stdin")]
+    ReadStdin(#[source] io::Error),
+    #[error(transparent)]
     Key(#[from] KeyError),
     #[error(transparent)]
     Heads(#[from] HeadError),
@@ -151,8 +157,22 @@ impl VerbError {
             | Self::ReadFile { .. }
             | Self::Verify(VerifyError::Kept(_))
             | Self::Log(_) => EXIT_BAD_INPUT,
+            Self::Checkpoint(error) if is_bad_input(error) => EXIT_BAD_INPUT,
             _ => EXIT_NOT_DONE,
         }
+    }
+}
+
+/// Whether what was said to a verb on checkpoints is at fault, and nothing that is on disk.
+fn is_bad_input(error: &CheckpointError) -> bool {
+    match error {
+        CheckpointError::Corrupt { subject, .. }
+        | CheckpointError::Invalid { subject, .. }
+        | CheckpointError::NotConforming { subject, .. }
+        | CheckpointError::TooLarge { subject, .. }
+        | CheckpointError::Secret { subject } => *subject == Subject::Given,
+        CheckpointError::UnsafeTarget { reason, .. } => *reason == UnsafeReason::NotACheckpoint,
+        _ => false,
     }
 }
 
@@ -211,6 +231,7 @@ fn run(verb: JournalVerb) -> Result<Ended, VerbError> {
         JournalVerb::Nack(args) => consumer::nack(&args),
         JournalVerb::Gc(args) => gc::main(&args),
         JournalVerb::Audit(args) => audit::main(args),
+        JournalVerb::Checkpoint(args) => checkpoint::main(args),
         JournalVerb::Kinds(args) => kinds::list(args),
     }
 }

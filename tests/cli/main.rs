@@ -7,6 +7,7 @@ mod journal_harness;
 mod audit;
 mod audit_kill;
 mod bad_input;
+mod checkpoint;
 mod happy_run;
 mod interrupt;
 mod journal_append;

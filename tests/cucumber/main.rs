@@ -10,6 +10,7 @@ mod actor;
 mod agent;
 mod audit;
 mod budget;
+mod checkpoint;
 mod context;
 mod decision;
 mod invariant;
@@ -50,6 +51,7 @@ async fn main() -> ExitCode {
         journal_consumer::run().await,
         audit::run().await,
         proof::run().await,
+        checkpoint::run().await,
     ];
     if passed.contains(&false) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

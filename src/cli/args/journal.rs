@@ -10,13 +10,14 @@ use agentbus::journal::{ConsumerName, Pace, Position, ReadFrom};
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::audit::AuditArgs;
+use super::checkpoint::CheckpointArgs;
 use super::proof::{HeadsArgs, KeysArgs, VerifyArgs};
 use super::value;
 
 /// The most events that `tail` shows of what is there.
 const MAX_TAIL: u64 = 100_000;
 
-/// What is to be done with a journal.
+/// What is to be done with a journal, or with what agents save beside it.
 #[derive(Debug, Subcommand)]
 pub(crate) enum JournalVerb {
     /// Records events: one as JSON on each line of stdin.
@@ -69,6 +70,11 @@ pub(crate) enum JournalVerb {
     /// The index is a database in the folder audit/ of the journal's directory, the only place where this writes. It is
     /// made when it is first asked.
     Audit(AuditArgs),
+
+    /// Saves what an agent needs to go on with a session, lists it, goes on from it: `checkpoint create DIR`.
+    ///
+    /// The folder of the checkpoints is one of its own; of what was done a journal can be told with --journal.
+    Checkpoint(CheckpointArgs),
 
     /// Tells the events on a bus again, and shows them as they come there.
     Replay(ReplayArgs),

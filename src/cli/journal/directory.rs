@@ -37,7 +37,7 @@ fn reader_on(directory: &Path, storage: Arc<dyn Storage>) -> Result<JournalReade
 }
 
 /// Refuses a directory that is not there or is none.
-fn look(directory: &Path) -> Result<(), VerbError> {
+pub(super) fn look(directory: &Path) -> Result<(), VerbError> {
     let owned = || directory.to_owned();
     match fs::metadata(directory) {
         Ok(meta) if meta.is_dir() => Ok(()),

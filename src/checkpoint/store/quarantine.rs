@@ -1,0 +1,141 @@
+//! `quarantine`: puts a malformed file out of the way.
+
+use serde::Serialize;
+
+use super::{CheckpointStore, QUARANTINE, of_file};
+use crate::checkpoint::error::{CheckpointError, Nonconformity, Subject};
+use crate::checkpoint::events::SessionCheckpointQuarantined;
+use crate::checkpoint::folder::{Folder, FolderError, Found, Lock, UnsafeReason};
+use crate::checkpoint::model::{MAX_CHECKPOINT_BYTES, SCHEMA_VERSION};
+use crate::event::{Hash, Scope, Text, Timestamp};
+
+/// What stands behind the name of a file in the name of its record.
+const RECORD: &str = ".record";
+
+/// A file in quarantine: it is `quarantine/<file>`, and what is told here stands beside it in
+/// `quarantine/<file>.record`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct QuarantinedCheckpoint {
+    schema_version: u32,
+    /// The name that it had, and has there.
+    pub file: String,
+    disposition: &'static str,
+    /// What was wrong with it: the [kind](CheckpointError::kind) of the error.
+    pub fault: &'static str,
+    /// Why it was put there.
+    pub reason: String,
+    /// Who said so.
+    pub operator: Text,
+    /// When.
+    pub quarantined_at: Timestamp,
+    /// How long it is, in bytes.
+    pub bytes: u64,
+    /// The BLAKE3 hash of its bytes; none of one that is longer than any checkpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hash: Option<Hash>,
+}
+
+impl CheckpointStore {
+    /// Moves a malformed file to `quarantine/`, byte for byte, and puts a record beside it that says why.
+    ///
+    /// # Errors
+    /// [`CheckpointError::NotFound`]; [`CheckpointError::NotConforming`] if it is a sound checkpoint;
+    /// [`CheckpointError::UnsafeTarget`] if it is no regular file, or its place in quarantine is taken;
+    /// [`CheckpointError::Invalid`] or [`CheckpointError::Secret`] if the reason or the operator cannot be kept;
+    /// [`CheckpointError::NotApplied`] if it stays where it is; [`CheckpointError::Indeterminate`] if it was moved, and
+    /// a crash of the machine may undo it.
+    pub fn quarantine(
+        &self,
+        file: &str,
+        reason: &str,
+        operator: &str,
+    ) -> Result<QuarantinedCheckpoint, CheckpointError> {
+        let (reason, operator) = self.motive(reason, operator)?;
+        let lock = self.folder.lock()?;
+        let found = self.find(file)?;
+        let (fault, hash) = self.judge(&found)?;
+        let record = QuarantinedCheckpoint {
+            schema_version: SCHEMA_VERSION,
+            file: file.to_owned(),
+            disposition: "quarantined",
+            fault,
+            reason,
+            operator,
+            quarantined_at: Timestamp::now(),
+            bytes: found.len,
+            hash,
+        };
+        self.put_away(&lock, &found, &record)?;
+        drop(lock);
+        self.emitter.emit_in(&Scope::current(), || SessionCheckpointQuarantined {
+            file: file.into(),
+            fault: fault.into(),
+            reason: record.reason.as_str().into(),
+            operator: record.operator.clone(),
+        });
+        Ok(record)
+    }
+
+    /// What is wrong with a file, and its hash. A sound one is refused, and one of which that is not known.
+    fn judge(&self, found: &Found) -> Result<(&'static str, Option<Hash>), CheckpointError> {
+        let bytes = match self.folder.read(found, MAX_CHECKPOINT_BYTES) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let error = CheckpointError::from(error);
+                return if error.is_malformed() { Ok((error.kind(), None)) } else { Err(error) };
+            }
+        };
+        match self.rules.checkpoint(&bytes) {
+            Err(refused) => Ok((of_file(refused, found.name()).kind(), Some(Hash::of(&bytes)))),
+            Ok(_) => Err(CheckpointError::NotConforming {
+                subject: Subject::File(found.name().to_owned()),
+                reason: Nonconformity::Sound,
+            }),
+        }
+    }
+
+    /// The record first: a file without one would be a riddle. One without its file is of a call that died, and gives
+    /// way to this one.
+    fn put_away(
+        &self,
+        lock: &Lock,
+        found: &Found,
+        record: &QuarantinedCheckpoint,
+    ) -> Result<(), CheckpointError> {
+        let name = found.name();
+        let there = self.folder.create_folder(lock, QUARANTINE)?;
+        if there.has(name)? {
+            let reason = UnsafeReason::Occupied;
+            return Err(CheckpointError::UnsafeTarget { path: there.path_of(name), reason });
+        }
+        let beside = format!("{name}{RECORD}");
+        let mut line = serde_json::to_vec(record).expect("its operator is checked and its values are JSON");
+        line.push(b'\n');
+        let moved = write_record(&there, lock, &beside, &line)
+            .and_then(|()| self.folder.move_new(lock, found, &there, name));
+        if let Err(error) = moved {
+            if !matches!(error, FolderError::Indeterminate { .. }) {
+                // What stays of it gives way to the next one.
+                drop(there.remove(lock, &beside));
+            }
+            return Err(error.into());
+        }
+        there.sync()?;
+        Ok(self.folder.sync()?)
+    }
+}
+
+fn write_record(there: &Folder, lock: &Lock, name: &str, line: &[u8]) -> Result<(), FolderError> {
+    let written = match there.find(name) {
+        Err(FolderError::Missing { .. }) => there.create(lock, name, line),
+        found => there.replace(lock, &found?, line),
+    };
+    written.map_err(|error| match error {
+        // The file that it tells of is where it was.
+        FolderError::Indeterminate { path, source } => {
+            FolderError::NotApplied { doing: "write", path, source }
+        }
+        error => error,
+    })
+}

@@ -1,0 +1,201 @@
+//! `checkpoint`: what agents save of their sessions, to go on from.
+
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
+
+use agentbus::checkpoint::{
+    Change, ChangedCheckpoint, CheckpointError, CheckpointFilter, CheckpointStatus, CheckpointStore,
+    MAX_DRAFT_BYTES, Resumed,
+};
+use agentbus::journal::Entry;
+
+use super::show::Show;
+use super::{Ended, VerbError, directory, print_answer, print_json};
+use crate::cli::args::checkpoint::{
+    CheckpointArgs, CheckpointVerb, CleanupArgs, CreateArgs, FolderArgs, GetArgs, ListArgs, MotivatedArgs,
+    ResolveArgs, ResumeArgs, StatusKind, WritingArgs,
+};
+use crate::cli::escape::Escaped;
+use crate::cli::report::complain;
+
+mod answer;
+mod recording;
+
+use answer::{Answer, Cleaned, NewStatus, Unusable};
+use recording::Recording;
+
+pub(super) fn main(args: CheckpointArgs) -> Result<Ended, VerbError> {
+    match args.verb {
+        CheckpointVerb::Create(args) => create(&args),
+        CheckpointVerb::List(args) => list(args),
+        CheckpointVerb::Get(args) => get(&args),
+        CheckpointVerb::Resolve(args) => resolve(&args),
+        CheckpointVerb::Abandon(args) => abandon(&args),
+        CheckpointVerb::Quarantine(args) => quarantine(&args),
+        CheckpointVerb::Cleanup(args) => cleanup(&args),
+        CheckpointVerb::Resume(args) => resume(&args),
+    }
+}
+
+/// The store in a folder that has to be there.
+fn existing(args: &FolderArgs) -> Result<CheckpointStore, VerbError> {
+    directory::look(&args.directory)?;
+    Ok(allowing(CheckpointStore::open_existing(&args.directory)?, args))
+}
+
+fn allowing(store: CheckpointStore, args: &FolderArgs) -> CheckpointStore {
+    if args.allow_agent.is_empty() { store } else { store.with_agents(args.allow_agent.iter().cloned()) }
+}
+
+/// Does what a verb does that writes to a folder that is there, and records it.
+fn recorded<T>(
+    args: &WritingArgs,
+    run: impl FnOnce(&CheckpointStore) -> Result<T, CheckpointError>,
+) -> Result<(T, Ended), VerbError> {
+    recorded_on(existing(&args.of)?, args.journal.as_deref(), run)
+}
+
+fn recorded_on<T>(
+    store: CheckpointStore,
+    journal: Option<&Path>,
+    run: impl FnOnce(&CheckpointStore) -> Result<T, CheckpointError>,
+) -> Result<(T, Ended), VerbError> {
+    let recording = journal.map(Recording::start).transpose()?;
+    let store = match &recording {
+        Some(recording) => recording.of(store),
+        None => store,
+    };
+    let done = run(&store);
+    drop(store);
+    let ended = recording.map_or(Ended::Well, Recording::close);
+    Ok((done?, ended))
+}
+
+fn create(args: &CreateArgs) -> Result<Ended, VerbError> {
+    let WritingArgs { of, journal } = &args.of;
+    let mut json = Vec::new();
+    // One byte more than is taken: what is longer is refused, and not read.
+    let read = io::stdin().lock().take(MAX_DRAFT_BYTES as u64 + 1).read_to_end(&mut json);
+    read.map_err(VerbError::ReadStdin)?;
+    let store = allowing(CheckpointStore::open(&of.directory)?, of);
+    let (stored, ended) = recorded_on(store, journal.as_deref(), |store| store.create_json(&json))?;
+    print_answer(of.json, &Answer::of(&stored), |out| writeln!(out, "{}", stored.file))?;
+    Ok(ended)
+}
+
+fn list(args: ListArgs) -> Result<Ended, VerbError> {
+    let store = existing(&args.of)?;
+    let mut filter = CheckpointFilter::all();
+    if let Some(agent) = args.agent {
+        filter = filter.agent(agent);
+    }
+    if let Some(status) = args.status {
+        filter = filter.status(status.into());
+    }
+    if let Some(shipment) = args.shipment {
+        filter = filter.shipment(shipment);
+    }
+    if let Some(feature) = args.feature {
+        filter = filter.feature(feature);
+    }
+    if let Some(max_age) = args.max_age {
+        filter = filter.max_age(max_age);
+    }
+    let listing = store.list(&filter)?;
+    let mut out = anstream::stdout();
+    for stored in &listing.checkpoints {
+        if args.of.json {
+            print_json(&mut out, &Answer::of(stored))?;
+        } else {
+            writeln!(out, "{}", answer::line(stored))?;
+        }
+    }
+    for malformed in &listing.malformed {
+        let unusable = Unusable::of(malformed);
+        if args.of.json {
+            print_json(&mut out, &unusable)?;
+        } else {
+            writeln!(out, "{}", Escaped(&unusable.in_words()))?;
+        }
+    }
+    out.flush()?;
+    Ok(Ended::well_if(listing.malformed.is_empty()))
+}
+
+impl From<StatusKind> for CheckpointStatus {
+    fn from(kind: StatusKind) -> Self {
+        match kind {
+            StatusKind::Active => Self::Active,
+            StatusKind::Resolved => Self::Resolved,
+            StatusKind::Abandoned => Self::Abandoned,
+        }
+    }
+}
+
+fn get(args: &GetArgs) -> Result<Ended, VerbError> {
+    let stored = existing(&args.of)?.get(&args.file)?;
+    print_answer(args.of.json, &Answer::of(&stored), |out| answer::in_full(out, &stored))?;
+    Ok(Ended::Well)
+}
+
+fn resolve(args: &ResolveArgs) -> Result<Ended, VerbError> {
+    let (resolved, ended) = recorded(&args.of, |store| store.resolve(&args.file))?;
+    changed(&resolved, args.of.of.json)?;
+    Ok(ended)
+}
+
+fn abandon(args: &MotivatedArgs) -> Result<Ended, VerbError> {
+    let run = |store: &CheckpointStore| store.abandon(&args.file, &args.reason, &args.operator);
+    let (abandoned, ended) = recorded(&args.of, run)?;
+    changed(&abandoned, args.of.of.json)?;
+    Ok(ended)
+}
+
+fn changed(ChangedCheckpoint { stored, change, .. }: &ChangedCheckpoint, json: bool) -> io::Result<()> {
+    let (file, status) = (stored.file.as_str(), stored.checkpoint.status);
+    let is_changed = *change == Change::Written;
+    print_answer(json, &NewStatus { file, status, changed: is_changed }, |out| {
+        let again = if is_changed { "" } else { " already" };
+        writeln!(out, "{} is {}{again}", Escaped(file), status.as_str())
+    })
+}
+
+fn quarantine(args: &MotivatedArgs) -> Result<Ended, VerbError> {
+    let run = |store: &CheckpointStore| store.quarantine(&args.file, &args.reason, &args.operator);
+    let (record, ended) = recorded(&args.of, run)?;
+    print_answer(args.of.of.json, &record, |out| {
+        writeln!(out, "moved {0} to quarantine/{0}", Escaped(&record.file))
+    })?;
+    Ok(ended)
+}
+
+fn cleanup(args: &CleanupArgs) -> Result<Ended, VerbError> {
+    let (report, ended) = recorded(&args.of, |store| store.cleanup(args.older_than))?;
+    print_answer(args.of.of.json, &Cleaned::of(&report), |out| answer::cleaned(out, &report))?;
+    Ok(if report.errors.is_empty() { ended } else { Ended::Ill })
+}
+
+fn resume(args: &ResumeArgs) -> Result<Ended, VerbError> {
+    let store = existing(&args.of)?;
+    let store = match &args.journal {
+        Some(journal) => store.with_journal(directory::reader(journal)?),
+        None => store,
+    };
+    let Resumed { stored, events, malformed, .. } = store.resume(&args.session)?;
+    for malformed in &malformed {
+        complain(&Unusable::of(malformed).in_words());
+    }
+    print_answer(args.of.json, &Answer::of(&stored), |out| answer::in_full(out, &stored))?;
+    let ended = Ended::well_if(malformed.is_empty());
+    let Some(mut events) = events else { return Ok(ended) };
+    let out = anstream::stdout();
+    let mut show = if args.of.json { Show::as_stored(out) } else { Show::timeline(out) };
+    while let Some(entry) = events.next() {
+        match entry? {
+            event @ Entry::Event(_) => show.entry(&event, events.line())?,
+            other => show.entry(&other, &[])?,
+        }
+    }
+    let shown = show.finish()?;
+    Ok(if ended == Ended::Ill { ended } else { shown })
+}

@@ -1,0 +1,14 @@
+//! Checkpoints of agent sessions: hostile folders, a model, many processes, processes that are killed.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the helpers of a test fail as it does, by a panic"
+)]
+
+mod hostile;
+mod kill;
+mod model;
+mod processes;
+mod support;
