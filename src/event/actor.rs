@@ -1,7 +1,7 @@
 //! What is told about the actor loop.
 
 use super::wire::{details, wire_enum};
-use super::{Brief, Few, Text};
+use super::{Brief, Few, Text, Usd};
 
 wire_enum! {
     /// What ended an actor's loop.
@@ -56,6 +56,9 @@ details! {
         output_tokens: u64,
         /// How long it took, in milliseconds.
         duration_ms: u64,
+        @optional
+        /// What that cost; none without a budget.
+        cost_usd: Usd,
     }
 
     /// The model failed, the failure policy ended the loop, or it was cancelled.
@@ -70,6 +73,15 @@ details! {
         cancelled: bool,
         /// How often it had asked the model.
         iterations: u32,
+        @optional
+        /// Tokens the model read.
+        input_tokens: u64,
+        /// Tokens the model wrote.
+        output_tokens: u64,
+        /// What that cost; none without a budget.
+        cost_usd: Usd,
+        /// How long it took, in milliseconds.
+        duration_ms: u64,
     }
 
     /// An actor reached a limit.
@@ -82,5 +94,14 @@ details! {
         limit: Text,
         /// How often it had asked the model.
         iterations: u32,
+        @optional
+        /// Tokens the model read.
+        input_tokens: u64,
+        /// Tokens the model wrote.
+        output_tokens: u64,
+        /// What that cost; none without a budget.
+        cost_usd: Usd,
+        /// How long it took, in milliseconds.
+        duration_ms: u64,
     }
 }

@@ -47,9 +47,9 @@ table! {
     "invariant.violated" invariant error "critical security": "invariant_id scope text reason" ? "";
     "invariant.enforced" invariant info "": "invariant_id scope duration_ms" ? "";
     "actor.invoked" actor info "": "actor model tools max_iterations" ? "";
-    "actor.completed" actor info "critical": "actor iterations tool_calls input_tokens output_tokens duration_ms" ? "";
-    "actor.errored" actor error "critical": "actor error error_kind cancelled iterations" ? "";
-    "actor.escalated" actor warn "critical": "actor reason limit iterations" ? "";
+    "actor.completed" actor info "critical": "actor iterations tool_calls input_tokens output_tokens duration_ms" ? "cost_usd";
+    "actor.errored" actor error "critical": "actor error error_kind cancelled iterations" ? "input_tokens output_tokens cost_usd duration_ms";
+    "actor.escalated" actor warn "critical": "actor reason limit iterations" ? "input_tokens output_tokens cost_usd duration_ms";
     "tool.invoked" tool info "": "tool call_id input_hash input_bytes read_only" ? "";
     "tool.completed" tool info "": "tool call_id attempts duration_ms output_bytes output_hash truncated" ? "";
     "tool.errored" tool error "critical security": "tool call_id error error_kind attempts duration_ms" ? "";

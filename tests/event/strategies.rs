@@ -160,10 +160,17 @@ details! {
     InvariantEnforced { invariant_id: InvariantId, scope: InvariantScope, duration_ms: u64 }
     ActorInvoked { actor: Text, model: Text, tools: Few<Text>, max_iterations: u32 }
     ActorCompleted {
-        actor: Text, iterations: u32, tool_calls: u32, input_tokens: u64, output_tokens: u64, duration_ms: u64
+        actor: Text, iterations: u32, tool_calls: u32, input_tokens: u64, output_tokens: u64, duration_ms: u64;
+        cost_usd: Usd
     }
-    ActorErrored { actor: Text, error: Brief, error_kind: ActorErrorKind, cancelled: bool, iterations: u32 }
-    ActorEscalated { actor: Text, reason: EscalationReason, limit: Text, iterations: u32 }
+    ActorErrored {
+        actor: Text, error: Brief, error_kind: ActorErrorKind, cancelled: bool, iterations: u32;
+        input_tokens: u64, output_tokens: u64, cost_usd: Usd, duration_ms: u64
+    }
+    ActorEscalated {
+        actor: Text, reason: EscalationReason, limit: Text, iterations: u32;
+        input_tokens: u64, output_tokens: u64, cost_usd: Usd, duration_ms: u64
+    }
     ToolInvoked { tool: Text, call_id: CallId, input_hash: Hash, input_bytes: u64, read_only: bool }
     ToolCompleted {
         tool: Text, call_id: CallId, attempts: u32, duration_ms: u64, output_bytes: u64, output_hash: Hash,

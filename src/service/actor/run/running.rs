@@ -59,25 +59,37 @@ impl Running {
         self.report.duration = self.started.elapsed();
         let report = self.report.clone();
         let (actor, iterations) = (self.actor.name.as_str(), report.iterations);
+        let (Usage { input_tokens, output_tokens }, duration) = (report.usage, millis(report.duration));
+        let cost = self.actor.budget.is_some().then_some(report.cost);
         match end {
             End::Answered(answer) => {
                 self.emitter.emit_in(&self.scope, || {
-                    let Usage { input_tokens, output_tokens } = report.usage;
-                    let duration = millis(report.duration);
                     let calls = report.tool_calls;
-                    ActorCompleted::new(actor, iterations, calls, input_tokens, output_tokens, duration)
+                    let mut details =
+                        ActorCompleted::new(actor, iterations, calls, input_tokens, output_tokens, duration);
+                    details.cost_usd = cost;
+                    details
                 });
                 ActorOutcome::Completed { answer, report }
             }
             End::Limit(reason, limit) => {
-                let details = || ActorEscalated::new(actor, reason, limit.as_str(), iterations);
-                self.emitter.emit_in(&self.scope, details);
+                self.emitter.emit_in(&self.scope, || {
+                    let mut details = ActorEscalated::new(actor, reason, limit.as_str(), iterations);
+                    (details.input_tokens, details.output_tokens) = (Some(input_tokens), Some(output_tokens));
+                    (details.cost_usd, details.duration_ms) = (cost, Some(duration));
+                    details
+                });
                 ActorOutcome::Escalated { escalation: Escalation { reason, limit }, report }
             }
             End::Failed(failure) => {
                 let is_cancelled = failure.kind == ActorErrorKind::Cancelled;
                 self.emitter.emit_in(&self.scope, || {
-                    ActorErrored::new(actor, failure.message.as_str(), failure.kind, is_cancelled, iterations)
+                    let message = failure.message.as_str();
+                    let mut details =
+                        ActorErrored::new(actor, message, failure.kind, is_cancelled, iterations);
+                    (details.input_tokens, details.output_tokens) = (Some(input_tokens), Some(output_tokens));
+                    (details.cost_usd, details.duration_ms) = (cost, Some(duration));
+                    details
                 });
                 if is_cancelled {
                     return ActorOutcome::Cancelled { report };
