@@ -40,31 +40,37 @@ Feature: Actors
     Given a model that reads "a.txt" and then answers "It says one."
     When the actor "reader" runs for 1 iterations at most
     Then actor.escalated says
-      | cause        | actor.invoked  |
-      | plan_id      | plan-7         |
-      | root_plan_id | plan-7         |
-      | session_id   | s-1            |
-      | actor_name   | reader         |
-      | actor        | reader         |
-      | reason       | max_iterations |
-      | limit        | 1 iteration    |
-      | iterations   | 1              |
+      | cause         | actor.invoked  |
+      | plan_id       | plan-7         |
+      | root_plan_id  | plan-7         |
+      | session_id    | s-1            |
+      | actor_name    | reader         |
+      | actor         | reader         |
+      | reason        | max_iterations |
+      | limit         | 1 iteration    |
+      | iterations    | 1              |
+      | input_tokens  | *              |
+      | output_tokens | *              |
+      | duration_ms   | *              |
     And "actor.completed" is emitted 0 times
 
   Scenario: The model has nothing more to say
     Given a model that says nothing
     When the actor "reader" runs
     Then actor.errored says
-      | cause        | actor.invoked                                                           |
-      | plan_id      | plan-7                                                                  |
-      | root_plan_id | plan-7                                                                  |
-      | session_id   | s-1                                                                     |
-      | actor_name   | reader                                                                  |
-      | actor        | reader                                                                  |
-      | error        | scenario.json has no reply 1: it was asked more often than was recorded |
-      | error_kind   | model                                                                   |
-      | cancelled    | false                                                                   |
-      | iterations   | 1                                                                       |
+      | cause         | actor.invoked                                                           |
+      | plan_id       | plan-7                                                                  |
+      | root_plan_id  | plan-7                                                                  |
+      | session_id    | s-1                                                                     |
+      | actor_name    | reader                                                                  |
+      | actor         | reader                                                                  |
+      | error         | scenario.json has no reply 1: it was asked more often than was recorded |
+      | error_kind    | model                                                                   |
+      | cancelled     | false                                                                   |
+      | iterations    | 1                                                                       |
+      | input_tokens  | *                                                                       |
+      | output_tokens | *                                                                       |
+      | duration_ms   | *                                                                       |
     And "actor.completed" is emitted 0 times
 
   Scenario: A tool that the actor may not call is refused and told to the model
@@ -78,45 +84,55 @@ Feature: Actors
     Given a model that reads "a.txt" and then answers "It says one."
     When the actor "reader" runs for 0 calls of tools at most
     Then actor.escalated says
-      | cause        | actor.invoked    |
-      | plan_id      | plan-7           |
-      | root_plan_id | plan-7           |
-      | session_id   | s-1              |
-      | actor_name   | reader           |
-      | actor        | reader           |
-      | reason       | max_tool_calls   |
-      | limit        | 0 calls of tools |
-      | iterations   | 1                |
+      | cause         | actor.invoked    |
+      | plan_id       | plan-7           |
+      | root_plan_id  | plan-7           |
+      | session_id    | s-1              |
+      | actor_name    | reader           |
+      | actor         | reader           |
+      | reason        | max_tool_calls   |
+      | limit         | 0 calls of tools |
+      | iterations    | 1                |
+      | input_tokens  | *                |
+      | output_tokens | *                |
+      | duration_ms   | *                |
     And "tool.invoked" is emitted 0 times
 
   Scenario: The time is up
     Given a model that never answers
     When the actor "reader" runs for 10 ms at most
     Then actor.escalated says
-      | cause        | actor.invoked |
-      | plan_id      | plan-7        |
-      | root_plan_id | plan-7        |
-      | session_id   | s-1           |
-      | actor_name   | reader        |
-      | actor        | reader        |
-      | reason       | timeout       |
-      | limit        | 0.01 s        |
-      | iterations   | 1             |
+      | cause         | actor.invoked |
+      | plan_id       | plan-7        |
+      | root_plan_id  | plan-7        |
+      | session_id    | s-1           |
+      | actor_name    | reader        |
+      | actor         | reader        |
+      | reason        | timeout       |
+      | limit         | 0.01 s        |
+      | iterations    | 1             |
+      | input_tokens  | *             |
+      | output_tokens | *             |
+      | duration_ms   | *             |
     And "actor.errored" is emitted 0 times
 
   Scenario: The budget does not pay the next question
     Given a model that reads "a.txt" and then answers "It says one."
     When the actor "reader" runs with a budget of "0" USD
     Then actor.escalated says
-      | cause        | actor.invoked |
-      | plan_id      | plan-7        |
-      | root_plan_id | plan-7        |
-      | session_id   | s-1           |
-      | actor_name   | reader        |
-      | actor        | reader        |
-      | reason       | budget        |
-      | limit        | 0 USD for plan plan-7   |
-      | iterations   | 0             |
+      | cause         | actor.invoked         |
+      | plan_id       | plan-7                |
+      | root_plan_id  | plan-7                |
+      | session_id    | s-1                   |
+      | actor_name    | reader                |
+      | actor         | reader                |
+      | reason        | budget                |
+      | limit         | 0 USD for plan plan-7 |
+      | iterations    | 0                     |
+      | input_tokens  | *                     |
+      | output_tokens | *                     |
+      | duration_ms   | *                     |
+      | cost_usd      | 0                     |
     And "budget.exceeded" is caused by "actor.invoked"
     And "tool.invoked" is emitted 0 times
 
@@ -124,32 +140,38 @@ Feature: Actors
     Given a model that reads "missing.txt" and then answers "It is not there."
     When the actor "reader" runs until 1 calls fail
     Then actor.errored says
-      | cause        | actor.invoked           |
-      | plan_id      | plan-7                  |
-      | root_plan_id | plan-7                  |
-      | session_id   | s-1                     |
-      | actor_name   | reader                  |
-      | actor        | reader                  |
-      | error        | a call of a tool failed |
-      | error_kind   | policy                  |
-      | cancelled    | false                   |
-      | iterations   | 1                       |
+      | cause         | actor.invoked           |
+      | plan_id       | plan-7                  |
+      | root_plan_id  | plan-7                  |
+      | session_id    | s-1                     |
+      | actor_name    | reader                  |
+      | actor         | reader                  |
+      | error         | a call of a tool failed |
+      | error_kind    | policy                  |
+      | cancelled     | false                   |
+      | iterations    | 1                       |
+      | input_tokens  | *                       |
+      | output_tokens | *                       |
+      | duration_ms   | *                       |
     And "actor.completed" is emitted 0 times
 
   Scenario: It is cancelled
     Given a model during whose answer the actor is cancelled
     When the actor "reader" runs
     Then actor.errored says
-      | cause        | actor.invoked           |
-      | plan_id      | plan-7                  |
-      | root_plan_id | plan-7                  |
-      | session_id   | s-1                     |
-      | actor_name   | reader                  |
-      | actor        | reader                  |
-      | error        | the actor was cancelled |
-      | error_kind   | cancelled               |
-      | cancelled    | true                    |
-      | iterations   | 1                       |
+      | cause         | actor.invoked           |
+      | plan_id       | plan-7                  |
+      | root_plan_id  | plan-7                  |
+      | session_id    | s-1                     |
+      | actor_name    | reader                  |
+      | actor         | reader                  |
+      | error         | the actor was cancelled |
+      | error_kind    | cancelled               |
+      | cancelled     | true                    |
+      | iterations    | 1                       |
+      | input_tokens  | *                       |
+      | output_tokens | *                       |
+      | duration_ms   | *                       |
     And "actor.completed" is emitted 0 times
 
   Scenario: Who has given up before it begins is asked for nothing
@@ -157,16 +179,19 @@ Feature: Actors
     When the actor "reader" runs for somebody who has given up
     Then "actor.invoked" is emitted 1 times
     And actor.errored says
-      | cause        | actor.invoked           |
-      | plan_id      | plan-7                  |
-      | root_plan_id | plan-7                  |
-      | session_id   | s-1                     |
-      | actor_name   | reader                  |
-      | actor        | reader                  |
-      | error        | the actor was cancelled |
-      | error_kind   | cancelled               |
-      | cancelled    | true                    |
-      | iterations   | 0                       |
+      | cause         | actor.invoked           |
+      | plan_id       | plan-7                  |
+      | root_plan_id  | plan-7                  |
+      | session_id    | s-1                     |
+      | actor_name    | reader                  |
+      | actor         | reader                  |
+      | error         | the actor was cancelled |
+      | error_kind    | cancelled               |
+      | cancelled     | true                    |
+      | iterations    | 0                       |
+      | input_tokens  | *                       |
+      | output_tokens | *                       |
+      | duration_ms   | *                       |
     And "actor.completed" is emitted 0 times
     And "actor.escalated" is emitted 0 times
 

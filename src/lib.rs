@@ -16,6 +16,8 @@ pub mod redact;
 pub mod service;
 pub mod stream;
 mod sync;
+#[cfg(feature = "telemetry")]
+pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 

@@ -6,9 +6,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) mod audit;
 pub(crate) mod checkpoint;
+pub(crate) mod gc;
 pub(crate) mod journal;
 mod key;
 pub(crate) mod proof;
+pub(crate) mod telemetry;
 mod value;
 
 pub(crate) use key::KeyGrant;

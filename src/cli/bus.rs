@@ -3,7 +3,7 @@
 //! A reactive bus is watched through a stream, which a thread of its own drains and prints: what is slow there, a
 //! pager for example, slows down nobody else. The logging bus logs by itself; where JSON is asked for, a handler
 //! hands its events to the same kind of thread. Without a bus there is nothing to see. A journal goes with the reactive
-//! bus alone.
+//! bus alone, and with a journal goes telemetry, which is recorded there.
 
 use std::io::Write;
 use std::sync::{Arc, mpsc};
@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use agentbus::bus::{CloseReport, Ledger, LoggingEventBus, ReactiveEventBus};
 use agentbus::journal::Journal;
+use agentbus::telemetry::Telemetry;
 use agentbus::{Delivery, DomainEvent, EventBus, Filter, Subscription};
 use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -26,6 +27,12 @@ const CAPACITY: usize = 16_384;
 /// How long is waited for the bus to come to its end.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
 
+/// How often telemetry is recorded: what a run that is killed had counted since is lost.
+const TELL_EVERY: Duration = Duration::from_secs(10);
+
+/// How long telemetry may count what it has not counted when the run has ended.
+const COUNT_DEADLINE: Duration = Duration::from_secs(1);
+
 /// The bus of a run.
 #[derive(Debug)]
 pub(crate) struct RunBus {
@@ -36,9 +43,16 @@ pub(crate) struct RunBus {
 /// Who watches it.
 #[derive(Debug)]
 enum Watch {
-    Stream { bus: ReactiveEventBus, journal: Option<Journal>, drain: JoinHandle<Seen> },
+    Stream { bus: ReactiveEventBus, kept: Option<Kept>, drain: JoinHandle<Seen> },
     Handler { subscription: Subscription, drain: JoinHandle<Seen> },
     Nobody,
+}
+
+/// Where events are kept.
+#[derive(Debug)]
+struct Kept {
+    journal: Journal,
+    telemetry: Telemetry,
 }
 
 /// What was seen of a run, and what the bus says of it.
@@ -71,6 +85,10 @@ impl RunBus {
             Some(journal) => builder.journal(journal).build(),
             None => builder.build(),
         };
+        let kept = journal.map(|journal| {
+            let telemetry = Telemetry::builder().interval(TELL_EVERY).start(Arc::new(bus.clone()));
+            Kept { journal, telemetry }
+        });
         let mut stream = bus.stream(Filter::all());
         let runtime = Handle::current();
         let drain = spawn_blocking(move || {
@@ -79,7 +97,7 @@ impl RunBus {
             }
             printer.finish()
         });
-        Self { bus: Some(Arc::new(bus.clone())), watch: Watch::Stream { bus, journal, drain } }
+        Self { bus: Some(Arc::new(bus.clone())), watch: Watch::Stream { bus, kept, drain } }
     }
 
     fn logging(mut printer: Printer<impl Write + Send + 'static>, format: Format) -> Self {
@@ -116,7 +134,15 @@ impl RunBus {
                 drop(subscription);
                 Watched { seen: joined(drain.await), ..Watched::default() }
             }
-            Watch::Stream { bus, journal, drain } => {
+            Watch::Stream { bus, kept, drain } => {
+                let journal = match kept {
+                    Some(Kept { journal, telemetry }) => {
+                        // Before the bus: closed, it takes nothing more.
+                        telemetry.close(COUNT_DEADLINE).await;
+                        Some(journal)
+                    }
+                    None => None,
+                };
                 let report = bus.close(CLOSE_DEADLINE).await;
                 if !report.is_complete() {
                     complain(&format!("the bus did not come to its end: {}", in_words(&report)));

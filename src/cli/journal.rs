@@ -40,6 +40,7 @@ mod show;
 mod state;
 mod stats;
 mod stored;
+mod telemetry;
 mod verify;
 
 /// Why a verb did not do what it was asked.
@@ -220,6 +221,7 @@ fn run(verb: JournalVerb) -> Result<Ended, VerbError> {
         JournalVerb::Tail(args) => stored::tail(args),
         JournalVerb::Query(args) => stored::query(args),
         JournalVerb::Stats(args) => stats::main(&args),
+        JournalVerb::Telemetry(args) => telemetry::main(&args),
         JournalVerb::State(args) => state::main(&args),
         JournalVerb::Verify(args) => verify::main(&args),
         JournalVerb::Heads(args) => heads::main(&args),

@@ -26,7 +26,7 @@ mod wording;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use amounts::{bytes, counted};
+pub(crate) use amounts::{bytes, counted, millis};
 
 /// How deep a line is indented at most.
 const MAX_DEPTH: usize = 6;

@@ -22,5 +22,6 @@ mod journal_strace;
 mod journal_verify;
 
 mod proof;
+mod telemetry;
 mod tour;
 mod transcripts;

@@ -22,6 +22,7 @@ mod resource;
 mod restore;
 mod sandbox;
 mod session;
+mod telemetry;
 mod told;
 mod tool;
 mod validation;
@@ -52,6 +53,7 @@ async fn main() -> ExitCode {
         audit::run().await,
         proof::run().await,
         checkpoint::run().await,
+        telemetry::run().await,
     ];
     if passed.contains(&false) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

@@ -10,7 +10,7 @@ const FLOORS: [&[&str]; 5] = [
     &["sync", "event", "filter", "redact"],
     &["stream", "bus", "emitter"],
     &["journal", "gate"],
-    &["service", "audit", "checkpoint", "relay"],
+    &["service", "audit", "checkpoint", "telemetry", "relay"],
     &["inspect", "testing", "cli", "main"],
 ];
 

@@ -2,7 +2,6 @@
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use agentbus::Filter;
 use agentbus::event::Timestamp;
@@ -11,7 +10,9 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::audit::AuditArgs;
 use super::checkpoint::CheckpointArgs;
+use super::gc::GcArgs;
 use super::proof::{HeadsArgs, KeysArgs, VerifyArgs};
+use super::telemetry::TelemetryArgs;
 use super::value;
 
 /// The most events that `tail` shows of what is there.
@@ -41,6 +42,13 @@ pub(crate) enum JournalVerb {
 
     /// Says how much a journal holds, of which kinds, from when to when.
     Stats(DirectoryArgs),
+
+    /// Says how often what happened, how long it took and what was paid, from the telemetry in a journal.
+    ///
+    /// Of the whole time, or of the intervals that ended since then; percentiles are those of all times together. `run
+    /// --journal` records telemetry; a program of your own does so by `Telemetry`. What is no interval is told by its
+    /// position on stderr and counts for nothing; the exit status is 1 then, and if there is no telemetry.
+    Telemetry(TelemetryArgs),
 
     /// Says what the plans and their decisions came to, as their events tell it.
     ///
@@ -282,20 +290,6 @@ pub(crate) struct NackArgs {
     /// Why it failed.
     #[arg(long, value_name = "R")]
     pub(crate) reason: String,
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct GcArgs {
-    #[command(flatten)]
-    pub(crate) of: DirectoryArgs,
-
-    /// How old the youngest event of a segment must be, such as 12h or 30d.
-    #[arg(long, value_name = "D", value_parser = value::span)]
-    pub(crate) older_than: Duration,
-
-    /// Only say what would be removed.
-    #[arg(long)]
-    pub(crate) dry_run: bool,
 }
 
 #[derive(Clone, Copy, Debug, Args)]

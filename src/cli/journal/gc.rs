@@ -6,7 +6,7 @@ use agentbus::journal::{Collected, CollectedSegment, GcMode, KeptFor, MissingSeg
 use serde::Serialize;
 
 use super::{Ended, VerbError, directory, print_answer};
-use crate::cli::args::journal::GcArgs;
+use crate::cli::args::gc::GcArgs;
 use crate::cli::timeline::{bytes, counted};
 
 #[derive(Serialize)]

@@ -12,7 +12,7 @@ pub(crate) fn bytes(n: u64) -> String {
 }
 
 /// A span: `812 ms`, `1.4 s`.
-pub(super) fn millis(n: u64) -> String {
+pub(crate) fn millis(n: u64) -> String {
     scaled(n, 1_000, ("ms", "s", "ks"))
 }
 

@@ -8,6 +8,7 @@ use agentbus::event::{
     SandboxRolledBack, SessionCreated, SessionMessageSent, Text, ToolCompleted, ToolErrored, ToolInvoked,
     ToolRetried, ValidationFailed, ValidationPassed, ValidationStarted,
 };
+use agentbus::telemetry::{TelemetryGroup, TelemetryInterval};
 use agentbus::{DomainEvent, Payload};
 
 use super::amounts::{bytes, counted, millis};
@@ -48,8 +49,20 @@ pub(super) fn words(event: &DomainEvent) -> String {
         Payload::SessionMessageSent(message) => message_sent(message),
         Payload::BudgetWarning(budget) => budget_warning(budget),
         Payload::BudgetExceeded(budget) => budget_exceeded(budget),
-        _ => event.details_json().unwrap_or_else(|_no_json| "details without a JSON form".to_owned()),
+        _ => event.details().map_or_else(
+            || event.details_json().unwrap_or_else(|_no_json| "details without a JSON form".to_owned()),
+            measured,
+        ),
     }
+}
+
+fn measured(interval: &TelemetryInterval) -> String {
+    let kinds = interval.rows.iter().filter(|row| row.group == TelemetryGroup::Kind);
+    let (rows, events) =
+        kinds.fold((0_u64, 0_u64), |(rows, events), row| (rows + 1, events.saturating_add(row.count)));
+    let span = interval.to.since(interval.from).as_millis();
+    let span = millis(u64::try_from(span).unwrap_or(u64::MAX));
+    format!("{} of {} within {span}", counted(events, "event"), counted(rows, "kind"))
 }
 
 fn plan_created(plan: &PlanCreated) -> String {
