@@ -10,6 +10,14 @@ Feature: Checkpoints of agent sessions
     And the last checkpoint is "active"
     And the last checkpoint has the mode 600
 
+  Scenario: A checkpoint is read as it was saved
+    Given "agents/planner" saved a checkpoint of the session "s-1"
+    When it is read
+    Then it is of the session "s-1", by "agents/planner", on the shipment "ship-s-1"
+    And nothing is told
+    When "checkpoint-another.json" is read
+    Then it is refused as "not_found": '`list` tells what there is'
+
   Scenario: Checkpoints of one second have names of their own
     When "agents/planner" saves 20 checkpoints of the session "s-1" in one second
     Then 20 checkpoints are listed

@@ -62,4 +62,5 @@ corpus! {
     hostile_events_are_refused_or_kept: event_json;
     hostile_filters_are_refused_or_kept: filter_text;
     hostile_heads_and_proofs_prove_nothing: proof;
+    hostile_checkpoints_are_refused_or_kept: checkpoint;
 }

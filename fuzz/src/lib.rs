@@ -3,6 +3,7 @@
 //!
 //! Each takes any bytes and panics if the library breaks a promise. All go through the public interface.
 
+mod checkpoint;
 mod cursor;
 mod event_json;
 mod files;
@@ -14,6 +15,7 @@ mod reading;
 mod recovery;
 mod writing;
 
+pub use checkpoint::checkpoint;
 pub use cursor::cursor;
 pub use event_json::event_json;
 pub use filter_text::filter_text;

@@ -207,15 +207,13 @@ impl Folder {
         }
     }
 
-    /// Whether anything has that name.
-    pub(super) fn has(&self, name: &str) -> Result<bool, FolderError> {
+    /// Whether something else than that file has that name.
+    pub(super) fn is_taken(&self, name: &str, by_other_than: &Found) -> Result<bool, FolderError> {
         let path = self.checked(name)?;
-        let found = self.identity_of(name);
-        found.map(|found| found.is_some()).map_err(|source| FolderError::Io {
-            doing: "look at",
-            path,
-            source,
-        })
+        match self.identity_of(name) {
+            Ok(found) => Ok(found.is_some_and(|found| found != by_other_than.identity)),
+            Err(source) => Err(FolderError::Io { doing: "look at", path, source }),
+        }
     }
 
     /// What has that name now; `None` if nothing has.

@@ -156,6 +156,31 @@ fn check_version(version: Option<u64>) -> Result<(), Refused> {
     }
 }
 
+impl CheckpointDraft {
+    /// Reads a draft from JSON that anybody may have written, as [`CheckpointStore::create_json`] does, with the
+    /// redactor's built-in rules and for any agent.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Corrupt`], [`CheckpointError::Invalid`], [`CheckpointError::NotConforming`],
+    /// [`CheckpointError::Secret`], [`CheckpointError::TooLarge`].
+    ///
+    /// [`CheckpointStore::create_json`]: super::CheckpointStore::create_json
+    pub fn from_json(json: &[u8]) -> Result<Self, CheckpointError> {
+        Rules::default().draft(json).map_err(|refused| refused.of(Subject::Given))
+    }
+}
+
+impl SessionCheckpoint {
+    /// Reads what stands in a file of a checkpoint, one in an archive for example, with the redactor's built-in rules
+    /// and for any agent.
+    ///
+    /// # Errors
+    /// As [`CheckpointDraft::from_json`].
+    pub fn from_json(json: &[u8]) -> Result<Self, CheckpointError> {
+        Rules::default().checkpoint(json).map_err(|refused| refused.of(Subject::Given))
+    }
+}
+
 fn status(fields: &mut Fields<'_, '_>, raw: &RawValue) -> Option<CheckpointStatus> {
     let words = CheckpointStatus::ALL.map(|status| (status.as_str(), status));
     fields.word("status", raw, "active, resolved or abandoned", &words)

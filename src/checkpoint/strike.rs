@@ -18,13 +18,15 @@ enum Strike {
 /// Lets a step fail, or all from one on as if the process had died there, or does something before it.
 pub(super) struct Fault {
     strike: Strike,
+    /// Whether the file system cannot rename without writing over.
+    lacks_renames: bool,
     steps: AtomicUsize,
     told: Mutex<Vec<String>>,
 }
 
 impl Fault {
     fn of(strike: Strike) -> Arc<Self> {
-        Arc::new(Self { strike, steps: AtomicUsize::new(0), told: Mutex::default() })
+        Arc::new(Self { strike, lacks_renames: false, steps: AtomicUsize::new(0), told: Mutex::default() })
     }
 
     pub(super) fn none() -> Arc<Self> {
@@ -39,6 +41,12 @@ impl Fault {
     /// No step is done from that one on.
     pub(super) fn dying(at: usize) -> Arc<Self> {
         Self::of(Strike::Die(at))
+    }
+
+    /// As [`Fault::dying`], on a file system that cannot rename without writing over.
+    pub(super) fn dying_without_renames(at: usize) -> Arc<Self> {
+        let (steps, told) = (AtomicUsize::new(0), Mutex::default());
+        Arc::new(Self { strike: Strike::Die(at), lacks_renames: true, steps, told })
     }
 
     /// Somebody does something before a step.
@@ -90,6 +98,9 @@ impl Seam for Fault {
             Strike::Interfere(at, does) if number == *at => {
                 (does.lock().unwrap())();
                 Ok(())
+            }
+            _ if self.lacks_renames && step.starts_with("rename to") => {
+                Err(io::ErrorKind::Unsupported.into())
             }
             _ => Ok(()),
         }

@@ -123,6 +123,8 @@ fn bad_input_is_told_and_nothing_is_begun() {
         refused.assert_code(2);
         refused.assert_stderr("there is no directory");
     }
+    fed(&mut checkpoint(&dir, "create", &[]), "no json").assert_code(2);
+    assert!(!dir.path().join("checkpoints").exists(), "nothing was begun");
     create(&dir, DRAFT, &[]);
     let before = dir.tree();
     for (verb, args, words) in [

@@ -10,7 +10,7 @@ use std::time::Duration;
 use agentbus::DomainEvent;
 use agentbus::checkpoint::{
     CheckpointDraft, CheckpointError, CheckpointFilter, CheckpointListing, CheckpointStore, CleanupReport,
-    MAX_DRAFT_BYTES, Resumed,
+    MAX_DRAFT_BYTES, Resumed, StoredCheckpoint,
 };
 use agentbus::event::{SessionCreated, SessionId, Timestamp};
 use agentbus::journal::{Entry, Journal, JournalReader};
@@ -37,6 +37,8 @@ struct Checkpoints {
     elapsed: Duration,
     /// The file of the checkpoint that was saved last.
     last: String,
+    /// What was read last.
+    read: Option<StoredCheckpoint>,
     listing: CheckpointListing,
     report: CleanupReport,
     resumed: Option<Resumed>,
@@ -59,6 +61,7 @@ impl Checkpoints {
             told: Vec::new(),
             elapsed: Duration::ZERO,
             last: String::new(),
+            read: None,
             listing: CheckpointListing::default(),
             report: CleanupReport::default(),
             resumed: None,
@@ -229,6 +232,23 @@ async fn so_many_bytes(world: &mut Checkpoints, bytes: usize) {
     let mut json = br#"{"agent":"a","session_id":"s","phase":"p"}"#.to_vec();
     json.resize(bytes, b' ');
     world.act(|store| store.create_json(&json)).await;
+}
+
+#[when("it is read")]
+async fn it_is_read(world: &mut Checkpoints) {
+    is_read(world, world.last.clone()).await;
+}
+
+#[when(expr = "{string} is read")]
+async fn is_read(world: &mut Checkpoints, file: String) {
+    world.read = world.act(|store| store.get(&file)).await;
+}
+
+#[then(expr = "it is of the session {string}, by {string}, on the shipment {string}")]
+fn is_of(world: &mut Checkpoints, session: String, agent: String, shipment: String) {
+    let read = &world.read.as_ref().expect("it was read").checkpoint.saved;
+    assert_eq!((read.session_id.to_string(), read.agent.to_string()), (session, agent));
+    assert_eq!(read.context.shipment_id.as_ref(), Some(&shipment));
 }
 
 #[given("it was resolved")]

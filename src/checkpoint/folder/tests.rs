@@ -147,6 +147,34 @@ fn a_file_is_moved_or_not_whichever_step_fails_or_is_the_last() {
 }
 
 #[test]
+fn where_the_file_system_cannot_rename_without_writing_over_nothing_is_lost_or_written_over_either() {
+    at_every_step(Fault::dying_without_renames, |fault| {
+        let home = Home::new();
+        drop(create(&home.asking(fault)));
+        assert!(matches!(home.content().as_deref(), None | Some("new")), "{fault:?}");
+        drop(create(&home.open()));
+        assert_eq!((home.content().as_deref(), home.names()), (Some("new"), vec![NAME.to_owned()]));
+    });
+    at_every_step(Fault::dying_without_renames, |fault| {
+        let home = Home::with_file();
+        drop(move_away(&home.asking(fault)));
+        let there = fs::read_to_string(home.path("archive").join(NAME)).ok();
+        assert!([&home.content(), &there].contains(&&Some("old".to_owned())), "{fault:?}");
+        drop(move_away(&home.open()));
+        let there = fs::read_to_string(home.path("archive").join(NAME)).ok();
+        assert_eq!((home.content(), there.as_deref()), (None, Some("old")), "{fault:?}");
+    });
+    let lacking = Fault::dying_without_renames(usize::MAX);
+    let home = Home::with_file();
+    fs::create_dir(home.path("archive")).unwrap();
+    fs::write(home.path("archive").join(NAME), "theirs").unwrap();
+    assert_eq!(reason_of(move_away(&home.asking(&lacking))), UnsafeReason::Occupied);
+    assert_eq!(reason_of(create(&home.asking(&lacking))), UnsafeReason::Occupied);
+    assert_eq!(fs::read_to_string(home.path("archive").join(NAME)).unwrap(), "theirs");
+    assert_eq!(home.content().as_deref(), Some("old"));
+}
+
+#[test]
 fn a_link_that_is_put_in_the_place_of_a_file_at_any_step_leads_nobody_out() {
     for verb in [replace, create, move_away] {
         for at in 0.. {
@@ -264,9 +292,8 @@ fn who_has_the_folder_keeps_it_when_something_else_is_put_in_its_place() {
     let other = home.temp.path().join("other");
     fs::create_dir(&other).unwrap();
     symlink("other", home.temp.path().join("folder")).unwrap();
-    assert!(!folder.has(NAME).unwrap());
     create(&folder).unwrap();
-    assert!(folder.has(NAME).unwrap() && folder.path() == home.path(""));
+    assert_eq!(folder.path(), home.path(""));
     assert_eq!(fs::read_to_string(moved.join(NAME)).unwrap(), "new");
     assert_eq!(fs::read_dir(other).unwrap().count(), 0);
 }

@@ -76,7 +76,9 @@ impl Folder {
                 if to.identity_of(new).map_err(&failed)? != Some(was.identity) {
                     return Err(FolderError::Unsafe { path, reason: UnsafeReason::Occupied });
                 }
-                self.unlink(name).map_err(&failed)?;
+                if self.identity_of(name).map_err(&failed)? == Some(was.identity) {
+                    self.unlink(name).map_err(&failed)?;
+                }
             }
             renamed => renamed.map_err(&failed)?,
         }
@@ -174,14 +176,20 @@ impl Folder {
 
     /// Gives it a name that nothing has; `AlreadyExists` if something has it.
     fn rename_new(&self, name: &str, to: &Self, new: &str) -> io::Result<()> {
-        self.steps.before("rename to", new)?;
-        match renameat_with(&self.handle, name, &to.handle, new, RenameFlags::NOREPLACE) {
+        let renamed = self
+            .steps
+            .before("rename to", new)
+            .and_then(|()| Ok(renameat_with(&self.handle, name, &to.handle, new, RenameFlags::NOREPLACE)?));
+        match renamed {
             // The file system does not know how. A second name is not given over another either.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) =>
+            {
+                self.steps.before("link", new)?;
                 linkat(&self.handle, name, &to.handle, new, AtFlags::empty())?;
                 self.unlink(name).inspect_err(|_| drop(to.unlink(new)))
             }
-            renamed => Ok(renamed?),
+            renamed => renamed,
         }
     }
 

@@ -75,6 +75,8 @@ impl CheckpointStore {
         let (now, mut id) = source::stamp();
         let checkpoint = SessionCheckpoint::new(draft, now, position);
         let line = checkpoint.to_line();
+        // What a redactor of the program's own finds in what was added must not make it malformed.
+        self.rules.checkpoint(&line).map_err(|refused| refused.of(Subject::Given))?;
         let mut tries = 0;
         loop {
             let file = format!("{BEGINNING}{id}{ENDING}");

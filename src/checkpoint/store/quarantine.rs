@@ -105,7 +105,7 @@ impl CheckpointStore {
     ) -> Result<(), CheckpointError> {
         let name = found.name();
         let there = self.folder.create_folder(lock, QUARANTINE)?;
-        if there.has(name)? {
+        if there.is_taken(name, found)? {
             let reason = UnsafeReason::Occupied;
             return Err(CheckpointError::UnsafeTarget { path: there.path_of(name), reason });
         }

@@ -1,6 +1,6 @@
 //! `resolve`: says that what a checkpoint was saved for is done.
 
-use super::{Change, ChangedCheckpoint, CheckpointStore, Loaded, StoredCheckpoint};
+use super::{Change, ChangedCheckpoint, CheckpointStore, Loaded, StoredCheckpoint, of_file};
 use crate::checkpoint::error::{CheckpointError, Nonconformity, Subject};
 use crate::checkpoint::events::SessionCheckpointResolved;
 use crate::checkpoint::model::{CheckpointStatus, SessionCheckpoint};
@@ -50,7 +50,9 @@ impl CheckpointStore {
             Change::Written => {
                 // A clock that was set back must not make it malformed.
                 checkpoint.updated_at = Timestamp::now().max(checkpoint.created_at);
-                self.folder.replace(&lock, &found, &checkpoint.to_line())?;
+                let line = checkpoint.to_line();
+                self.rules.checkpoint(&line).map_err(|refused| of_file(refused, file))?;
+                self.folder.replace(&lock, &found, &line)?;
             }
         }
         Ok(ChangedCheckpoint { stored: StoredCheckpoint { file: file.to_owned(), checkpoint }, change })

@@ -1,11 +1,11 @@
 //! `checkpoint`: what agents save of their sessions, to go on from.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, BufWriter, Read as _, Write as _};
 use std::path::Path;
 
 use agentbus::checkpoint::{
-    Change, ChangedCheckpoint, CheckpointError, CheckpointFilter, CheckpointStatus, CheckpointStore,
-    MAX_DRAFT_BYTES, Resumed,
+    Change, ChangedCheckpoint, CheckpointDraft, CheckpointError, CheckpointFilter, CheckpointStatus,
+    CheckpointStore, MAX_DRAFT_BYTES, Resumed,
 };
 use agentbus::journal::Entry;
 
@@ -77,6 +77,8 @@ fn create(args: &CreateArgs) -> Result<Ended, VerbError> {
     // One byte more than is taken: what is longer is refused, and not read.
     let read = io::stdin().lock().take(MAX_DRAFT_BYTES as u64 + 1).read_to_end(&mut json);
     read.map_err(VerbError::ReadStdin)?;
+    // Looked at first: for a bad one no folder is made.
+    CheckpointDraft::from_json(&json)?;
     let store = allowing(CheckpointStore::open(&of.directory)?, of);
     let (stored, ended) = recorded_on(store, journal.as_deref(), |store| store.create_json(&json))?;
     print_answer(of.json, &Answer::of(&stored), |out| writeln!(out, "{}", stored.file))?;
@@ -188,7 +190,7 @@ fn resume(args: &ResumeArgs) -> Result<Ended, VerbError> {
     print_answer(args.of.json, &Answer::of(&stored), |out| answer::in_full(out, &stored))?;
     let ended = Ended::well_if(malformed.is_empty());
     let Some(mut events) = events else { return Ok(ended) };
-    let out = anstream::stdout();
+    let out = BufWriter::new(anstream::stdout());
     let mut show = if args.of.json { Show::as_stored(out) } else { Show::timeline(out) };
     while let Some(entry) = events.next() {
         match entry? {
