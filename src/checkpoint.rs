@@ -24,6 +24,8 @@
 //! folder can change files in it as they like; what they put in the place of a file while a verb runs is found out
 //! before it is written over, but for a moment that no lock guards.
 //!
+//! What is to be known beyond a session is kept by key: [`memory`].
+//!
 //! With a bus each verb tells what it did, after the fact ([`events`]); where a process dies in between, nobody is told.
 //!
 //! ```
@@ -50,6 +52,7 @@ pub mod events;
 mod filter;
 mod folder;
 mod key_fault;
+pub mod memory;
 mod model;
 mod parse;
 mod store;

@@ -9,6 +9,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod gc;
 pub(crate) mod journal;
 mod key;
+pub(crate) mod memory;
 pub(crate) mod proof;
 pub(crate) mod telemetry;
 mod value;

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use agentbus::audit::proof::{HeadError, KeyError, ProveError, SignError, VerifyError};
 use agentbus::audit::{AuditError, AuditQueryError, RetentionError, TextError};
+use agentbus::checkpoint::memory::{MemoryError, MemoryPart};
 use agentbus::checkpoint::{CheckpointError, Subject, UnsafeReason};
 use agentbus::journal::{
     AckError, ConsumerError, ConsumerName, CursorFault, GcError, Journal, NackError, OpenError, ReadError,
@@ -34,7 +35,9 @@ mod gc;
 mod heads;
 mod keys;
 mod kinds;
+mod memory;
 mod progress;
+mod recording;
 mod replay;
 mod show;
 mod state;
@@ -97,6 +100,8 @@ pub(super) enum VerbError {
     AuditRetention(#[from] RetentionError),
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
     #[error("cannot read stdin")]
     ReadStdin(#[source] io::Error),
     #[error(transparent)]
@@ -159,8 +164,18 @@ impl VerbError {
             | Self::Verify(VerifyError::Kept(_))
             | Self::Log(_) => EXIT_BAD_INPUT,
             Self::Checkpoint(error) if is_bad_input(error) => EXIT_BAD_INPUT,
+            Self::Memory(error) if is_bad_memory(error) => EXIT_BAD_INPUT,
             _ => EXIT_NOT_DONE,
         }
+    }
+}
+
+/// Whether what was given to a verb on memories is at fault, and not what is there.
+fn is_bad_memory(error: &MemoryError) -> bool {
+    match error {
+        MemoryError::Invalid { .. } | MemoryError::TooLarge { .. } => true,
+        MemoryError::Secret { part } => !matches!(part, MemoryPart::File(_)),
+        _ => false,
     }
 }
 
@@ -234,6 +249,7 @@ fn run(verb: JournalVerb) -> Result<Ended, VerbError> {
         JournalVerb::Gc(args) => gc::main(&args),
         JournalVerb::Audit(args) => audit::main(args),
         JournalVerb::Checkpoint(args) => checkpoint::main(args),
+        JournalVerb::Memory(args) => memory::main(args),
         JournalVerb::Kinds(args) => kinds::list(args),
     }
 }

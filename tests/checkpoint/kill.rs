@@ -12,14 +12,14 @@ use agentbus::checkpoint::{CheckpointFilter, CheckpointStatus};
 use crate::support::{DRAFT, Home, fed};
 
 /// The calls by which a folder is changed. Each is counted for itself.
-const CALLS: [&str; 10] =
+pub(crate) const CALLS: [&str; 10] =
     ["openat", "write", "fsync", "fchmod", "flock", "renameat", "renameat2", "rename", "unlinkat", "mkdirat"];
 
 /// How often a run may make one of them; it is far less.
-const MANY: usize = 200;
+pub(crate) const MANY: usize = 200;
 
 /// Whether `strace` is there. Where it is not, a test says so on stderr and is passed over; where `CI` is set it fails.
-fn has_strace() -> bool {
+pub(crate) fn has_strace() -> bool {
     let is_there = Command::new("strace").arg("--version").stdout(Stdio::null()).status().is_ok();
     assert!(is_there || std::env::var_os("CI").is_none(), "this test needs strace; see .ci/run");
     if !is_there {
@@ -28,9 +28,8 @@ fn has_strace() -> bool {
     is_there
 }
 
-/// Runs the program with a verb and kills it when it makes that call for the nth time; whether it came so far.
-fn killed_at(home: &Home, (call, nth): (&str, usize), verb: &str, args: &[&str], input: &[u8]) -> bool {
-    let program = home.command(verb, args);
+/// Runs the program and kills it when it makes that call for the nth time; whether it came so far.
+pub(crate) fn killed_at(program: &Command, (call, nth): (&str, usize), input: &[u8]) -> bool {
     let mut strace = Command::new("strace");
     strace.args(["-f", "-o", "/dev/null", "-e", &format!("trace={call}")]);
     strace.args(["-e", &format!("inject={call}:signal=SIGKILL:when={nth}")]);
@@ -64,7 +63,7 @@ fn at_each_call(
             let (home, file) = home();
             let args = args(&file);
             let args: Vec<_> = args.iter().map(String::as_str).collect();
-            let is_killed = killed_at(&home, (call, *nth), verb, &args, input);
+            let is_killed = killed_at(&home.command(verb, &args), (call, *nth), input);
             check(&home, &file);
             home.assert_outside_untouched();
             !is_killed

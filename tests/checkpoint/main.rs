@@ -1,4 +1,4 @@
-//! Checkpoints of agent sessions: hostile folders, a model, many processes, processes that are killed.
+//! Checkpoints of agent sessions, and memories: hostile folders, a model, many processes, processes that are killed.
 
 #![expect(
     clippy::indexing_slicing,
@@ -9,6 +9,7 @@
 
 mod hostile;
 mod kill;
+mod memory;
 mod model;
 mod processes;
 mod support;

@@ -20,6 +20,7 @@ mod journal_replay;
 mod journal_run;
 mod journal_strace;
 mod journal_verify;
+mod memory;
 
 mod proof;
 mod telemetry;

@@ -16,6 +16,7 @@ mod decision;
 mod invariant;
 mod journal_consumer;
 mod live;
+mod memory;
 mod plan;
 mod proof;
 mod resource;
@@ -53,6 +54,7 @@ async fn main() -> ExitCode {
         audit::run().await,
         proof::run().await,
         checkpoint::run().await,
+        memory::run().await,
         telemetry::run().await,
     ];
     if passed.contains(&false) { ExitCode::FAILURE } else { ExitCode::SUCCESS }

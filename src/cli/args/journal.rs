@@ -11,6 +11,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::audit::AuditArgs;
 use super::checkpoint::CheckpointArgs;
 use super::gc::GcArgs;
+use super::memory::MemoryArgs;
 use super::proof::{HeadsArgs, KeysArgs, VerifyArgs};
 use super::telemetry::TelemetryArgs;
 use super::value;
@@ -43,11 +44,9 @@ pub(crate) enum JournalVerb {
     /// Says how much a journal holds, of which kinds, from when to when.
     Stats(DirectoryArgs),
 
-    /// Says how often what happened, how long it took and what was paid, from the telemetry in a journal.
+    /// Says how often what happened, how long it took and what was paid, as `run --journal` and `Telemetry` record it.
     ///
-    /// Of the whole time, or of the intervals that ended since then; percentiles are those of all times together. `run
-    /// --journal` records telemetry; a program of your own does so by `Telemetry`. What is no interval is told by its
-    /// position on stderr and counts for nothing; the exit status is 1 then, and if there is no telemetry.
+    /// The exit status is 1 if there is none, or if something is no interval: that is told by its position on stderr.
     Telemetry(TelemetryArgs),
 
     /// Says what the plans and their decisions came to, as their events tell it.
@@ -83,6 +82,9 @@ pub(crate) enum JournalVerb {
     ///
     /// The folder of the checkpoints is one of its own; of what was done a journal can be told with --journal.
     Checkpoint(CheckpointArgs),
+
+    /// Keeps what agents are to know later, by key, each with its history, in a folder of its own.
+    Memory(MemoryArgs),
 
     /// Tells the events on a bus again, and shows them as they come there.
     Replay(ReplayArgs),

@@ -9,6 +9,7 @@ use agentbus::checkpoint::{
 };
 use agentbus::journal::Entry;
 
+use super::recording::Recording;
 use super::show::Show;
 use super::{Ended, VerbError, directory, print_answer, print_json};
 use crate::cli::args::checkpoint::{
@@ -19,10 +20,8 @@ use crate::cli::escape::Escaped;
 use crate::cli::report::complain;
 
 mod answer;
-mod recording;
 
 use answer::{Answer, Cleaned, NewStatus, Unusable};
-use recording::Recording;
 
 pub(super) fn main(args: CheckpointArgs) -> Result<Ended, VerbError> {
     match args.verb {

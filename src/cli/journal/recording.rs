@@ -4,12 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agentbus::ReactiveEventBus;
 use agentbus::checkpoint::CheckpointStore;
 use agentbus::journal::Journal;
+use agentbus::{EventBus, ReactiveEventBus};
 use tokio::runtime::Runtime;
 
-use super::super::{Ended, VerbError, open, runtime};
+use super::{Ended, VerbError, open, runtime};
 use crate::cli::report::{complain, with_causes};
 
 /// How long bus and journal may take to come to their end.
@@ -33,7 +33,11 @@ impl Recording {
 
     /// The store that tells there what it does.
     pub(super) fn of(&self, store: CheckpointStore) -> CheckpointStore {
-        store.with_bus(Some(Arc::new(self.bus.clone()))).with_journal(self.journal.reader().clone())
+        store.with_bus(Some(self.bus())).with_journal(self.journal.reader().clone())
+    }
+
+    pub(super) fn bus(&self) -> Arc<dyn EventBus> {
+        Arc::new(self.bus.clone())
     }
 
     /// Waits until all is recorded. What was done stays done if it is not; that is said.
