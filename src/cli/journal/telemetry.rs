@@ -93,7 +93,10 @@ fn table(out: &mut impl Write, group: TelemetryGroup, rows: &[&ReportRow]) -> io
     writeln!(out, "{dim:#}")?;
     for row in rows {
         write!(out, "  {:36}", shown(row.name.as_ref()))?;
-        for number in [row.count, row.began, row.failed, row.retried] {
+        write!(out, "{:>8}", row.count)?;
+        // An event neither begins nor fails.
+        let more = [row.began, row.failed, row.retried].map(|number| number.to_string());
+        for number in if group == TelemetryGroup::Kind { Default::default() } else { more } {
             write!(out, "{number:>8}")?;
         }
         let times = row.times;
