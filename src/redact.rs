@@ -53,6 +53,7 @@ use crate::event::{DomainEvent, Payload};
 
 mod adjacent;
 mod builder;
+mod clean;
 mod counts;
 mod error;
 mod found;
@@ -156,6 +157,9 @@ impl Redactor {
         if serde_json::from_str::<IgnoredAny>(json).is_err() {
             return rules.mask(json);
         }
+        if clean::is_clean(rules, json, 0..json.len()) {
+            return Cow::Borrowed(json);
+        }
         Scan::new(rules, json, Of::Json).run().map_or(Cow::Borrowed(json), |masked| Cow::Owned(masked.json))
     }
 
@@ -203,11 +207,12 @@ impl Redactor {
         let Some(rules) = &self.rules else { return Ok(false) };
         let line = into.get(start..).and_then(|line| std::str::from_utf8(line).ok());
         let line = line.expect("serde_json writes UTF-8");
-        let details = details_of(event);
-        if details == Details::Known && rules.is_clean(event, line) {
+        if clean::is_clean(rules, line, clean::keyed_part(event, line)) {
             return Ok(false);
         }
-        let Some(masked) = Scan::new(rules, line, Of::Event(details)).run() else { return Ok(false) };
+        let Some(masked) = Scan::new(rules, line, Of::Event(details_of(event))).run() else {
+            return Ok(false);
+        };
         if !rules.find(event.type_name()).is_empty() {
             return Err(serde_json::Error::custom("the name of its kind holds what looks like a secret"));
         }

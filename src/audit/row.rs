@@ -69,25 +69,6 @@ pub(super) struct Envelope {
     pub(super) details: Box<RawValue>,
 }
 
-/// Those keys.
-const KEYS: [&str; 15] = [
-    "id",
-    "event_type",
-    "timestamp",
-    "origin",
-    "seq",
-    "correlation_id",
-    "causation_id",
-    "plan_id",
-    "root_plan_id",
-    "session_id",
-    "actor_name",
-    "project_name",
-    "user_identity",
-    "traceparent",
-    "details",
-];
-
 impl Row {
     /// An event at that position. Its secrets are masked once more: its line may have been written by older rules.
     ///
@@ -117,7 +98,8 @@ impl Row {
 /// The keys of an event that have no column of their own, as an object of JSON.
 fn more_of(json: &str) -> Result<String, serde_json::Error> {
     let mut all: BTreeMap<String, &RawValue> = serde_json::from_str(json)?;
-    all.retain(|key, _| !KEYS.contains(&key.as_str()));
+    let has_column = |key: &str| key != "attributes" && DomainEvent::KEYS.contains(&key);
+    all.retain(|key, _| !has_column(key));
     serde_json::to_string(&all)
 }
 

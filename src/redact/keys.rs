@@ -35,8 +35,50 @@ const SECRET_PAIRS: &[(&str, &str)] = &[
 /// Makes a key secret as its last word only: `access_token` is one, `token_count` is none.
 const SECRET_AT_THE_END: &[&str] = &["token", "authtoken", "accesstoken"];
 
-/// Letters of which some stand one behind the other in every key that a word above makes secret.
-const MARKS: [[u8; 3]; 9] = [*b"pas", *b"pwd", *b"sec", *b"cre", *b"aut", *b"coo", *b"key", *b"str", *b"tok"];
+/// Letters of which some stand one behind the other in every key that a word above makes secret; 64 in all at most.
+const MARKS: [&str; 10] =
+    ["passw", "passp", "pwd", "secret", "credent", "authori", "cookie", "key", "string", "token"];
+
+/// Finds the marks in either case, all at once: each of their letters has a bit, which is set in `of` for the bytes
+/// that it may be.
+struct Marks {
+    of: [u64; 256],
+    first: u64,
+    last: u64,
+}
+
+static BITS: Marks = Marks::new();
+
+impl Marks {
+    const fn new() -> Self {
+        let (mut of, mut first, mut last) = ([0; 256], 0, 0);
+        let (mut mark, mut bit) = (0, 0);
+        while mark < MARKS.len() {
+            let letters = MARKS[mark].as_bytes();
+            first |= 1 << bit;
+            let mut at = 0;
+            while at < letters.len() {
+                of[letters[at] as usize] |= 1 << bit;
+                of[letters[at].to_ascii_uppercase() as usize] |= 1 << bit;
+                at += 1;
+                bit += 1;
+            }
+            last |= 1 << (bit - 1);
+            mark += 1;
+        }
+        Self { of, first, last }
+    }
+
+    /// Whether one of them stands in a text.
+    fn are_in(&self, text: &str) -> bool {
+        let mut seen = 0;
+        text.bytes().any(|byte| {
+            let may_be = self.of.get(usize::from(byte)).copied().unwrap_or_default();
+            seen = (seen << 1 | self.first) & may_be;
+            seen & self.last != 0
+        })
+    }
+}
 
 /// Keys under which texts are secret: those that all redactors know, and the program's own.
 #[derive(Default)]
@@ -60,19 +102,13 @@ impl Keys {
 
     /// Whether a text under `key` is a secret.
     pub(super) fn is_secret(&self, key: &str) -> bool {
-        may_be_secret(key) && is_secret(key) || !self.own.is_empty() && self.is_own(key)
+        BITS.are_in(key) && is_secret(key) || !self.own.is_empty() && self.is_own(key)
     }
 
     fn is_own(&self, key: &str) -> bool {
         let all: Vec<_> = words(key).map(str::to_lowercase).collect();
         self.own.iter().any(|own| all.windows(own.len()).any(|some| some == own))
     }
-}
-
-/// Whether a key can be secret; false is certain, and quick to tell.
-fn may_be_secret(key: &str) -> bool {
-    let mut letters = key.as_bytes().windows(3);
-    letters.any(|letters| matches!(letters, [a, b, c] if MARKS.contains(&[a | 0x20, b | 0x20, c | 0x20])))
 }
 
 fn is_secret(key: &str) -> bool {

@@ -11,6 +11,7 @@
 //! A path is taken from the root of the JSON, of an event from its envelope: `details.args.*.value`.
 
 use super::error::PathFault;
+use crate::event::DomainEvent;
 
 /// How many paths there may be: one bit each.
 pub(super) const MAX_PATHS: usize = 64;
@@ -18,32 +19,17 @@ pub(super) const MAX_PATHS: usize = 64;
 /// How many parts a path may have.
 const MAX_PARTS: usize = 32;
 
-/// The keys of an envelope that must be read as they were written.
-const FIXED: [&str; 11] = [
-    "id",
-    "event_type",
-    "timestamp",
-    "origin",
-    "seq",
-    "correlation_id",
-    "causation_id",
-    "plan_id",
-    "root_plan_id",
-    "session_id",
-    "traceparent",
-];
-
-/// The other keys of an envelope.
+/// The keys of an envelope under which the program's own texts stand. The others must be read as they were written.
 const CHOSEN: [&str; 5] = ["actor_name", "project_name", "user_identity", "attributes", "details"];
 
 /// Whether it is a key of an envelope that no path masks.
 pub(super) fn is_fixed(key: &str) -> bool {
-    FIXED.contains(&key)
+    is_of_envelope(key) && !CHOSEN.contains(&key)
 }
 
 /// Whether it is a key of an envelope that this build knows: such a name says of no value that it is secret.
 pub(super) fn is_of_envelope(key: &str) -> bool {
-    is_fixed(key) || CHOSEN.contains(&key)
+    DomainEvent::KEYS.contains(&key)
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -11,7 +11,6 @@ use super::pattern::Pattern;
 use super::tag::Tags;
 use super::text::{Hints, Looks};
 use super::{adjacent, size};
-use crate::event::DomainEvent;
 
 static BUILT_IN: LazyLock<Arc<Looks>> = LazyLock::new(|| Arc::new(Looks::built_in()));
 
@@ -43,18 +42,6 @@ impl Rules {
     /// Whether by its looks a secret may stand in a text, or in the texts of a line of JSON; false is certain.
     pub(super) fn may_find(&self, text: &str) -> bool {
         !self.patterns.is_empty() || self.looks.hints(text) != Hints::NONE
-    }
-
-    /// Whether the line of an event of the domain is clean, as far as can be told at once; true is certain.
-    pub(super) fn is_clean(&self, event: &DomainEvent, line: &str) -> bool {
-        let has_own_keys = event.attributes().next().is_some() || event.unknown_keys().next().is_some();
-        // What stands in several texts of an array is looked for more closely.
-        let has_arrays = || memchr::memchr(b'[', line.as_bytes()).is_some();
-        !has_own_keys
-            && self.paths.at_root() == 0
-            && line.len() <= self.max_text_bytes
-            && !has_arrays()
-            && !self.may_find(line)
     }
 
     /// Whether nothing was added.

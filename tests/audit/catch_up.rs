@@ -83,20 +83,23 @@ fn lines_that_are_gone_before_they_were_indexed_are_told() {
 
 #[test]
 fn a_journal_that_says_another_thing_than_was_indexed_is_refused() {
-    let home = Home::of(3);
-    let mut index = home.index();
-    let segment = home.path().join("segments/00000000000000000001.jsonl");
-    let text = fs::read_to_string(&segment).unwrap();
-    let (kept, _) = text.split_at(text.match_indices('\n').nth(1).unwrap().0 + 1);
-    fs::write(&segment, kept).unwrap();
-    home.append([told(30), told(40)]);
-    let recorded = home.recorded();
-    assert!(recorded.len() > 2);
-    match index.index() {
-        // The position was given again.
-        Err(AuditError::Diverged { position }) => assert_eq!(position.get(), 3),
-        indexed => assert_ne!(recorded[2].position.get(), 3, "{indexed:?}"),
+    let (home, other) = (Home::of(2), Home::with([]));
+    for part in ["journal.json", "segments/00000000000000000001.jsonl"] {
+        fs::copy(home.path().join(part), other.path().join(part)).unwrap();
     }
+    // Two of one id part ways at the third position.
+    home.append([told(3)]);
+    other.append([told(30)]);
+    drop(home.index());
+    fs::create_dir(other.path().join("audit")).unwrap();
+    for file in home.index_files() {
+        fs::copy(&file, other.path().join("audit").join(file.file_name().unwrap())).unwrap();
+    }
+    let mut index = AuditIndex::open(other.path()).unwrap();
+    let refused = index.index().unwrap_err();
+    assert!(matches!(refused, AuditError::Diverged { position } if position.get() == 3), "{refused}");
+    assert!(refused.to_string().contains("audit DIR rebuild"), "{refused}");
+    assert_eq!(positions(&mut index, &AuditQuery::new()), [1, 2, 3], "it stays as it was");
 }
 
 #[test]

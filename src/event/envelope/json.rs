@@ -80,6 +80,26 @@ impl Serialize for DetailsOf<'_> {
 }
 
 impl DomainEvent {
+    /// The keys of an event's JSON that this build knows, in the order in which they are written.
+    pub const KEYS: [&str; 16] = [
+        "id",
+        "event_type",
+        "timestamp",
+        "origin",
+        "seq",
+        "correlation_id",
+        "causation_id",
+        "plan_id",
+        "root_plan_id",
+        "session_id",
+        "actor_name",
+        "project_name",
+        "user_identity",
+        "traceparent",
+        "attributes",
+        "details",
+    ];
+
     /// The details alone, as JSON text.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use agentbus::DomainEvent;
 use agentbus::journal::Recorded;
 use serde_json::value::RawValue;
 
@@ -11,31 +12,18 @@ use crate::cli::escape::Escaped;
 /// What a spreadsheet takes for the beginning of a formula.
 const FORMULAS: [char; 8] = ['=', '+', '-', '@', '\t', '＝', '＋', '＠'];
 
-/// The columns that are taken from the event's JSON as they stand there.
-const KEYS: [&str; 15] = [
-    "id",
-    "timestamp",
-    "origin",
-    "seq",
-    "correlation_id",
-    "causation_id",
-    "plan_id",
-    "root_plan_id",
-    "session_id",
-    "actor_name",
-    "project_name",
-    "user_identity",
-    "traceparent",
-    "attributes",
-    "details",
-];
-
 /// The columns before them.
 const BEFORE: [&str; 5] = ["position", "event_type", "category", "severity", "security"];
 
+/// The columns that are taken from the event's JSON as they stand there.
+fn keys() -> impl Iterator<Item = &'static str> {
+    DomainEvent::KEYS.into_iter().filter(|key| !BEFORE.contains(key))
+}
+
 /// Writes the names of the columns.
 pub(super) fn write_names(out: &mut impl Write) -> io::Result<()> {
-    write!(out, "{},{}\r\n", BEFORE.join(","), KEYS.join(","))
+    let names: Vec<_> = BEFORE.into_iter().chain(keys()).collect();
+    write!(out, "{}\r\n", names.join(","))
 }
 
 /// Writes an event; `json` is its line.
@@ -45,7 +33,7 @@ pub(super) fn write(out: &mut impl Write, recorded: &Recorded, json: &str) -> io
     let security = if event.event_type().is_security() { "yes" } else { "no" };
     write!(out, "{},{},{},{}", recorded.position, event.type_name(), event.category(), event.severity())?;
     write!(out, ",{security}")?;
-    for key in KEYS {
+    for key in keys() {
         let value = values.get(key).map_or("", |value| value.get());
         // A text is written without its quotes and escapes, all else as JSON.
         match serde_json::from_str::<String>(value) {
