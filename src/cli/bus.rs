@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use agentbus::bus::{CloseReport, Ledger, LoggingEventBus, ReactiveEventBus};
 use agentbus::journal::Journal;
+use agentbus::redact::Counts;
 use agentbus::telemetry::Telemetry;
 use agentbus::{Delivery, DomainEvent, EventBus, Filter, Subscription};
 use tokio::runtime::Handle;
@@ -62,6 +63,8 @@ pub(crate) struct Watched {
     pub(crate) ledger: Option<Ledger>,
     /// Why not every event was recorded, where there is a journal.
     pub(crate) not_recorded: Option<String>,
+    /// How often which rule masked a secret: in the journal, or where there is none in what was printed.
+    pub(crate) masked: Counts,
 }
 
 impl RunBus {
@@ -132,7 +135,8 @@ impl RunBus {
             Watch::Nobody => Watched::default(),
             Watch::Handler { subscription, drain } => {
                 drop(subscription);
-                Watched { seen: joined(drain.await), ..Watched::default() }
+                let seen = joined(drain.await);
+                Watched { masked: seen.masked.clone(), seen, ..Watched::default() }
             }
             Watch::Stream { bus, kept, drain } => {
                 let journal = match kept {
@@ -147,12 +151,15 @@ impl RunBus {
                 if !report.is_complete() {
                     complain(&format!("the bus did not come to its end: {}", in_words(&report)));
                 }
-                let closed = match journal {
+                let closed = match &journal {
                     Some(journal) => journal.close(CLOSE_DEADLINE).await.err().map(|error| error.to_string()),
                     None => None,
                 };
                 let not_recorded = report.not_recorded.or(closed);
-                Watched { seen: joined(drain.await), ledger: Some(bus.ledger()), not_recorded }
+                let seen = joined(drain.await);
+                let recorded = journal.map(|journal| journal.redactor().counts());
+                let masked = recorded.unwrap_or_else(|| seen.masked.clone());
+                Watched { seen, ledger: Some(bus.ledger()), not_recorded, masked }
             }
         }
     }

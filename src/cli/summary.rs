@@ -5,6 +5,7 @@ use std::path::Path;
 
 use agentbus::bus::Ledger;
 use agentbus::event::Usd;
+use agentbus::redact::Counts;
 use agentbus::service::sandbox::{ChangeKind, SandboxDiff};
 
 use super::bus::Watched;
@@ -63,6 +64,7 @@ pub(crate) fn print(out: &mut impl Write, sums: &Sums, watched: &Watched) -> io:
         let all: u64 = watched.seen.kinds.values().sum();
         writeln!(out, "  {all:6}  in all, of {}", counted(watched.seen.kinds.len() as u64, "kind"))?;
     }
+    print_masked(out, &watched.masked)?;
     if let Some(ledger) = &watched.ledger {
         print_ledger(out, ledger, watched.seen.missed)?;
     }
@@ -75,6 +77,17 @@ pub(crate) fn print(out: &mut impl Write, sums: &Sums, watched: &Watched) -> io:
         writeln!(out, "\nthe actor says\n  {}", one_line(words, MAX_WORDS))?;
     }
     out.flush()
+}
+
+fn print_masked(out: &mut impl Write, masked: &Counts) -> io::Result<()> {
+    if masked.total() == 0 {
+        return Ok(());
+    }
+    writeln!(out, "\nmasked secrets, by rule")?;
+    for (rule, count) in masked.iter().filter(|(_, count)| *count > 0) {
+        writeln!(out, "  {count:6}  {}", Escaped(rule))?;
+    }
+    Ok(())
 }
 
 fn print_ledger(out: &mut impl Write, ledger: &Ledger, missed: u64) -> io::Result<()> {

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::{self, Write};
 
 use agentbus::event::EventId;
-use agentbus::redact::Redactor;
+use agentbus::redact::{Counts, Redactor};
 use agentbus::{Delivery, DomainEvent, Severity};
 use anstyle::{AnsiColor, Style};
 
@@ -53,6 +53,8 @@ pub(crate) struct Seen {
     pub(crate) missed: u64,
     /// Why printing ended early, unless the reader went away.
     pub(crate) broken: Option<String>,
+    /// How often which rule masked a secret in what was printed.
+    pub(crate) masked: Counts,
 }
 
 /// Prints events to `out` and counts them.
@@ -99,7 +101,7 @@ impl<W: Write> Printer<W> {
 
     /// What was seen.
     pub(crate) fn finish(self) -> Seen {
-        self.seen
+        Seen { masked: self.timeline.redactor.counts(), ..self.seen }
     }
 
     fn event(&mut self, event: &DomainEvent) {

@@ -145,6 +145,11 @@ impl Journal {
         self.reader.consumer_with(name, ConsumerOptions::new().redactor(self.redactor.clone()))
     }
 
+    /// What masks secrets before a line is written; its [counts](Redactor::counts) tell how often which rule did.
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
     /// What opening found and did.
     pub fn recovery(&self) -> &Recovery {
         &self.recovery

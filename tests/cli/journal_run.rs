@@ -28,6 +28,23 @@ fn a_run_records_what_it_prints() {
 }
 
 #[test]
+fn what_was_masked_is_summed_up_by_rule() {
+    let key = "sk-ant-api03-abcdefghijklmnop";
+    let (task, dir) = (Task::small(&[mend(), says(&format!("done with {key}"))]), Dir::new());
+    for args in [&["--journal", dir.path().to_str().unwrap()][..], &[]] {
+        let run = task.run(args);
+        run.assert_code(0);
+        let masked = run.stdout.split_once("\nmasked secrets, by rule\n").expect(&run.stdout).1;
+        let rules: Vec<_> = masked.lines().take_while(|line| !line.is_empty()).collect();
+        assert!(rules.len() == 1 && rules[0].ends_with("  anthropic_key"), "{rules:?}");
+        assert!(!run.stdout.contains(key) && !run.stderr.contains(key));
+    }
+    assert!(!dir.stored().contains(key));
+    let plain = Task::small(&[mend(), says("done")]).run(&[]);
+    assert!(!plain.stdout.contains("masked secrets"), "{}", plain.stdout);
+}
+
+#[test]
 fn runs_share_a_journal() {
     let dir = Dir::new();
     for _ in 0..2 {
