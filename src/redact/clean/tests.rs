@@ -113,7 +113,7 @@ fn what_agents_do_is_told_to_be_clean() {
     for value in [
         json!({"command": ["cargo", "test", "--workspace"], "usage": {"input_tokens": 3, "token_count": 4}}),
         json!({"arguments": r#"{"path":"src/lib.rs"}"#, "url": "https://example.org:443/v1", "keys": ["a", "b"]}),
-        json!([[["ask-", "me"], ["C:\\Users", "x:y"]], {"primary_key": "id", "authors": ["é"]}]),
+        json!([[["task", "me"], ["C:\\Users", "x:y"]], {"primary_key": "id", "authors": ["é"]}]),
     ] {
         for json in [value.to_string(), serde_json::to_string_pretty(&value).unwrap()] {
             assert!(is_clean(&rules, &json, 0..json.len()), "{json}");
