@@ -58,8 +58,8 @@ pub use catch_up::Indexed;
 pub use error::{AuditError, AuditQueryError};
 pub use index::AuditIndex;
 pub use query::{
-    AuditPage, AuditQuery, DEFAULT_LIMIT, DEFAULT_MAX_STEPS, MAX_LIMIT, MAX_TEXT_BYTES, MAX_TEXT_WORDS,
-    MAX_UNDER, Order, PageToken, ParsePageTokenError, TextError,
+    AuditPage, AuditQuery, DEFAULT_LIMIT, DEFAULT_MAX_STEPS, MAX_BEGINNINGS, MAX_LIMIT, MAX_TEXT_BYTES,
+    MAX_TEXT_WORDS, MAX_UNDER, MIN_BEGINNING, Order, PageToken, ParsePageTokenError, TextError,
 };
 pub use rebuild::Rebuilt;
 pub use retention::{AuditClass, AuditRetention, Retained, RetentionError};

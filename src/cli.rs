@@ -4,8 +4,10 @@
 //! Events, or the timeline of them, and answers go to stdout; how it ended, and what went wrong, to stderr. Where
 //! stdout is a pipe that nobody reads any more, what only reads ends in peace.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
+use agentbus::Redactor;
 use clap::Parser as _;
 
 mod args;
@@ -40,8 +42,14 @@ pub(crate) fn main() -> ExitCode {
         Ok(CommandLine { verb: Verb::Journal(verb) }) => journal::main(verb),
         Err(answer) => {
             // Where not even this can be printed, the exit status says it.
-            drop(answer.print());
-            ExitCode::from(if answer.use_stderr() { EXIT_BAD_INPUT } else { 0 })
+            if !answer.use_stderr() {
+                drop(answer.print());
+                return ExitCode::SUCCESS;
+            }
+            // It says what was given, which may be a secret in the wrong place.
+            let said = answer.render().ansi().to_string();
+            drop(write!(anstream::stderr(), "{}", Redactor::new().redact_text(&said)));
+            ExitCode::from(EXIT_BAD_INPUT)
         }
     }
 }

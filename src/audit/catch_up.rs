@@ -94,14 +94,18 @@ impl Source<'_> {
         let from = ReadFrom::from(reached.position.and_then(Position::previous));
         let mut reading = self.reader.read(from, Filter::all())?;
         let mut batch = Batch::default();
+        // Whether the line that was reached was met, or something in its place that may be it.
+        let mut is_met = reached.position.is_none();
         while let Some(entry) = reading.next() {
             match entry? {
                 Entry::Event(recorded) => {
                     let (position, chain) = (recorded.position, line::chain_of(reading.line()));
                     if Some(position) <= reached.position {
                         check(reached, position, chain)?;
+                        is_met |= Some(position) == reached.position;
                         continue;
                     }
+                    refuse_gone(reached, is_met)?;
                     batch.through = Some(position);
                     batch.bytes += reading.line().len();
                     match Row::of(position, chain, &recorded.event, self.redactor) {
@@ -109,8 +113,12 @@ impl Source<'_> {
                         Err(_no_event_any_more) => batch.unreadable += 1,
                     }
                 }
-                Entry::Unreadable(_) => batch.unreadable += 1,
+                Entry::Unreadable(_) => {
+                    is_met = true;
+                    batch.unreadable += 1;
+                }
                 Entry::Removed { through } => {
+                    is_met |= Some(through) >= reached.position;
                     batch.removed += u64::from(Some(through) > reached.position);
                     batch.through = batch.through.max(Some(through));
                 }
@@ -119,6 +127,7 @@ impl Source<'_> {
                 return Ok(());
             }
         }
+        refuse_gone(reached, is_met)?;
         // Who takes no more has failed, and says so.
         batches.send(batch).unwrap_or_default();
         Ok(())
@@ -187,6 +196,14 @@ fn begin(database: &Database) -> Result<Writer<'_>, AuditError> {
             Err(AuditError::Busy { .. }) if position()? > seen => seen = position()?,
             begun => return begun,
         }
+    }
+}
+
+/// Refuses a journal in which the line that was reached is not there any more: it was cut behind the index.
+fn refuse_gone(reached: &Reached, is_met: bool) -> Result<(), AuditError> {
+    match reached.position {
+        Some(position) if !is_met => Err(AuditError::Diverged { position }),
+        _ => Ok(()),
     }
 }
 

@@ -50,6 +50,9 @@ impl Database {
         let file = folder.file(generation);
         let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         flags.set(OpenFlags::SQLITE_OPEN_CREATE, presence == Presence::Optional);
+        if file.is_symlink() {
+            return Err(AuditError::Damaged { file, source: None });
+        }
         let connection = match Connection::open_with_flags(&file, flags) {
             Err(_) if presence == Presence::Required && !file.exists() => return Ok(None),
             opened => opened.map_err(|error| failed(&file, folder, error))?,
@@ -58,6 +61,8 @@ impl Database {
         // Several that turn a new file to WAL at once are told so at once, without being waited for.
         let until = Instant::now() + PATIENCE;
         loop {
+            database.connection.busy_timeout(PATIENCE).map_err(|error| database.failed(error))?;
+            database.recognise()?;
             match database.set_up().map_err(|error| database.failed(error)) {
                 Err(AuditError::Busy { .. }) if Instant::now() < until => park_timeout(MOMENT),
                 set_up => break set_up?,
@@ -109,8 +114,14 @@ impl Database {
         connection.close().map_err(|(_, error)| failed(&file, &folder, error))
     }
 
+    /// Refuses a database of somebody else, before anything in it is changed.
+    fn recognise(&self) -> Result<(), AuditError> {
+        let (objects, _) = self.objects().map_err(|error| self.failed(error))?;
+        let application = self.number("application_id").map_err(|error| self.failed(error))?;
+        if objects > 0 && application != APPLICATION { Err(self.damaged()) } else { Ok(()) }
+    }
+
     fn set_up(&mut self) -> rusqlite::Result<()> {
-        self.connection.busy_timeout(PATIENCE)?;
         // NORMAL: a crash of the machine may take back the last transactions, rows and position together, never a part
         // of one; the next run then indexes those lines again.
         self.connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")?;

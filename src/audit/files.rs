@@ -7,7 +7,10 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
 
 use super::error::AuditError;
 
@@ -41,7 +44,7 @@ impl Generation {
     /// That of the database whose file has that name.
     fn of(name: &str) -> Option<Self> {
         let digits = name.strip_prefix(BEGINNING)?.strip_suffix(ENDING)?;
-        let is_number = digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let is_number = digits.len() >= DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
         is_number.then(|| digits.parse().ok().map(Self)).flatten()
     }
 }
@@ -127,8 +130,11 @@ impl Folder {
     /// Takes the lock under which an index is made anew. Dropping it gives it up.
     pub(super) fn lock(&self) -> Result<File, AuditError> {
         let path = self.0.join("lock");
-        let opened = File::options().create(true).truncate(false).write(true).open(path);
-        let file = opened.map_err(self.failed())?;
+        // A pipe in its place is not waited for, nor a link followed.
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+        let mut options = File::options();
+        options.create(true).truncate(false).write(true).custom_flags(flags);
+        let file = options.open(path).map_err(self.failed())?;
         match file.try_lock() {
             Ok(()) => Ok(file),
             Err(TryLockError::WouldBlock) => Err(AuditError::Busy { folder: self.0.clone() }),

@@ -17,7 +17,7 @@ mod under;
 
 pub(super) use read::event;
 pub(super) use run::run;
-pub use text::{MAX_TEXT_BYTES, MAX_TEXT_WORDS, TextError};
+pub use text::{MAX_BEGINNINGS, MAX_TEXT_BYTES, MAX_TEXT_WORDS, MIN_BEGINNING, TextError};
 pub use token::{PageToken, ParsePageTokenError};
 pub use under::MAX_UNDER;
 
@@ -158,7 +158,7 @@ impl AuditQuery {
     /// Words are what stands between spaces and punctuation; so `src/main.rs` is three, one behind the other.
     ///
     /// # Errors
-    /// [`TextError`]: it is too long, has too many words, or none.
+    /// [`TextError`]: it is too long, has too many words, none, or beginnings that are too short or too many.
     pub fn text(mut self, text: &str) -> Result<Self, TextError> {
         self.words.push(text::Words::read(text)?);
         Ok(self)

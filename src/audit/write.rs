@@ -40,10 +40,19 @@ impl Reached {
     }
 }
 
+/// Ends a transaction of which nobody has hold: what begins or ends one may be interrupted when it has.
+fn take_back(connection: &Connection) {
+    if !connection.is_autocommit() {
+        // Where this fails too, so does what is tried next, which says so.
+        connection.execute_batch("ROLLBACK").unwrap_or_default();
+    }
+}
+
 impl<'c> Writer<'c> {
     /// Begins; nobody else writes until it ends. Dropping it takes everything back.
     pub(super) fn begin(connection: &'c Connection) -> Result<Self> {
-        let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+        let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)
+            .inspect_err(|_| take_back(connection))?;
         Ok(Self { transaction, kinds: HashMap::new(), block: None })
     }
 

@@ -1,11 +1,10 @@
 //! What is printed after a run: how often each kind of event came, the ledger of the bus, the cost, the changes.
 
 use std::io::{self, Write};
-use std::path::Path;
 
 use agentbus::bus::Ledger;
 use agentbus::event::Usd;
-use agentbus::redact::Counts;
+use agentbus::redact::{Counts, Redactor};
 use agentbus::service::sandbox::{ChangeKind, SandboxDiff};
 
 use super::bus::Watched;
@@ -64,6 +63,7 @@ pub(crate) fn print(out: &mut impl Write, sums: &Sums, watched: &Watched) -> io:
         let all: u64 = watched.seen.kinds.values().sum();
         writeln!(out, "  {all:6}  in all, of {}", counted(watched.seen.kinds.len() as u64, "kind"))?;
     }
+    let redactor = Redactor::new();
     print_masked(out, &watched.masked)?;
     if let Some(ledger) = &watched.ledger {
         print_ledger(out, ledger, watched.seen.missed)?;
@@ -71,10 +71,11 @@ pub(crate) fn print(out: &mut impl Write, sums: &Sums, watched: &Watched) -> io:
     let (read, written) = sums.tokens;
     writeln!(out, "\ncost\n  {} of {} USD; {read} tokens read, {written} written", sums.spent, sums.limit)?;
     if let Some(diff) = &sums.diff {
-        print_diff(out, diff)?;
+        print_diff(out, diff, &redactor)?;
     }
     if let Some(words) = &sums.words {
-        writeln!(out, "\nthe actor says\n  {}", one_line(words, MAX_WORDS))?;
+        let words = redactor.redact_text(words);
+        writeln!(out, "\nthe actor says\n  {}", one_line(&words, MAX_WORDS))?;
     }
     out.flush()
 }
@@ -105,7 +106,7 @@ fn print_ledger(out: &mut impl Write, ledger: &Ledger, missed: u64) -> io::Resul
     Ok(())
 }
 
-fn print_diff(out: &mut impl Write, diff: &SandboxDiff) -> io::Result<()> {
+fn print_diff(out: &mut impl Write, diff: &SandboxDiff, redactor: &Redactor) -> io::Result<()> {
     writeln!(
         out,
         "\nchanges\n  {} added, {} changed, {} removed; +{} -{} lines",
@@ -123,14 +124,12 @@ fn print_diff(out: &mut impl Write, diff: &SandboxDiff) -> io::Result<()> {
             _ => '?',
         };
         let lines = format!("+{} -{}", file.lines_added, file.lines_removed);
-        writeln!(out, "  {kind} {:40} {lines}", shown(&file.path))?;
+        let path = file.path.to_string_lossy();
+        let shown = Escaped(&redactor.redact_text(&path)).to_string();
+        writeln!(out, "  {kind} {shown:40} {lines}")?;
     }
     match diff.files.len().checked_sub(NAMED_FILES) {
         Some(more @ 1..) => writeln!(out, "  and {more} more"),
         _ => Ok(()),
     }
-}
-
-fn shown(path: &Path) -> String {
-    Escaped(&path.to_string_lossy()).to_string()
 }

@@ -4,24 +4,27 @@
 //! `"23.."`; a private key line by line), and as if a space did (`"Bearer"`, `"abc.."`). What a secret touches is
 //! masked in each of them, with the tag of the whole secret.
 //!
-//! A token is followed into two further texts at most. A private key is followed to its end; one without an end as
-//! far as the texts can belong to it. What is as long as its kind always is ends where it ends.
+//! A token of a kind that has no fixed length is followed into two further texts at most, so that what only follows it
+//! is not taken for a part of it; one of a fixed length into seven. A private key is followed to its end; one without an
+//! end as far as the texts can belong to it. What is as long as its kind always is ends where it ends.
 //!
 //! In arguments, the one behind `--password`, or what stands behind its `=`, is masked, whatever it looks like.
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::Arc;
 
 use super::counts::Rule;
-use super::found::{Found, settle};
+use super::found::{Found, Whole, settle};
 use super::rules::Rules;
 use super::tag::is_mask;
-use super::text::is_complete;
+use super::text::{has_fixed_length, is_complete};
 use crate::event::CUT_MARK;
 
 /// In how many texts a token stands at most.
-const MAX_TEXTS: usize = 3;
+const MAX_TEXTS: usize = 8;
+
+/// In how many one stands of which nothing tells how long it is.
+const MAX_TEXTS_OF_ANY_LENGTH: usize = 3;
 
 /// What is to be masked in each of the texts.
 pub(super) fn find(rules: &Rules, texts: &[Cow<'_, str>]) -> Vec<Vec<Found>> {
@@ -29,16 +32,17 @@ pub(super) fn find(rules: &Rules, texts: &[Cow<'_, str>]) -> Vec<Vec<Found>> {
     let is_key = |found: &Found| found.rule == Rule::PrivateKey;
     let together = Together::new(texts, 0, "");
     if rules.may_find(&together.text) {
-        together.spread(rules.find(&together.text).into_iter().filter(is_key), &mut all);
+        together.spread(rules, rules.find(&together.text).into_iter().filter(is_key), &mut all);
         // A token may begin with any text, whatever the one before ends with.
         for first in 0..texts.len() {
             let some = texts.get(first..texts.len().min(first + MAX_TEXTS)).unwrap_or_default();
             let some = Together::new(some, first, "");
-            some.spread(rules.find(&some.text).into_iter().filter(|found| !is_key(found)), &mut all);
+            let tokens = rules.find(&some.text).into_iter().filter(|found| !is_key(found));
+            some.spread(rules, tokens, &mut all);
         }
     }
     let apart = Together::new(texts, 0, " ");
-    apart.spread(rules.find(&apart.text).into_iter(), &mut all);
+    apart.spread(rules, rules.find(&apart.text).into_iter(), &mut all);
     arguments(rules, texts, &mut all);
     all.into_iter().zip(texts).map(|(found, text)| settle(text, found)).collect()
 }
@@ -70,7 +74,7 @@ impl<'a> Together<'a> {
     }
 
     /// Gives each text what of the secrets stands in it.
-    fn spread(&self, secrets: impl Iterator<Item = Found>, all: &mut [Vec<Found>]) {
+    fn spread(&self, rules: &Rules, secrets: impl Iterator<Item = Found>, all: &mut [Vec<Found>]) {
         for secret in secrets {
             let from = self.starts.partition_point(|start| *start <= secret.range.start).saturating_sub(1);
             let touched: Vec<_> =
@@ -78,9 +82,11 @@ impl<'a> Together<'a> {
             let count = self.followed(&secret, &touched);
             let touched = touched.get(..count).unwrap_or_default();
             let parts = touched.iter().filter_map(|(at, part)| self.texts.get(*at)?.get(part.clone()));
-            let whole: Arc<str> = parts.collect::<String>().into();
+            let secret_text: String = parts.collect();
+            // Made once: a private key may stand in any number of texts.
+            let whole = Whole { len: secret_text.len(), mask: rules.tags.mask(&secret_text).into() };
             for (at, part) in touched.iter().filter(|(_, part)| !part.is_empty()) {
-                let whole = (part.len() < whole.len()).then(|| Arc::clone(&whole));
+                let whole = (part.len() < whole.len).then(|| whole.clone());
                 if let Some(of_text) = all.get_mut(self.first + at) {
                     of_text.push(Found { range: part.clone(), rule: secret.rule, whole });
                 }
@@ -101,7 +107,8 @@ impl<'a> Together<'a> {
     fn followed(&self, secret: &Found, touched: &[(usize, Range<usize>)]) -> usize {
         let part = |(at, part): &(usize, Range<usize>)| self.texts.get(*at)?.get(part.clone());
         if secret.rule != Rule::PrivateKey {
-            let most = touched.len().min(MAX_TEXTS);
+            let most = if has_fixed_length(secret.rule) { MAX_TEXTS } else { MAX_TEXTS_OF_ANY_LENGTH };
+            let most = touched.len().min(most);
             let (mut so_far, mut parts) = (String::new(), touched.iter().take(most));
             let ends = parts.position(|touched| {
                 so_far.push_str(part(touched).unwrap_or_default());
@@ -122,6 +129,8 @@ impl<'a> Together<'a> {
 fn may_be_of_a_key(text: &str) -> bool {
     let is_of_header =
         |text: &str| text.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b' ' | b'-'));
+    // Lines may be numbered, quoted, or those of a patch.
+    let text = text.trim_start_matches(|c: char| c.is_ascii_digit() || "+->|: \t".contains(c));
     text.split("-----").all(|part| is_of_header(part) || part.chars().all(may_be_of_base64))
         || text.starts_with("Proc-Type:")
         || text.starts_with("DEK-Info:")
@@ -138,7 +147,8 @@ fn may_be_of_base64(c: char) -> bool {
 fn arguments(rules: &Rules, texts: &[Cow<'_, str>], all: &mut [Vec<Found>]) {
     for (at, text) in texts.iter().enumerate().filter(|(_, text)| text.starts_with('-')) {
         let (name, value) = text.split_once('=').map_or((&**text, None), |(name, value)| (name, Some(value)));
-        let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        let is_name =
+            name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
         if !is_name || !rules.keys.is_secret(name) {
             continue;
         }

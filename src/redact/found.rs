@@ -14,7 +14,14 @@ pub(super) struct Found {
     pub(super) range: Range<usize>,
     pub(super) rule: Rule,
     /// The whole secret, if it stands in several texts.
-    pub(super) whole: Option<Arc<str>>,
+    pub(super) whole: Option<Whole>,
+}
+
+/// A secret that stands in several texts: each of them gets the mask of all of it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Whole {
+    pub(super) len: usize,
+    pub(super) mask: Arc<str>,
 }
 
 impl Found {
@@ -35,7 +42,7 @@ pub(super) fn settle(text: &str, mut found: Vec<Found>) -> Vec<Found> {
             Some(last) => {
                 last.range.end = last.range.end.max(next.range.end);
                 // The longer it is, the more of it was seen.
-                let length = |whole: &Option<Arc<str>>| whole.as_ref().map_or(0, |whole| whole.len());
+                let length = |whole: &Option<Whole>| whole.as_ref().map_or(0, |whole| whole.len);
                 if length(&next.whole) > length(&last.whole) {
                     last.whole = next.whole;
                 }
@@ -85,8 +92,13 @@ pub(super) fn render(rules: &Rules, text: &str, found: &[Found]) -> Option<Strin
     let (mut masked, mut copied) = (String::with_capacity(text.len()), 0);
     for Found { range, rule, whole } in found {
         masked.push_str(text.get(copied..range.start)?);
-        let secret = whole.as_deref().or_else(|| text.get(range.clone()))?;
-        masked.push_str(&rules.secret(secret, *rule));
+        match whole {
+            Some(whole) => {
+                rules.counters.add(*rule);
+                masked.push_str(&whole.mask);
+            }
+            None => masked.push_str(&rules.secret(text.get(range.clone())?, *rule)),
+        }
         copied = range.end;
     }
     masked.push_str(text.get(copied..)?);

@@ -35,9 +35,40 @@ const SECRET_PAIRS: &[(&str, &str)] = &[
 /// Makes a key secret as its last word only: `access_token` is one, `token_count` is none.
 const SECRET_AT_THE_END: &[&str] = &["token", "authtoken", "accesstoken"];
 
+/// Letters that make a key secret wherever they stand in it one behind the other, whatever stands between the letters
+/// of the key: `dbpassword`, `PassWord` and `pass_word` are told by them.
+const SECRET_LETTERS: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "apikey",
+    "privatekey",
+    "privkey",
+    "secretkey",
+    "accesskey",
+    "connectionstring",
+    "connstring",
+    "connstr",
+    "authorisation",
+];
+
+/// The same at its end only.
+const SECRET_LAST_LETTERS: &[&str] = &[
+    "secret",
+    "secrets",
+    "token",
+    "tokenvalue",
+    "accesstokens",
+    "refreshtokens",
+    "authtokens",
+    "apitokens",
+    "cookie",
+    "cookies",
+];
+
 /// Letters of which some stand one behind the other in every key that a word above makes secret; 64 in all at most.
-const MARKS: [&str; 10] =
-    ["passw", "passp", "pwd", "secret", "credent", "authori", "cookie", "key", "string", "token"];
+const MARKS: [&str; 11] =
+    ["passw", "passp", "pwd", "secret", "credent", "authori", "cookie", "key", "string", "connstr", "token"];
 
 /// Finds the marks in either case, all at once: each of their letters has a bit, which is set in `of` for the bytes
 /// that it may be.
@@ -69,10 +100,10 @@ impl Marks {
         Self { of, first, last }
     }
 
-    /// Whether one of them stands in a text.
+    /// Whether one of them stands in a text, whatever stands between its letters.
     fn are_in(&self, text: &str) -> bool {
         let mut seen = 0;
-        text.bytes().any(|byte| {
+        text.bytes().filter(u8::is_ascii_alphabetic).any(|byte| {
             let may_be = self.of.get(usize::from(byte)).copied().unwrap_or_default();
             seen = (seen << 1 | self.first) & may_be;
             seen & self.last != 0
@@ -123,7 +154,14 @@ fn is_secret(key: &str) -> bool {
         }
         previous = word;
     }
-    is_one_of(previous, SECRET_AT_THE_END)
+    is_one_of(previous, SECRET_AT_THE_END) || has_secret_letters(key)
+}
+
+fn has_secret_letters(key: &str) -> bool {
+    let letters = key.chars().filter(char::is_ascii_alphabetic).map(|letter| letter.to_ascii_lowercase());
+    let letters: String = letters.collect();
+    SECRET_LETTERS.iter().any(|secret| letters.contains(secret))
+        || SECRET_LAST_LETTERS.iter().any(|secret| letters.ends_with(secret))
 }
 
 /// The words of a key in snake, kebab or camel case; digits and marks separate them.
@@ -229,6 +267,24 @@ mod tests {
             "connection_string",
             "ConnectionString",
             "connectionstring",
+            "APIkey",
+            "DBpassword",
+            "PRIVATEkey",
+            "PassWord",
+            "pass_word",
+            "dbpassword",
+            "clientsecret",
+            "secretkey",
+            "aws_secret_access_key",
+            "refreshtoken",
+            "access_tokens",
+            "tokenValue",
+            "setcookie",
+            "privkey",
+            "conn_str",
+            "authorisation",
+            "password\u{ff1a}",
+            "\u{43c}\u{43e}\u{439}password",
         ] {
             assert!(Keys::default().is_secret(key), "{key}");
         }
@@ -260,6 +316,8 @@ mod tests {
             "string",
             "cookiecutter",
             "credentialed",
+            "tokens_read",
+            "sort_keys",
         ] {
             assert!(!Keys::default().is_secret(key) && !is_secret(key), "{key}");
         }

@@ -72,7 +72,6 @@ fn what_only_resembles_a_provider_key_stays() {
         "sk-SK",
         "disk-0123456789abcdef",
         "ghp_short",
-        "weighp_abcdefghijklmnopqrst",
         "AKIA",
         "AKIAIOSFODNN7",
         "AIza",
@@ -95,6 +94,38 @@ fn what_only_resembles_a_provider_key_stays() {
 }
 
 #[test]
+fn what_begins_like_nothing_else_is_masked_whatever_stands_before_it() {
+    let own = ["agentbus-ed25519-secret:", &"5e".repeat(32)].concat();
+    let github = "ghp_abcdefghijklmnopqrstuvwxyz0123456789";
+    for secret in ["sk-ant-api03-abcdefghijklmnop", github, "xox1-123456789012-abcdefghijkl", &own] {
+        for before in ["token", "7", "\\x0a", "\\033[0m", "\\u001b[32m"] {
+            assert_eq!(text(&format!("{before}{secret}")), format!("{before}{MASK}"));
+        }
+    }
+    for before in ["\\x0a", "\\033[0m", "\\u001b[1;32m", "\\e[m"] {
+        assert_eq!(text(&format!("{before}{OPENAI}")), format!("{before}{MASK}"));
+    }
+}
+
+#[test]
+fn what_is_left_of_a_private_key_or_another_sort_of_one_is_masked() {
+    for (key, masked) in [
+        ("MIIEpAIBAAKCAQEA\n7bq+/=\n-----END RSA PRIVATE KEY-----\nx", "[redacted]\nx"),
+        ("---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nAAAA\n---- END SSH2 ENCRYPTED PRIVATE KEY ----", MASK),
+        ("a -----END PRIVATE KEY----- alone", "a -----END PRIVATE KEY----- alone"),
+    ] {
+        assert_eq!(text(key), masked);
+    }
+}
+
+#[test]
+fn a_cut_that_is_written_as_an_escape_is_a_cut() {
+    let cut = |mark: &str| json(&format!(r#"{{"v":"postgres://app:hunter2sec{mark}","k":"sk-abc{mark}"}}"#));
+    let masked = r#"{"v":"postgres://app:[redacted]…","k":"[redacted]…"}"#;
+    assert_eq!([cut("…"), cut(r"\u2026")], [masked, masked]);
+}
+
+#[test]
 fn bearer_tokens_are_masked_and_news_are_not() {
     for token in ["abcdefghijklmnop", "abc123", "s3cr3t", "AbC.dEf-1~+/=", JWT] {
         for bearer in ["Bearer", "bearer", "BEARER"] {
@@ -103,6 +134,16 @@ fn bearer_tokens_are_masked_and_news_are_not() {
                 format!("Authorization: {bearer} {MASK}")
             );
         }
+    }
+    for (told, masked) in [
+        ("Bearer 1|abcdefghijklmnopqrst", "Bearer [redacted]"),
+        ("Bearer \"abcdefghijklmnopqrst\"", "Bearer \"[redacted]\""),
+        ("bEARER\nabc123def", "bEARER\n[redacted]"),
+        ("q=Bearer+abc123def&", "q=Bearer+[redacted]&"),
+        ("postgres://dom\\app:hunter2@db", "postgres://dom\\app:[redacted]@db"),
+        ("postgres://app:hun\\ter2@db", "postgres://app:[redacted]@db"),
+    ] {
+        assert_eq!(text(told), masked);
     }
     for clean in ["a bearer of bad news", "Bearer authentication", "Bearer", "Bearer 401", "bearer token"] {
         assert_eq!(text(clean), clean);

@@ -9,17 +9,21 @@ use crate::event::CUT_MARK;
 
 /// What stands before a token: the start, or what cannot belong to it. In a text that is itself escaped (JSON in a
 /// text, an URL, colours of a terminal) that may be the last letter of an escape.
-const BOUNDARY: &str =
-    r"(?:^|[^A-Za-z0-9]|\\[nrtbf]|\\u[0-9A-Fa-f]{4}|%[0-9A-Fa-f]{2}|\x1b\[[0-9;]{0,16}[A-Za-z])";
+const BOUNDARY: &str = concat!(
+    r"(?:^|[^A-Za-z0-9]|\\[nrtbf]|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|\\0[0-7]{2}|%[0-9A-Fa-f]{2}",
+    r"|(?:\x1b|\\u001[bB]|\\x1[bB]|\\033|\\e)\[[0-9;]{0,16}[A-Za-z])",
+);
 
 /// Private keys in PEM, and what is left of one that was cut.
 const PRIVATE_KEY: &str = concat!(
-    r"(-----BEGIN [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)?-----(?s:.)*?",
-    r"(?:-----END [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)?-----|\z))",
+    r"(-{4,5} ?BEGIN [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)? ?-{4,5}(?s:.)*?",
+    r"(?:-{4,5} ?END [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)? ?-{4,5}|\z)",
+    // What is left of one whose beginning was cut.
+    r"|[A-Za-z0-9+/=\\\r\n]+-{4,5} ?END [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)? ?-{4,5})",
 );
 
 /// The password before the last `@` of an authority.
-const URL_PASSWORD: &str = r#":\\*/\\*/[^/?#:\x00-\x20"'<>\\]*:([^/?#\x00-\x20"<>\\]+)@"#;
+const URL_PASSWORD: &str = r#":\\*/\\*/[^/?#:\x00-\x20"'<>]*:([^/?#\x00-\x20"<>]+)@"#;
 
 /// The same of an authority that was cut before its `@`, as texts in events are. A few digits are a port.
 const CUT_URL_PASSWORD: &str = concat!(
@@ -30,30 +34,37 @@ const CUT_URL_PASSWORD: &str = concat!(
 
 /// A token is long, or has a digit: "bearer of news" has none.
 const BEARER: &str = concat!(
-    r"(?:[Bb]earer|BEARER)(?:[ \t]|%20)+(",
-    r"[A-Za-z0-9._~+/=-]{16,}",
-    r"|[A-Za-z._~+/=-]{0,14}[0-9][A-Za-z0-9._~+/=-]{4,}",
-    r"|[A-Za-z._~+/=-]{2,14}[0-9][A-Za-z0-9._~+/=-]*)",
+    r#"(?i:bearer)(?:[ \t\r\n+]|%20|\\[nrt])+["']?("#,
+    r"[A-Za-z0-9._~+/=|-]{16,}",
+    r"|[A-Za-z._~+/=|-]{0,14}[0-9][A-Za-z0-9._~+/=|-]{4,}",
+    r"|[A-Za-z._~+/=|-]{2,14}[0-9][A-Za-z0-9._~+/=|-]*)",
 );
 
-/// Keys of providers: `OpenAI`, Anthropic and their like (long, or with a digit: `sk-fading-circle` is none);
-/// GitHub; AWS; Google; Slack; `SendGrid`.
-const PROVIDER_KEY: &str = concat!(
+/// Keys that begin like words: those of `OpenAI` and their like (long, or with a digit: `sk-fading-circle` is none), of
+/// AWS, of `SendGrid`.
+const WORDY_KEY: &str = concat!(
     r"(sk-[A-Za-z0-9_-]{16,}",
     r"|sk-[A-Za-z_-]{0,14}[0-9][A-Za-z0-9_-]{4,}",
     r"|sk-[A-Za-z_-]{2,14}[0-9][A-Za-z0-9_-]*",
+    r"|A[KS]IA[A-Z0-9]{16,}",
+    r"|SG\.[A-Za-z0-9_-]{16,}(?:\.[A-Za-z0-9_-]+)?)",
+);
+
+/// Keys that begin like nothing else, whatever stands before them: those of Anthropic, GitHub, Google, Slack, and the
+/// secret keys that sign heads of a journal.
+const DISTINCT_KEY: &str = concat!(
+    r"(sk-ant-[A-Za-z0-9_-]{16,}",
     r"|gh[opsur]_[A-Za-z0-9_]{16,}",
     r"|github_pat_[A-Za-z0-9_]{16,}",
-    r"|A[KS]IA[A-Z0-9]{16,}",
     r"|AIza[A-Za-z0-9_-]{30,}",
-    r"|xox[a-z]-[A-Za-z0-9-]{10,}",
-    r"|SG\.[A-Za-z0-9_-]{16,}(?:\.[A-Za-z0-9_-]+)?)",
+    r"|xox[a-z0-9]-[A-Za-z0-9-]{10,}",
+    r"|agentbus-ed25519-secret:[0-9A-Fa-f]{16,})",
 );
 
 /// What is left of a token that was cut, as texts in events are. Too short to be told from a word otherwise.
 const CUT_TOKEN: &str = concat!(
-    r"((?:sk-|gh[opsur]_|github_pat_|A[KS]IA|AIza|xox[a-z]-|SG\.|eyJ)[A-Za-z0-9._-]+",
-    r"|(?:[Bb]earer|BEARER)(?:[ \t]|%20)+[A-Za-z0-9._~+/=-]+)\x{2026}",
+    r"((?:sk-|gh[opsur]_|github_pat_|A[KS]IA|AIza|xox[a-z0-9]-|SG\.|eyJ)[A-Za-z0-9._-]+",
+    r#"|(?i:bearer)(?:[ \t\r\n+]|%20|\\[nrt])+["']?[A-Za-z0-9._~+/=|-]+)\x{2026}"#,
 );
 
 /// JSON web tokens: their header is the Base64 of an object.
@@ -61,7 +72,7 @@ const WEB_TOKEN: &str = r"(eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)+)";
 
 /// Texts of which one stands in every secret of a kind, found all in one pass. None is shorter than three bytes: the
 /// search is by their first ones. None has a quote, a comma or space.
-const MARKERS: [(&str, Hints); 21] = [
+const MARKERS: [(&str, Hints); 22] = [
     ("PRIVATE", Hints::PRIVATE_KEY),
     ("://", Hints::URL),
     (r":/\", Hints::URL),
@@ -81,6 +92,7 @@ const MARKERS: [(&str, Hints); 21] = [
     ("AIza", Hints::PROVIDER),
     ("xox", Hints::PROVIDER),
     ("SG.", Hints::PROVIDER),
+    ("ed25519-secret:", Hints::PROVIDER),
     ("eyJ", Hints::WEB_TOKEN),
     // In JSON any of their letters may be written so.
     (r"\u00", Hints::ESCAPE),
@@ -119,7 +131,7 @@ const TOKENS: Hints = Hints::BEARER.or(Hints::PROVIDER).or(Hints::WEB_TOKEN);
 /// first read to its end, which keeps the whole linear.
 pub(super) struct Looks {
     markers: AhoCorasick,
-    rules: [(Hints, Regex); 7],
+    rules: [(Hints, Regex); 8],
 }
 
 impl Looks {
@@ -136,7 +148,8 @@ impl Looks {
                 (Hints::URL, compile(URL_PASSWORD)),
                 (Hints::CUT_URL, compile(CUT_URL_PASSWORD)),
                 (Hints::BEARER, behind_boundary(BEARER)),
-                (Hints::PROVIDER, behind_boundary(PROVIDER_KEY)),
+                (Hints::PROVIDER, behind_boundary(WORDY_KEY)),
+                (Hints::PROVIDER, compile(DISTINCT_KEY)),
                 (Hints::WEB_TOKEN, behind_boundary(WEB_TOKEN)),
                 (Hints::CUT_TOKEN, behind_boundary(CUT_TOKEN)),
             ],
@@ -150,7 +163,8 @@ impl Looks {
             let (_, kind) = MARKERS.get(found.pattern().as_usize()).unwrap_or(&("", Hints::NONE));
             hints.0 |= kind.0;
         }
-        let is_cut = |text: &str| memchr::memmem::find(text.as_bytes(), CUT_MARK.as_bytes()).is_some();
+        // In JSON the mark may be written as an escape.
+        let is_cut = |text: &str| text.contains(CUT_MARK) || text.contains(r"\u2026");
         if hints.has(TOKENS) && is_cut(text) {
             hints.0 |= Hints::CUT_TOKEN.0;
         }
@@ -184,6 +198,11 @@ fn rule_of(kind: Hints, secret: &str) -> Rule {
         Hints::CUT_TOKEN if secret.starts_with(['B', 'b']) => Rule::Bearer,
         _ => Rule::of_provider_key(secret),
     }
+}
+
+/// Whether nearly all secrets of a kind are of one length, by which the end of one is told.
+pub(super) fn has_fixed_length(rule: Rule) -> bool {
+    matches!(rule, Rule::GitHubToken | Rule::AwsKey | Rule::GoogleKey | Rule::SendGridKey)
 }
 
 /// Whether a secret is as long as its kind always is, so that what follows in another text is no part of it.

@@ -103,6 +103,22 @@ fn a_journal_that_says_another_thing_than_was_indexed_is_refused() {
 }
 
 #[test]
+fn a_journal_that_was_cut_behind_the_index_is_refused() {
+    let home = Home::of(5);
+    let mut index = home.index();
+    let segment = home.path().join("segments/00000000000000000001.jsonl");
+    let text = fs::read_to_string(&segment).unwrap();
+    fs::write(&segment, text.split_inclusive('\n').take(3).collect::<String>()).unwrap();
+    let assert_refused = |index: &mut AuditIndex| {
+        let refused = index.index().unwrap_err();
+        assert!(matches!(refused, AuditError::Diverged { position } if position.get() == 5), "{refused}");
+    };
+    assert_refused(&mut index);
+    home.append([told(6)]);
+    assert_refused(&mut index);
+}
+
+#[test]
 fn the_index_of_another_journal_is_refused() {
     let (home, other) = (Home::of(2), Home::of(2));
     drop(home.index());

@@ -3,7 +3,7 @@
 use std::fs;
 
 use agentbus::audit::{AuditError, AuditIndex, AuditQuery, TextError};
-use agentbus::{DomainEvent, EventType};
+use agentbus::{DomainEvent, EventType, Redactor};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -22,7 +22,7 @@ fn operators_of_fts5_are_words() {
         "details : plain",
         "a AND b OR c NOT d",
         "\"quoted\" text",
-        "x* y^ (z)",
+        "xyz* y^ (z)",
         "nul\u{0}byte",
         "' ; DROP TABLE events; --",
     ];
@@ -92,7 +92,7 @@ fn secrets_that_older_rules_left_in_a_line_do_not_reach_the_index() {
     let home = Home::with([]);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
-        let builder = agentbus::journal::Journal::builder(home.path()).redactor(agentbus::Redactor::none());
+        let builder = agentbus::journal::Journal::builder(home.path()).redactor(Redactor::none());
         let journal = builder.open().unwrap();
         let event = said(&secret).with_actor_name(secret.as_str()).with_attribute("password", "open sesame");
         journal.append(event).await.unwrap();
@@ -121,4 +121,31 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_database_of_somebody_else_is_refused_and_left_as_it_is() {
+    let home = Home::of(1);
+    let foreign = home.path().join("foreign.db");
+    rusqlite::Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE theirs (a)").unwrap();
+    let before = fs::read(&foreign).unwrap();
+    let file = home.path().join("audit/index-00000001.sqlite");
+    fs::create_dir(home.path().join("audit")).unwrap();
+    fs::copy(&foreign, &file).unwrap();
+    assert!(matches!(AuditIndex::open(home.path()), Err(AuditError::Damaged { .. })));
+    assert_eq!(fs::read(&file).unwrap(), before);
+    fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink(&foreign, &file).unwrap();
+    assert!(matches!(AuditIndex::open(home.path()), Err(AuditError::Damaged { .. })));
+    assert_eq!(fs::read(&foreign).unwrap(), before);
+}
+
+#[test]
+fn a_pipe_in_the_place_of_the_lock_is_not_waited_for() {
+    let home = Home::of(1);
+    drop(home.index());
+    let lock = home.path().join("audit/lock");
+    fs::remove_file(&lock).unwrap_or_default();
+    assert!(std::process::Command::new("mkfifo").arg(&lock).status().unwrap().success());
+    assert!(AuditIndex::rebuild(home.path(), &Redactor::new()).is_err());
 }

@@ -136,3 +136,15 @@ fn without_arguments_it_says_how_it_is_used() {
     help.assert_code(0);
     assert!(help.stdout.contains("--write-back"), "{}", help.stdout);
 }
+
+#[test]
+fn a_secret_in_the_wrong_place_is_not_said_back() {
+    for args in
+        [&["query", "x", "--filter", "sk-ant-api03-abcdefghijklmnop"][..], &["sk-ant-api03-abcdefghijklmnop"]]
+    {
+        let refused = ended(crate::journal_harness::agentbus(args[0]).args(&args[1..]));
+        refused.assert_code(2);
+        assert!(refused.stderr.contains("[redacted"), "{}", refused.stderr);
+        assert!(!refused.stderr.contains("abcdefghijklmnop"), "{}", refused.stderr);
+    }
+}

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::harness::{Task, mend, says};
+use serde_json::json;
+
+use crate::harness::{Task, calls, mend, says};
 use crate::journal_harness::{Dir, line};
 
 #[test]
@@ -30,7 +32,8 @@ fn a_run_records_what_it_prints() {
 #[test]
 fn what_was_masked_is_summed_up_by_rule() {
     let key = "sk-ant-api03-abcdefghijklmnop";
-    let (task, dir) = (Task::small(&[mend(), says(&format!("done with {key}"))]), Dir::new());
+    let lost = calls(&[("read_file", json!({ "path": format!("{key}.txt") }))]);
+    let (task, dir) = (Task::small(&[lost, mend(), says(&format!("done with {key}"))]), Dir::new());
     for args in [&["--journal", dir.path().to_str().unwrap()][..], &[]] {
         let run = task.run(args);
         run.assert_code(0);

@@ -231,6 +231,26 @@ fn what_is_not_signed_or_signed_by_another_is_not_proven() {
 }
 
 #[test]
+fn a_forged_head_far_ahead_hides_none_and_is_told_by_its_signature() {
+    let signed = Signed::with_runs(&[2, 2]);
+    let heads = signed.dir.path().join("heads");
+    let whole = fs::read_to_string(heads.join("00000000000000000002.json")).unwrap();
+    let forged = whole.replacen("\"number\":2,", "\"number\":18446744073709551615,", 1);
+    assert_ne!(forged, whole);
+    fs::write(heads.join("18446744073709551615.json"), forged).unwrap();
+    let true_heads = fs::read_dir(&heads)
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_str().unwrap().ends_with(".json"));
+    let true_heads = true_heads.count() - 1;
+    // Without a key nobody can tell.
+    assert_eq!(signed.heads().len(), true_heads + 1);
+    let told = signed.dir.run("heads", &["--key", &signed.public()]);
+    told.assert_code(1);
+    assert_eq!(told.stdout.lines().count(), true_heads);
+    assert!(told.stderr.contains("head 18446744073709551615"), "{}", told.stderr);
+}
+
+#[test]
 fn heads_are_followed_and_signed_while_others_append() {
     let signed = Signed::new();
     signed.dir.append(&lines(1..=2)).assert_code(0);

@@ -35,12 +35,11 @@ fn given(index: &mut AuditIndex, events: usize) -> Vec<Recorded> {
 
 #[test]
 fn interrupted_at_any_step_it_loses_and_doubles_nothing() {
-    const EVENTS: usize = 6;
+    const EVENTS: usize = 3;
     let directory = tempfile::tempdir().unwrap();
     journal(directory.path(), EVENTS);
     let mut interrupted = 0;
-    // Every step would take long; a number that is prime to most things meets all kinds of them.
-    for at in (1_u64..).step_by(23) {
+    for at in 1_u64.. {
         let folder = directory.path().join("audit");
         if folder.exists() {
             std::fs::remove_dir_all(&folder).unwrap();
@@ -58,11 +57,13 @@ fn interrupted_at_any_step_it_loses_and_doubles_nothing() {
             break;
         }
         interrupted += 1;
-        assert_eq!(given(&mut index, EVENTS), [], "one transaction, all of it or nothing");
-        assert_eq!(index.index().unwrap().events, EVENTS as u64);
+        // One transaction: all of it, if it was interrupted when it had ended, or nothing.
+        let written = given(&mut index, EVENTS).len();
+        assert!(written == 0 || written == EVENTS, "{written} at step {at}");
+        assert_eq!(index.index().unwrap().events, (EVENTS - written) as u64);
         let all = given(&mut index, EVENTS);
         assert!((1..).zip(&all).all(|(number, recorded)| recorded.position.get() == number));
         assert_eq!(all.len(), EVENTS);
     }
-    assert!(interrupted > 20, "{interrupted}");
+    assert!(interrupted > 400, "{interrupted}");
 }

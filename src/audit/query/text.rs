@@ -8,6 +8,12 @@ pub const MAX_TEXT_BYTES: usize = 1_024;
 /// How many words, and phrases in quotes, it has at most.
 pub const MAX_TEXT_WORDS: usize = 32;
 
+/// How many words with a `*` it has at most, each of which stands for many.
+pub const MAX_BEGINNINGS: usize = 4;
+
+/// How many letters and digits stand before a `*` at least.
+pub const MIN_BEGINNING: usize = 3;
+
 /// Why a text cannot be looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -24,6 +30,12 @@ pub enum TextError {
         /// How many words it has.
         actual: usize,
     },
+    /// It has a word with a `*` that is shorter than [`MIN_BEGINNING`], or more than [`MAX_BEGINNINGS`] of them.
+    #[error(
+        "a text to look for has at most {MAX_BEGINNINGS} words with a *, each with at least {MIN_BEGINNING} letters or \
+         digits before it"
+    )]
+    Beginnings,
     /// It has no letter and no digit.
     #[error("a text to look for must have a word: letters or digits")]
     NoWord,
@@ -43,13 +55,20 @@ impl Words {
         }
         // A NUL would end the expression for SQLite.
         let text = text.replace(char::is_control, " ");
-        let (mut expression, mut count) = (String::new(), 0);
+        let (mut expression, mut count, mut beginnings) = (String::new(), 0, 0);
         for (number, part) in text.split('"').enumerate() {
             let is_quoted = number % 2 == 1;
             let words: Vec<_> = if is_quoted { vec![part] } else { part.split_whitespace().collect() };
             for word in words.into_iter().filter(|word| word.contains(char::is_alphanumeric)) {
                 let and = if count == 0 { "" } else { " AND " };
                 let is_beginning = !is_quoted && word.ends_with('*');
+                if is_beginning {
+                    beginnings += 1;
+                    let letters = word.chars().filter(|c| c.is_alphanumeric()).count();
+                    if letters < MIN_BEGINNING || beginnings > MAX_BEGINNINGS {
+                        return Err(TextError::Beginnings);
+                    }
+                }
                 let star = if is_beginning { " *" } else { "" };
                 write!(expression, "{and}\"{}\"{star}", word.trim()).expect("a String takes any text");
                 count += 1;

@@ -65,7 +65,8 @@ pub(crate) struct AuditSelection {
     #[arg(value_name = "FILTER")]
     pub(crate) filter: Option<Filter>,
 
-    /// Only events in whose details these words stand; "in quotes" as a phrase, with a * at its end a beginning.
+    /// Only events in the texts of whose details these words stand (numbers and keys are none); "in quotes" as a phrase,
+    /// with a * behind three letters or more a beginning.
     #[arg(long, value_name = "WORDS")]
     pub(crate) text: Option<String>,
 

@@ -31,6 +31,10 @@ pub(crate) struct HeadsArgs {
     #[command(flatten)]
     pub(crate) of: DirectoryArgs,
 
+    /// Show only what is signed with this key: the public key, or the file that holds it.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+
     /// Go on with those that come, until Ctrl-C.
     #[arg(short, long)]
     pub(crate) follow: bool,

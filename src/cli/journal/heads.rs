@@ -1,9 +1,10 @@
 //! `heads`: how far a journal had come, signed, to be kept elsewhere.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use agentbus::audit::proof::{Head, HeadError, HeadOptions, HeadSigner, SecretKey, heads};
+use agentbus::audit::proof::{Head, HeadError, HeadOptions, HeadSigner, PublicKey, SecretKey, heads};
 use agentbus::journal::{Health, JournalReader, Position};
 use tokio::task::{block_in_place, spawn_blocking};
 use tokio::time::sleep;
@@ -25,7 +26,10 @@ const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
 pub(super) fn main(args: &HeadsArgs) -> Result<Ended, VerbError> {
     let key = args.sign_with.as_deref().map(SecretKey::read).transpose()?;
     let reader = directory::reader(&args.of.directory)?;
-    let mut shown = Shown { next: 1, is_well: true, json: args.of.json };
+    let signer = key.as_ref().map(SecretKey::public);
+    let public = args.key.as_deref().map(super::keys::public).transpose()?.or(signer);
+    let shown_before = (1, BTreeSet::new());
+    let mut shown = Shown { before: shown_before, key: public, is_well: true, json: args.of.json };
     if args.follow {
         runtime(1)?.block_on(follow(&reader, key, &mut shown))?;
     } else {
@@ -76,8 +80,10 @@ fn failing(signer: &HeadSigner) -> Option<String> {
 
 /// What was shown.
 struct Shown {
-    /// The number of the head that comes next.
-    next: u64,
+    /// The first number of which no head was shown, and those behind it of which one was.
+    before: (u64, BTreeSet<u64>),
+    /// By whom they must be signed.
+    key: Option<PublicKey>,
     /// Whether all of it could be.
     is_well: bool,
     json: bool,
@@ -87,18 +93,31 @@ impl Shown {
     /// Shows the heads that there are by now.
     fn show(&mut self, reader: &JournalReader) -> Result<(), VerbError> {
         let mut out = anstream::stdout();
-        for head in heads(reader, self.next)? {
+        for head in heads(reader, self.before.0)? {
             match head {
-                Ok(head) => {
-                    self.next = head.number() + 1;
-                    print(&mut out, self.json, &head)?;
-                }
+                Ok(head) if self.before.1.contains(&head.number()) => {}
+                Ok(head) => match self.key.as_ref().map_or(Ok(()), |key| head.check(key)) {
+                    Ok(()) => {
+                        self.note(head.number());
+                        print(&mut out, self.json, &head)?;
+                    }
+                    Err(fault) => self.complain_once(&format!("head {}: {fault}", head.number())),
+                },
                 // Those behind it are shown all the same.
                 Err(error @ HeadError::Fault { .. }) => self.complain_once(&with_causes(&error)),
                 Err(error) => return Err(error.into()),
             }
         }
         Ok(out.flush()?)
+    }
+
+    /// A head that is there before those in front of it, as a forged one may be, hides none of them.
+    fn note(&mut self, number: u64) {
+        let (next, behind) = &mut self.before;
+        behind.insert(number);
+        while behind.remove(next) {
+            *next = next.saturating_add(1);
+        }
     }
 
     fn complain_once(&mut self, what: &str) {

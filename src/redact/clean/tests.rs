@@ -49,9 +49,9 @@ const PARTS: [&str; 36] = [
 ];
 
 /// The same of keys.
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "password", "pass", "word", "api", "Key", "API_KEY", "tok", "token", "s", "_count", "secret", "lane",
-    "\n", "\"", "\\", ":", "é", "-",
+    "secret\\", "\n", "\"", "\\", ":", "é", "-",
 ];
 
 fn text(of: &'static [&'static str]) -> impl Strategy<Value = String> {

@@ -40,7 +40,10 @@ impl<'a> Scan<'a> {
     /// The texts of an array that stand one behind the other.
     pub(super) fn settle_pieces(&mut self) {
         let mut pieces = std::mem::take(&mut self.pieces);
-        if let [piece] = &*pieces {
+        if let [piece] = &*pieces
+            // An argument announces a secret also where it stands alone.
+            && !piece.raw.starts_with(['-', '\\'])
+        {
             self.text(piece);
         } else if !pieces.is_empty() {
             let texts: Vec<_> = pieces.iter().map(|piece| unescape(piece.raw)).collect();

@@ -27,9 +27,26 @@ fn what_a_secret_touches_is_masked_in_each_text() {
         (vec!["eyJhbGciOiJIUzI1NiJ9", ".eyJzdWIiOiIxIn0", ".dozjgNryP4J3jVmN"], vec![MASK; 3]),
         (vec!["a", "ghp_abcdefghijklmnopqrstuvwxyz0123456789", "status"], vec!["a", MASK, "status"]),
         (vec!["sk-1234567890", "", "abcdef"], vec![MASK, "", MASK]),
+        (
+            vec!["ghp_abcdef", "ghijklmnopqr", "stuvwxyz", "", "01234", "56789", "on"],
+            vec![MASK, MASK, MASK, "", MASK, MASK, "on"],
+        ),
+        (vec!["--password=hunter2"], vec!["--password=[redacted]"]),
+        (vec!["--db.password=hunter2", "x"], vec!["--db.password=[redacted]", "x"]),
     ] {
         assert_eq!(list(&texts), masked, "{texts:?}");
     }
+}
+
+#[test]
+fn a_private_key_of_many_lines_is_read_once() {
+    // Were it read once for each of its lines, this would not end.
+    let mut lines = vec!["AAAA"; 30_000];
+    lines[0] = "-----BEGIN PRIVATE KEY-----";
+    assert!(list(&lines).iter().all(|line| line == MASK));
+    assert!(list(&vec!["-----BEGIN PRIVATE KEY-----"; 8_000]).iter().all(|line| line == MASK));
+    let patch = ["-----BEGIN RSA PRIVATE KEY-----", "+ MIIEpAIBAAKCAQEA", "12: 7bq", "done"];
+    assert_eq!(list(&patch), [MASK, MASK, MASK, MASK]);
 }
 
 #[test]

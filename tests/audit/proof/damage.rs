@@ -109,6 +109,19 @@ async fn any_flipped_bit_of_the_manifest_is_found_or_harmless() {
 }
 
 #[tokio::test]
+async fn the_first_line_is_proven_by_the_tree_where_nothing_tells_the_chain_before_it() {
+    let files = Audited::new().await.files;
+    let manifest = str::from_utf8(&files.files["journal.json"]).unwrap().replace("\"chain\"", "\"chaim\"");
+    let files = files.with("journal.json", manifest.into_bytes());
+    assert_eq!(changes(&files), []);
+    let name = files.names("segments").swap_remove(0);
+    let mut lines = files.lines(&name);
+    lines[0][60] ^= 1;
+    let found = changes(&files.with(&name, lines.concat()));
+    assert!(matches!(found[..], [(_, Some((1, _)))]), "{found:?}");
+}
+
+#[tokio::test]
 async fn a_file_cut_anywhere_is_found() {
     let files = Audited::new().await.files;
     let (newest, oldest) = (files.names("heads").pop().unwrap(), files.names("segments").swap_remove(0));

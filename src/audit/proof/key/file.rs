@@ -15,7 +15,8 @@ const NAME: &str = "agentbus.key";
 
 /// The mode of a secret key's file, and the bits that it must not have.
 const SECRET_MODE: u32 = 0o600;
-const OTHERS: u32 = 0o077;
+/// Read by its owner alone, it is as good.
+const READ_ONLY: u32 = 0o400;
 
 /// The mode of a public key's file.
 const PUBLIC_MODE: u32 = 0o644;
@@ -142,8 +143,8 @@ impl SecretKey {
     pub fn read(path: impl AsRef<Path>) -> Result<Self, KeyError> {
         let path = path.as_ref();
         let text = read(path, OFlags::NOFOLLOW, |mode| {
-            let is_exposed = mode & OTHERS != 0;
-            if is_exposed { Err(KeyError::Exposed { path: path.to_owned(), mode }) } else { Ok(()) }
+            let is_own = matches!(mode, SECRET_MODE | READ_ONLY);
+            if !is_own { Err(KeyError::Exposed { path: path.to_owned(), mode }) } else { Ok(()) }
         })?;
         parsed(path, text.trim_end_matches('\n').parse())
     }
@@ -224,7 +225,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let files = KeyFile::at(folder.path());
         files.create(&SecretKey::generate().unwrap()).unwrap();
-        for mode in [0o640, 0o604, 0o620, 0o610, 0o644, 0o660] {
+        for mode in [0o640, 0o604, 0o620, 0o610, 0o644, 0o660, 0o700, 0o4600] {
             fs::set_permissions(&files.secret, Permissions::from_mode(mode)).unwrap();
             let refused = SecretKey::read(&files.secret).unwrap_err();
             assert!(matches!(refused, KeyError::Exposed { mode: told, .. } if told == mode), "{mode:o}");
