@@ -81,6 +81,7 @@ struct Marks {
 static BITS: Marks = Marks::new();
 
 impl Marks {
+    #[expect(clippy::indexing_slicing, reason = "it is compiled in: what is out of bounds does not compile")]
     const fn new() -> Self {
         let (mut of, mut first, mut last) = ([0; 256], 0, 0);
         let (mut mark, mut bit) = (0, 0);

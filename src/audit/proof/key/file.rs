@@ -144,7 +144,7 @@ impl SecretKey {
         let path = path.as_ref();
         let text = read(path, OFlags::NOFOLLOW, |mode| {
             let is_own = matches!(mode, SECRET_MODE | READ_ONLY);
-            if !is_own { Err(KeyError::Exposed { path: path.to_owned(), mode }) } else { Ok(()) }
+            if is_own { Ok(()) } else { Err(KeyError::Exposed { path: path.to_owned(), mode }) }
         })?;
         parsed(path, text.trim_end_matches('\n').parse())
     }
