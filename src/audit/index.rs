@@ -90,7 +90,9 @@ impl AuditIndex {
     /// Takes what is older than the retention says from the index; the journal is not touched. What was taken does not
     /// come back by indexing, but by [`rebuild`](Self::rebuild) as far as the journal has it.
     ///
-    /// How old an event is its timestamp says. Each transaction takes at most 4,096.
+    /// How old an event is its timestamp says. Each transaction takes at most 4,096. The bytes of what was taken may stand
+    /// in free parts of the file until these are used again; where the journal has them no more either, `rebuild` leaves
+    /// none of them.
     ///
     /// # Errors
     /// [`AuditError`]: somebody else writes for more than five seconds, the database cannot be used. What was taken

@@ -131,6 +131,7 @@ def read_heads(directory, key, journal):
     heads = []
     for number, name in enumerate(sorted(names), 1):
         demand(int(name[:20]) == number, f"head {number} is missing")
+        demand((directory / "heads" / name).is_file(), f"{name} is no head")
         text = (directory / "heads" / name).read_bytes().decode("utf-8", "replace")
         demand(text.endswith("\n"), f"{name} is no head")
         head = Head(text[:-1], key, name)
@@ -211,8 +212,19 @@ def only(keys):
     return check
 
 
+# Of JSON, where `true` and `1.0` are no numbers of this format.
+KINDS = {"format": int, "line": str, "place": int, "path": list, "head": str}
+
+
 def check_proof(text, key):
-    proof = json.loads(text, object_pairs_hook=only(["format", "line", "place", "path", "head"]))
+    try:
+        proof = json.loads(text.decode(), object_pairs_hook=only(KINDS))
+    except ValueError:
+        raise Changed("it is no proof")
+    fits = type(proof) is dict and all(type(proof[key]) is kind for key, kind in KINDS.items())
+    demand(fits and proof["format"] == 1, "it is no proof")
+    demand(all(type(one) is str and re.fullmatch("[0-9a-f]{64}", one) for one in proof["path"]), "it is no proof")
+    demand("\n" not in proof["line"] + proof["head"], "it is no proof")
     head, at = Head(proof["head"], key, "its head"), proof["place"]
     line, last = proof["line"].encode(), head.count - 1
     demand(0 <= at <= last, "it is elsewhere")
@@ -236,7 +248,7 @@ try:
     *what, public = sys.argv[1:3] if sys.argv[1] != "--proof" else sys.argv[2:4]
     key = bytes.fromhex(public.removeprefix("agentbus-ed25519-public:"))
     if sys.argv[1] == "--proof":
-        print(check_proof(pathlib.Path(what[0]).read_text(), key))
+        print(check_proof(pathlib.Path(what[0]).read_bytes(), key))
     else:
         print(verify(pathlib.Path(what[0]), key, sys.argv[3] if len(sys.argv) > 3 else None))
 except Changed as changed:

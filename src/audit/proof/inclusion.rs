@@ -187,8 +187,9 @@ impl Inclusion {
         }
         let written: Written = serde_json::from_slice(bytes).map_err(|error| fault(&error))?;
         let Written { line, place, path, head, .. } = written;
+        let is_one_line = !line.contains('\n') && !head.contains('\n');
         let head = Head::parse(&head).map_err(ProofFault::Head)?;
-        if path.len() > MAX_PATH || line.len() > MAX_LINE_BYTES || line.contains('\n') {
+        if path.len() > MAX_PATH || line.len() > MAX_LINE_BYTES || !is_one_line {
             return Err(ProofFault::NotAProof { line: 0, column: 0 });
         }
         Ok(Self { head, line, place, path })

@@ -45,7 +45,9 @@ pub(crate) enum AuditVerb {
 
     /// Takes what is too old from the index, security events only if that is said: `audit DIR retain`.
     ///
-    /// The journal is not touched (see gc), and what was taken does not come back by indexing.
+    /// The journal is not touched (see gc), and what was taken does not come back by indexing. Its bytes may stand in free
+    /// parts of the file until these are used again; where the journal has them no more either, `audit DIR rebuild` leaves
+    /// none of them.
     Retain(AuditRetainArgs),
 
     /// Prints a proof that a line is one of those that were signed, `audit prove DIR POS`; it discloses that line and

@@ -57,7 +57,8 @@ pub(crate) enum JournalVerb {
     /// Checks every line against the chain.
     ///
     /// The exit status is 0 if the journal is intact, 1 if not: then the first bad position is said. An unfinished
-    /// write at the end is reported, and is no damage.
+    /// write at the end is reported, and is no damage; a last line that lacks its newline alone is, until a writer has cut
+    /// it.
     ///
     /// With --key every change up to the newest head is found, whoever made it, and named by position and kind; then
     /// the exit status is 0 only if there is a head, and nothing was changed.

@@ -91,3 +91,43 @@ async fn proofs_and_heads_kept_elsewhere_are_checked_by_the_text() {
         assert!(!by_the_text(&["--proof", file.to_str().unwrap(), &public]).unwrap().0);
     }
 }
+
+#[tokio::test]
+async fn of_altered_proofs_both_say_the_same() {
+    let directory = Audited::new().await.directory;
+    let journal = JournalReader::open(directory.path()).unwrap();
+    let proof = Inclusion::of(&journal, at(2)).unwrap().to_string();
+    let (key, elsewhere) = (key().public(), tempfile::tempdir().unwrap());
+    let file = elsewhere.path().join("proof.json");
+    let number = |name: &str| {
+        let digits = proof.split(&format!("\"{name}\":")).nth(1).unwrap();
+        digits.chars().take_while(char::is_ascii_digit).collect::<String>()
+    };
+    let of = |name: &str, value: &str| {
+        proof.replacen(&format!("\"{name}\":{}", number(name)), &format!("\"{name}\":{value}"), 1)
+    };
+    let altered = [
+        of("format", "true"),
+        of("format", "2"),
+        of("place", "true"),
+        of("place", "1.0"),
+        of("place", "-1"),
+        of("place", "99999999999999999999"),
+        proof.replacen("\\n\"", "\"", 1),
+        proof.trim_end().trim_end_matches('}').replacen("\"}", "\\n\"}", 1),
+        proof.replacen("\"head\":\"", "\"head\":\"\\n", 1),
+        proof.replacen("\"line\":\"", "\"line\":\"\\n", 1),
+        format!("\u{feff}{proof}"),
+        "[]".to_owned(),
+        "{}".to_owned(),
+        String::new(),
+        format!("{proof} "),
+    ];
+    for altered in altered {
+        let ours = Inclusion::parse(altered.as_bytes()).is_ok_and(|read| read.check(&key).is_ok());
+        std::fs::write(&file, &altered).unwrap();
+        let args = ["--proof", file.to_str().unwrap(), &key.to_string()];
+        let Some((theirs, told)) = by_the_text(&args) else { return };
+        assert_eq!(ours, theirs, "{told}: {altered}");
+    }
+}
