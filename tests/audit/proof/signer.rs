@@ -93,7 +93,9 @@ async fn lines_of_other_processes_are_signed_too() {
         append(&one, 1).await;
         append(&other, 1).await;
     }
-    assert_eq!(signer.covered(at(8)).await.unwrap().position(), Some(at(8)));
+    // Where it looks in between, up to three lines are left for the next head.
+    append(&other, 3).await;
+    assert!(signer.covered(at(8)).await.unwrap().position() >= Some(at(8)));
     signer.close(LONG).await.unwrap();
     assert!(verify(&one, &key().public(), &Expected::new()).unwrap().is_proven());
 }
