@@ -15,15 +15,17 @@
 //! - what is clean stays as it was, byte for byte, and is not copied; so does what is a mask already;
 //! - in JSON keys keep their order and numbers their digits, and the result can be read;
 //! - by key only texts are masked, with all texts below that key: never numbers, booleans, null, empty texts, nor
-//!   hashes (64 lower-case hexadecimal digits). Keys are compared by word, so that `input_tokens` or `token_count` is
-//!   no secret;
+//!   hashes (64 lower-case hexadecimal digits). Keys are compared by word and by their
+//!   letters (`dbpassword`, `PassWord`), so that `input_tokens` or `token_count` is no secret;
 //! - a secret in a key is masked as well; keys that become the same by it are numbered;
 //! - a secret that stands in several texts of an array, one behind the other, is masked in each of them: a token in
-//!   three at most, a private key line by line, the argument behind `--password`;
+//!   three at most, one of a fixed length in eight, a private key line by line, the argument behind `--password`;
 //! - what is nested more than [`MAX_DEPTH`] deep, which no reader takes, is masked whole;
 //! - the time is linear in the length of the text, whatever stands in it.
 //!
-//! It cannot know a secret that has neither a telling key nor telling looks. Nothing fails while it masks but this:
+//! It cannot know a secret that has neither a telling key nor telling looks, nor one whose parts stand apart: in several
+//! arrays or keys, or in more texts than that. A password in a URL is known as URLs have it, so without `/`, `?`, `#` and
+//! space. Nothing fails while it masks but this:
 //! an event that could not be read again, as a path of the program's or a secret in the name of its kind masks what
 //! it needs, is not written at all ([`Redactor::event_json`]).
 //!
