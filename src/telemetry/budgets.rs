@@ -15,22 +15,19 @@ pub(super) struct Budgets {
 impl Budgets {
     pub(super) fn warned(&mut self, told: &BudgetWarning) {
         let BudgetWarning { tier, scope_id, spent_usd, limit_usd, .. } = told;
-        self.last_told(*tier, scope_id, (*spent_usd, *limit_usd), |budget| budget.warnings += 1);
+        self.last_told(*tier, scope_id, (*spent_usd, *limit_usd), (1, 0));
     }
 
     pub(super) fn exceeded(&mut self, told: &BudgetExceeded) {
         let BudgetExceeded { tier, scope_id, spent_usd, limit_usd, .. } = told;
-        self.last_told(*tier, scope_id, (*spent_usd, *limit_usd), |budget| budget.exceeded += 1);
+        self.last_told(*tier, scope_id, (*spent_usd, *limit_usd), (0, 1));
     }
 
     /// Adds what an interval tells that came later than those before.
     pub(super) fn merge(&mut self, later: &[TelemetryBudget], others: u64) {
         for told in later {
             let amounts = (told.spent_usd, told.limit_usd);
-            self.last_told(told.tier, &told.scope_id, amounts, |budget| {
-                budget.warnings = budget.warnings.saturating_add(told.warnings);
-                budget.exceeded = budget.exceeded.saturating_add(told.exceeded);
-            });
+            self.last_told(told.tier, &told.scope_id, amounts, (told.warnings, told.exceeded));
         }
         self.others = self.others.saturating_add(others);
     }
@@ -40,11 +37,11 @@ impl Budgets {
         tier: BudgetTierKind,
         scope_id: &Text,
         (spent_usd, limit_usd): (Usd, Usd),
-        count: impl FnOnce(&mut TelemetryBudget),
+        (warnings, exceeded): (u64, u64),
     ) {
         let key = (tier.as_str(), scope_id.clone());
         if scope_id.is_empty() || (self.budgets.len() >= MAX_BUDGETS && !self.budgets.contains_key(&key)) {
-            self.others = self.others.saturating_add(1);
+            self.others = self.others.saturating_add(warnings).saturating_add(exceeded);
             return;
         }
         let budget = self.budgets.entry(key).or_insert_with(|| TelemetryBudget {
@@ -56,7 +53,8 @@ impl Budgets {
             exceeded: 0,
         });
         (budget.spent_usd, budget.limit_usd) = (spent_usd, limit_usd);
-        count(budget);
+        budget.warnings = budget.warnings.saturating_add(warnings);
+        budget.exceeded = budget.exceeded.saturating_add(exceeded);
     }
 
     /// What was told, and how often of others.

@@ -75,6 +75,53 @@ fn each_kind_of_damage_is_listed_with_the_reason_and_changes_nothing() {
 }
 
 #[test]
+fn what_stands_where_a_record_would_is_neither_removed_nor_written_over() {
+    let home = Home::new();
+    fs::write(home.file("checkpoint-x.json"), "x").unwrap();
+    fs::create_dir(home.file("quarantine")).unwrap();
+    let record = home.file("quarantine/checkpoint-x.json.record");
+    let of_other_bytes = format!(r#"{{"file":"checkpoint-x.json","hash":"{}"}}"#, "ab".repeat(32));
+    let stands: [&dyn Fn(); 5] = [
+        &|| symlink("../../outside", &record).unwrap(),
+        &|| assert!(Command::new("mkfifo").arg(&record).status().unwrap().success()),
+        &|| fs::write(&record, "not a record").unwrap(),
+        &|| fs::write(&record, r#"{"file":"checkpoint-x.json"}"#).unwrap(),
+        &|| fs::write(&record, &of_other_bytes).unwrap(),
+    ];
+    for put in stands {
+        put();
+        let before = home.tree();
+        let refused = home.store().quarantine("checkpoint-x.json", "r", "o").unwrap_err();
+        assert_eq!(refused.kind(), "unsafe_target", "{refused}");
+        assert_eq!(home.tree(), before);
+        fs::remove_file(&record).unwrap();
+    }
+    // That of a call that died before it moved the file gives way.
+    home.store().quarantine("checkpoint-x.json", "first", "o").unwrap();
+    fs::rename(home.file("quarantine/checkpoint-x.json"), home.file("checkpoint-x.json")).unwrap();
+    home.store().quarantine("checkpoint-x.json", "second", "o").unwrap();
+    assert!(fs::read_to_string(&record).unwrap().contains("second"));
+}
+
+#[test]
+fn keys_that_stand_twice_by_the_thousand_are_told_in_no_time_to_speak_of() {
+    let (long, twice) = ("k".repeat(20_000), (0..3_500).map(|key| format!(r#""{key:x}":1,"{key:x}":1"#)));
+    let context = format!(r#"{{"{long}":{{{}}}}}"#, twice.collect::<Vec<_>>().join(","));
+    let draft = DRAFT.trim_end().trim_end_matches('}').to_owned() + &format!(r#","context":{context}}}"#);
+    let home = Home::new();
+    fs::write(home.file("checkpoint-x.json"), draft).unwrap();
+    let kinds: Vec<_> = home
+        .store()
+        .list(&CheckpointFilter::all())
+        .unwrap()
+        .malformed
+        .iter()
+        .map(|one| one.error.kind())
+        .collect();
+    assert_eq!(kinds, ["invalid"]);
+}
+
+#[test]
 fn a_file_of_100_mb_is_not_read() {
     let home = Home::new();
     let large = File::create(home.file("checkpoint-large.json")).unwrap();

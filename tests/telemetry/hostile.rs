@@ -66,3 +66,22 @@ async fn numbers_that_no_sum_could_hold_do_not_overflow() {
     let row = report.rows.iter().find(|row| row.is("tool", "t")).unwrap();
     assert_eq!((row.count, row.times.p50_ms, row.times.max_ms), (most, u64::from(u32::MAX), u64::MAX));
 }
+
+#[tokio::test(start_paused = true)]
+async fn budgets_beyond_the_room_are_counted_as_often_as_they_were_told() {
+    let home = Home::new();
+    let budget = |scope: &str, warnings: u64, exceeded: u64| {
+        json!({ "tier": "plan", "scope_id": scope, "spent_usd": "1", "limit_usd": "2",
+            "warnings": warnings, "exceeded": exceeded })
+    };
+    let first: Vec<_> = (0..64).map(|number| budget(&format!("plan-{number}"), 1, 0)).collect();
+    for budgets in [json!(first), json!([budget("late", 5, 2), budget("plan-7", 1, 1)])] {
+        let mut details = interval(&json!([]));
+        details.as_object_mut().unwrap().insert("budgets".to_owned(), budgets);
+        home.append(event(&details)).await;
+    }
+    let report = home.report();
+    assert_eq!((report.intervals, report.budgets.len(), report.other_budgets), (2, 64, 7));
+    let known = report.budgets.iter().find(|budget| budget.scope_id == "plan-7").unwrap();
+    assert_eq!((known.warnings, known.exceeded), (2, 1));
+}

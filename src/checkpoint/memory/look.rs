@@ -104,7 +104,8 @@ impl MemoryStore {
     fn read_all(&self) -> Result<MemoryListing, MemoryError> {
         let mut names = self.folder.names()?;
         names.retain(|name| name.as_encoded_bytes().starts_with(BEGINNING.as_bytes()));
-        names.sort_unstable();
+        // Names that no memory has take no room from those that one may have.
+        names.sort_unstable_by_key(|name| (!name.to_str().is_some_and(is_memory_name), name.clone()));
         let left_out = names.len().saturating_sub(MAX_MEMORIES);
         let mut listing = MemoryListing { left_out, ..MemoryListing::default() };
         for name in names.iter().take(MAX_MEMORIES) {

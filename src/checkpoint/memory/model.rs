@@ -19,6 +19,9 @@ pub const MAX_HISTORY_BYTES: usize = 64 << 10;
 /// How many memories a folder may hold.
 pub const MAX_MEMORIES: usize = 4_096;
 
+/// How many dropped revisions are counted: what JSON holds everywhere.
+pub(super) const MAX_DROPPED: u64 = 1 << 53;
+
 /// The longest file: JSON may need six bytes for one.
 pub(super) const MAX_FILE_BYTES: usize = 512 << 10;
 
@@ -112,7 +115,7 @@ impl Kept {
             gone += 1;
         }
         self.revisions.drain(..gone);
-        self.dropped = self.dropped.saturating_add(gone as u64);
+        self.dropped = self.dropped.saturating_add(gone as u64).min(MAX_DROPPED);
     }
 
     /// How often it was set.

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::MemoryStore;
 use super::error::MemoryFault;
-use super::model::{FORMAT, Kept, MAX_REVISIONS};
+use super::model::{FORMAT, Kept, MAX_DROPPED, MAX_REVISIONS};
 use super::rules::is_summary;
 
 /// The memory in a file of that name.
@@ -25,7 +25,7 @@ pub(super) fn kept(bytes: &[u8], file: &str) -> Result<Kept, MemoryFault> {
         return Err(MemoryFault::OfAnother);
     }
     let is_one = (1..=MAX_REVISIONS).contains(&kept.revisions.len())
-        && kept.dropped <= 1 << 53
+        && kept.dropped <= MAX_DROPPED
         && kept.revisions.iter().all(|set| is_summary(&set.summary));
     if is_one { Ok(kept) } else { Err(MemoryFault::Impossible) }
 }

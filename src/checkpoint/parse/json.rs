@@ -65,13 +65,32 @@ pub(super) fn look(text: &str) -> Result<(&RawValue, Vec<Key>), CorruptFault> {
     // Read without recursion, however deep it is.
     let raw: &RawValue = serde_json::from_str(text)
         .map_err(|error| CorruptFault::Json { line: error.line(), column: error.column() })?;
-    let mut duplicates = Vec::new();
+    let mut duplicates = Duplicates::default();
     walk(raw, 0, "", &mut duplicates)?;
-    Ok((raw, duplicates))
+    Ok((raw, duplicates.keys))
+}
+
+/// How many keys that stand more than once are told.
+const MAX_DUPLICATES: usize = 256;
+
+/// Keys that stand in an object more than once, each once, in their order.
+#[derive(Default)]
+struct Duplicates {
+    keys: Vec<Key>,
+    paths: HashSet<String>,
+}
+
+impl Duplicates {
+    fn add(&mut self, path: String) {
+        if self.keys.len() < MAX_DUPLICATES && !self.paths.contains(&path) {
+            self.keys.push(Key::new(path.clone()));
+            self.paths.insert(path);
+        }
+    }
 }
 
 /// Goes through a value that is known to be JSON. What does not decode then is a text that is no Unicode.
-fn walk(raw: &RawValue, depth: usize, path: &str, duplicates: &mut Vec<Key>) -> Result<(), CorruptFault> {
+fn walk(raw: &RawValue, depth: usize, path: &str, duplicates: &mut Duplicates) -> Result<(), CorruptFault> {
     let not_text = |_error| CorruptFault::Text;
     match raw.get().as_bytes().first() {
         Some(b'{' | b'[') if depth >= MAX_DEPTH => return Err(CorruptFault::TooDeep { at_most: MAX_DEPTH }),
@@ -82,10 +101,7 @@ fn walk(raw: &RawValue, depth: usize, path: &str, duplicates: &mut Vec<Key>) -> 
                 let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
                 walk(value, depth + 1, &path, duplicates)?;
                 if !seen.insert(key) {
-                    let again = Key::new(path);
-                    if !duplicates.contains(&again) {
-                        duplicates.push(again);
-                    }
+                    duplicates.add(path);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! `quarantine`: puts a malformed file out of the way.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{CheckpointStore, QUARANTINE, of_file};
 use crate::checkpoint::error::{CheckpointError, Nonconformity, Subject};
@@ -95,8 +95,8 @@ impl CheckpointStore {
         }
     }
 
-    /// The record first: a file without one would be a riddle. One without its file is of a call that died, and gives
-    /// way to this one.
+    /// The record first: a file without one would be a riddle. One of the same bytes without its file is of a call that
+    /// died, and gives way to this one; any other stays, and this is refused.
     fn put_away(
         &self,
         lock: &Lock,
@@ -112,10 +112,12 @@ impl CheckpointStore {
         let beside = format!("{name}{RECORD}");
         let mut line = serde_json::to_vec(record).expect("its operator is checked and its values are JSON");
         line.push(b'\n');
-        let moved = write_record(&there, lock, &beside, &line)
+        let before = earlier_record(&there, &beside, record)?;
+        let is_first = before.is_none();
+        let moved = write_record(&there, lock, (before, &beside), &line)
             .and_then(|()| self.folder.move_new(lock, found, &there, name));
         if let Err(error) = moved {
-            if !matches!(error, FolderError::Indeterminate { .. }) {
+            if is_first && !matches!(error, FolderError::Indeterminate { .. }) {
                 // What stays of it gives way to the next one.
                 drop(there.remove(lock, &beside));
             }
@@ -126,10 +128,41 @@ impl CheckpointStore {
     }
 }
 
-fn write_record(there: &Folder, lock: &Lock, name: &str, line: &[u8]) -> Result<(), FolderError> {
-    let written = match there.find(name) {
-        Err(FolderError::Missing { .. }) => there.create(lock, name, line),
-        found => there.replace(lock, &found?, line),
+/// The record of an earlier call for the same bytes under the same name, if there is one.
+fn earlier_record(
+    there: &Folder,
+    name: &str,
+    record: &QuarantinedCheckpoint,
+) -> Result<Option<Found>, CheckpointError> {
+    let found = match there.find(name) {
+        Err(FolderError::Missing { .. }) => return Ok(None),
+        found => found?,
+    };
+    let bytes = there.read(&found, MAX_CHECKPOINT_BYTES)?;
+    let told = serde_json::from_slice::<Told>(&bytes);
+    if told.is_ok_and(|told| told.file == record.file && told.hash == record.hash) {
+        return Ok(Some(found));
+    }
+    Err(CheckpointError::UnsafeTarget { path: there.path_of(name), reason: UnsafeReason::Occupied })
+}
+
+/// What of a record says which bytes it is of.
+#[derive(Deserialize)]
+struct Told {
+    file: String,
+    #[serde(default)]
+    hash: Option<Hash>,
+}
+
+fn write_record(
+    there: &Folder,
+    lock: &Lock,
+    (before, name): (Option<Found>, &str),
+    line: &[u8],
+) -> Result<(), FolderError> {
+    let written = match before {
+        None => there.create(lock, name, line),
+        Some(before) => there.replace(lock, &before, line),
     };
     written.map_err(|error| match error {
         // The file that it tells of is where it was.

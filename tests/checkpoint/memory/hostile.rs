@@ -230,3 +230,25 @@ fn events_tell_the_key_and_never_the_summary_and_refusals_are_not_told() {
     assert_eq!(bus.events().len(), 2);
     assert!(!bus.transcript().contains("CANARY"));
 }
+
+#[test]
+fn names_that_no_memory_has_take_no_room() {
+    let home = home();
+    for number in 0..agentbus::checkpoint::memory::MAX_MEMORIES {
+        File::create(home.file(format!("memory-.{number}"))).unwrap();
+    }
+    let listing = store(&home).list(&MemoryFilter::all()).unwrap();
+    assert_eq!((listing.memories.len(), listing.left_out), (2, 2));
+}
+
+#[test]
+fn a_count_that_goes_no_further_stays_and_the_memory_can_be_read() {
+    let home = home();
+    for number in 0..40 {
+        store(&home).set(KEY, &format!("It is {number}."), "agents/a").unwrap();
+    }
+    let kept = fs::read_to_string(file(&home, KEY)).unwrap();
+    fs::write(file(&home, KEY), kept.replace("\"dropped\":9", "\"dropped\":9007199254740992")).unwrap();
+    store(&home).set(KEY, "Once more.", "agents/a").unwrap();
+    assert_eq!(store(&home).get(KEY).unwrap().summary, "Once more.");
+}
