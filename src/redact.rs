@@ -84,6 +84,9 @@ use tag::Tags;
 /// How deep JSON may be nested: as deep as `serde_json` reads it.
 pub const MAX_DEPTH: usize = 127;
 
+/// How long the lines of most events are at most, in bytes.
+const LINE_BYTES: usize = 768;
+
 /// Masks secrets. Cheap to clone; clones count together.
 #[derive(Clone)]
 pub struct Redactor {
@@ -175,7 +178,7 @@ impl Redactor {
     /// path masks what has a fixed form, or the name of its kind looks like a secret.
     #[expect(clippy::missing_panics_doc, reason = "serde_json writes UTF-8")]
     pub fn event_json(&self, event: &DomainEvent) -> Result<String, serde_json::Error> {
-        let mut line = Vec::new();
+        let mut line = Vec::with_capacity(LINE_BYTES);
         self.write_event_json(event, &mut line)?;
         Ok(String::from_utf8(line).expect("serde_json writes UTF-8"))
     }
@@ -189,7 +192,7 @@ impl Redactor {
         &self,
         event: &'a DomainEvent,
     ) -> Result<Cow<'a, DomainEvent>, serde_json::Error> {
-        let mut line = Vec::new();
+        let mut line = Vec::with_capacity(LINE_BYTES);
         if self.write_event_json(event, &mut line)? {
             serde_json::from_slice(&line).map(Cow::Owned)
         } else {

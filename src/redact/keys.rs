@@ -47,7 +47,6 @@ const SECRET_LETTERS: &[&str] = &[
     "secretkey",
     "accesskey",
     "connectionstring",
-    "connstring",
     "connstr",
     "authorisation",
 ];
@@ -66,27 +65,29 @@ const SECRET_LAST_LETTERS: &[&str] = &[
     "cookies",
 ];
 
-/// Letters of which some stand one behind the other in every key that a word above makes secret; 64 in all at most.
-const MARKS: [&str; 11] =
-    ["passw", "passp", "pwd", "secret", "credent", "authori", "cookie", "key", "string", "connstr", "token"];
+/// Letters of which some stand one behind the other in every key that a word above makes secret.
+const MARKS: &[&str] =
+    &["passw", "passp", "pwd", "secret", "credent", "authori", "cookie", "key", "string", "connstr", "token"];
 
-/// Finds the marks in either case, all at once: each of their letters has a bit, which is set in `of` for the bytes
-/// that it may be.
+/// Finds texts of letters in either case, all at once, whatever stands between the letters: each of their letters, of
+/// which there are 128 at most, has a bit, which is set in `of` for the bytes that it may be.
 struct Marks {
-    of: [u64; 256],
-    first: u64,
-    last: u64,
+    of: [u128; 256],
+    first: u128,
+    last: u128,
 }
 
-static BITS: Marks = Marks::new();
+static MAY_BE_SECRET: Marks = Marks::new(MARKS);
+
+static IS_SECRET: Marks = Marks::new(SECRET_LETTERS);
 
 impl Marks {
     #[expect(clippy::indexing_slicing, reason = "it is compiled in: what is out of bounds does not compile")]
-    const fn new() -> Self {
+    const fn new(marks: &[&str]) -> Self {
         let (mut of, mut first, mut last) = ([0; 256], 0, 0);
         let (mut mark, mut bit) = (0, 0);
-        while mark < MARKS.len() {
-            let letters = MARKS[mark].as_bytes();
+        while mark < marks.len() {
+            let letters = marks[mark].as_bytes();
             first |= 1 << bit;
             let mut at = 0;
             while at < letters.len() {
@@ -134,7 +135,7 @@ impl Keys {
 
     /// Whether a text under `key` is a secret.
     pub(super) fn is_secret(&self, key: &str) -> bool {
-        BITS.are_in(key) && is_secret(key) || !self.own.is_empty() && self.is_own(key)
+        MAY_BE_SECRET.are_in(key) && is_secret(key) || !self.own.is_empty() && self.is_own(key)
     }
 
     fn is_own(&self, key: &str) -> bool {
@@ -159,10 +160,15 @@ fn is_secret(key: &str) -> bool {
 }
 
 fn has_secret_letters(key: &str) -> bool {
-    let letters = key.chars().filter(char::is_ascii_alphabetic).map(|letter| letter.to_ascii_lowercase());
-    let letters: String = letters.collect();
-    SECRET_LETTERS.iter().any(|secret| letters.contains(secret))
-        || SECRET_LAST_LETTERS.iter().any(|secret| letters.ends_with(secret))
+    let ends_with = |secret: &&str| {
+        let letters = key.bytes().rev().filter(u8::is_ascii_alphabetic);
+        secret
+            .bytes()
+            .rev()
+            .zip(letters.map(Some).chain(std::iter::repeat(None)))
+            .all(|(wanted, letter)| letter.is_some_and(|letter| letter.eq_ignore_ascii_case(&wanted)))
+    };
+    IS_SECRET.are_in(key) || SECRET_LAST_LETTERS.iter().any(|secret| ends_with(secret))
 }
 
 /// The words of a key in snake, kebab or camel case; digits and marks separate them.

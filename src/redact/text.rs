@@ -71,7 +71,7 @@ const CUT_TOKEN: &str = concat!(
 const WEB_TOKEN: &str = r"(eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)+)";
 
 /// Texts of which one stands in every secret of a kind, found all in one pass. None is shorter than three bytes: the
-/// search is by their first ones. None has a quote, a comma or space.
+/// search is by their first ones, which should be rare. None has a quote, a comma or space.
 const MARKERS: [(&str, Hints); 22] = [
     ("PRIVATE", Hints::PRIVATE_KEY),
     ("://", Hints::URL),
@@ -92,7 +92,7 @@ const MARKERS: [(&str, Hints); 22] = [
     ("AIza", Hints::PROVIDER),
     ("xox", Hints::PROVIDER),
     ("SG.", Hints::PROVIDER),
-    ("ed25519-secret:", Hints::PROVIDER),
+    ("519-secret:", Hints::PROVIDER),
     ("eyJ", Hints::WEB_TOKEN),
     // In JSON any of their letters may be written so.
     (r"\u00", Hints::ESCAPE),

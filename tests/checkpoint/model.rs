@@ -57,6 +57,8 @@ struct Model {
     files: BTreeMap<String, Known>,
     archived: BTreeSet<String>,
     quarantined: BTreeSet<String>,
+    /// How many acts there were.
+    acts: u64,
     hour: u64,
 }
 
@@ -87,10 +89,13 @@ impl Model {
 }
 
 fn clock(model: &Model) -> FixedClock {
-    FixedClock::at(START.saturating_add(Duration::from_hours(model.hour)))
+    // No two acts at one moment: names are of the clock.
+    let into_the_hour = Duration::from_millis(model.acts);
+    FixedClock::at(START.saturating_add(Duration::from_hours(model.hour)).saturating_add(into_the_hour))
 }
 
 fn act(home: &Home, store: &CheckpointStore, model: &mut Model, act: &Act) {
+    model.acts += 1;
     let _clock = clock(model);
     let kind = |error: CheckpointError| error.kind();
     match act {
