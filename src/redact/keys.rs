@@ -168,7 +168,7 @@ fn has_secret_letters(key: &str) -> bool {
             .zip(letters.map(Some).chain(std::iter::repeat(None)))
             .all(|(wanted, letter)| letter.is_some_and(|letter| letter.eq_ignore_ascii_case(&wanted)))
     };
-    IS_SECRET.are_in(key) || SECRET_LAST_LETTERS.iter().any(|secret| ends_with(secret))
+    IS_SECRET.are_in(key) || SECRET_LAST_LETTERS.iter().any(ends_with)
 }
 
 /// The words of a key in snake, kebab or camel case; digits and marks separate them.
