@@ -25,9 +25,8 @@
 //!
 //! It cannot know a secret that has neither a telling key nor telling looks, nor one whose parts stand apart: in several
 //! arrays or keys, or in more texts than that. A password in a URL is known as URLs have it, so without `/`, `?`, `#` and
-//! space. Nothing fails while it masks but this:
-//! an event that could not be read again, as a path of the program's or a secret in the name of its kind masks what
-//! it needs, is not written at all ([`Redactor::event_json`]).
+//! space. Nothing fails while it masks but this: an event that could not be read again, as a path of the program's or a
+//! secret in the name of its kind masks what it needs, is not written at all ([`Redactor::event_json`]).
 //!
 //! ```
 //! use agentbus::Redactor;

@@ -83,8 +83,8 @@ fn are_arrays_clean(rules: &Rules, json: &str) -> bool {
     !memmem::find_iter(json.as_bytes(), b"\"-").any(announces) && !rules.may_find(&joined(json))
 }
 
-/// The JSON with nothing between texts that follow one another. A text in which this is found to stand as well loses
-/// quotes, commas and space, of which none is in what is looked for.
+/// The JSON with nothing between texts that follow one another. Where a text itself holds `","`, that goes too: what is
+/// looked for has neither quote nor comma nor space, so it is not lost by it.
 fn joined(json: &str) -> String {
     let bytes = json.as_bytes();
     let (mut joined, mut copied) = (String::with_capacity(json.len()), 0);

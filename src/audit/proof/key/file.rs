@@ -59,8 +59,11 @@ pub enum KeyError {
         /// What was given.
         path: PathBuf,
     },
-    /// Others than its owner may read or write the secret key.
-    #[error("others may use the secret key {} (mode {mode:03o}): chmod 600 it, or make a new one", path.display())]
+    /// The mode of the secret key is neither 0600 nor 0400.
+    #[error(
+        "the secret key {} has mode {mode:03o}: chmod 600 it, or make a new one if others may have read it",
+        path.display()
+    )]
     Exposed {
         /// The file.
         path: PathBuf,
@@ -138,7 +141,7 @@ impl SecretKey {
     /// Reads the secret key in that file.
     ///
     /// # Errors
-    /// [`KeyError::Exposed`] if others may read or write it, [`KeyError::NotAFile`] if it is a link or no file,
+    /// [`KeyError::Exposed`] if its mode is neither 0600 nor 0400, [`KeyError::NotAFile`] if it is a link or no file,
     /// [`KeyError::NoKey`], [`KeyError::Read`].
     pub fn read(path: impl AsRef<Path>) -> Result<Self, KeyError> {
         let path = path.as_ref();
