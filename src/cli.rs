@@ -27,6 +27,7 @@ mod timeline;
 mod wait;
 
 use args::{CommandLine, Verb};
+use escape::Escaped;
 
 /// What was asked for did not come about, or not whole: a run that was not applied, a line that was not recorded, a
 /// journal that is damaged.
@@ -47,9 +48,18 @@ pub(crate) fn main() -> ExitCode {
                 return ExitCode::SUCCESS;
             }
             // It says what was given, which may be a secret in the wrong place.
-            let said = answer.render().ansi().to_string();
-            drop(write!(anstream::stderr(), "{}", Redactor::new().redact_text(&said)));
+            drop(write!(anstream::stderr(), "{}", Redactor::new().redact_text(&said(&answer))));
             ExitCode::from(EXIT_BAD_INPUT)
         }
     }
+}
+
+/// What is said of arguments: in colour, unless one holds something that a terminal would act on, which is escaped.
+fn said(answer: &clap::Error) -> String {
+    let is_plain = |text: &str| Escaped(text).to_string() == text;
+    if std::env::args_os().all(|arg| is_plain(&arg.to_string_lossy())) {
+        return answer.render().ansi().to_string();
+    }
+    let plain = answer.render().to_string();
+    plain.lines().map(|line| Escaped(line).to_string() + "\n").collect()
 }

@@ -1,7 +1,8 @@
 //! The verbs that work on a journal, and on the checkpoints of agent sessions.
 //!
 //! Verbs that read never create or write anything, but for `poll`, which makes a consumer and its cursor, and `audit`,
-//! which keeps an index. Lines for machines are printed as they are stored, byte for byte; what people see is escaped.
+//! which keeps an index. Lines for machines are printed as they are stored, byte for byte; what people see is escaped,
+//! and so are answers in JSON, where that means the same.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ use tokio::runtime::{self, Runtime};
 use tracing_subscriber::filter::LevelFilter;
 
 use super::args::journal::{JournalVerb, ReplayBusKind};
+use super::escape::escaped_json;
 use super::report::{complain, with_causes};
 use super::task::Shown;
 use super::{EXIT_BAD_INPUT, EXIT_NOT_DONE, log};
@@ -272,17 +274,23 @@ fn print_answer(
     object: &impl Serialize,
     words: impl FnOnce(&mut Stdout) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut out = anstream::stdout();
     if json {
+        let mut out = io::stdout().lock();
         print_json(&mut out, object)?;
-    } else {
-        words(&mut out)?;
+        return out.flush();
     }
+    let mut out = anstream::stdout();
+    words(&mut out)?;
     out.flush()
 }
 
-/// Prints an object of JSON on a line of its own.
+/// Where answers are printed. What is there for machines goes out as it is: what takes colours away takes bytes that no
+/// terminal shows along.
+fn stdout(json: bool) -> Box<dyn Write> {
+    if json { Box::new(io::stdout().lock()) } else { Box::new(anstream::stdout().lock()) }
+}
+
+/// Prints an object of JSON on a line of its own, which holds nothing that acts on a terminal.
 fn print_json(out: &mut impl Write, object: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, object)?;
-    writeln!(out)
+    writeln!(out, "{}", escaped_json(&serde_json::to_string(object)?))
 }

@@ -79,6 +79,55 @@ fn each_verb_answers_with_json_or_in_words() {
 }
 
 #[test]
+fn json_for_machines_is_a_line_each_and_says_all_that_was_saved() {
+    let dir = Dir::new();
+    let journal = dir.path().join("journal");
+    let journal = journal.to_str().unwrap();
+    let hint = "a\u{7f}b\u{9b}31mc\u{202e}d";
+    let draft = format!(
+        "{{\"agent\":\"a\",\n\"session_id\":\"s-1\",\"phase\":\"p\",\"resume_hint\":\"{hint}\",\n\
+         \"context\":{{\n  \"x\": [\n 1E40, 0.10,\n \"{hint}\" ]\n}} }}"
+    );
+    let created = fed(&mut checkpoint(&dir, "create", &["--json", "--journal", journal]), &draft);
+    let file = created.values()[0]["file"].as_str().unwrap().to_owned();
+    let stored = fs::read_to_string(dir.path().join("checkpoints").join(&file)).unwrap();
+    assert_eq!(stored.lines().count(), 1, "{stored}");
+    for answer in [
+        created,
+        run(&dir, "get", &[&file, "--json"]),
+        run(&dir, "list", &["--json"]),
+        run(&dir, "resume", &["s-1", "--json"]),
+    ] {
+        answer.assert_code(0);
+        assert_eq!(answer.stdout.lines().count(), 1, "{}", answer.stdout);
+        assert_eq!(answer.values()[0]["checkpoint"]["resume_hint"], hint);
+        assert!(answer.stdout.contains("[1E40,0.10,\"a"), "{}", answer.stdout);
+        assert!(!answer.stdout.contains(['\u{7f}', '\u{9b}', '\u{202e}']), "{:?}", answer.stdout);
+    }
+    let line = format!(
+        "{{\"event_type\":\"lane.entered\",\"session_id\":\"s-1\",\"details\":{{\"x\":\"{hint}\"}}}}\n"
+    );
+    fed(agentbus("append").arg(journal), line).assert_code(0);
+    let resumed = run(&dir, "resume", &["s-1", "--json", "--journal", journal]);
+    let stored = ended(agentbus("tail").args([journal, "--json"]));
+    assert!(stored.stdout.contains('\u{7f}'), "it is stored as it was told");
+    assert_eq!(resumed.stdout.lines().last(), stored.stdout.lines().last(), "byte for byte");
+}
+
+#[test]
+fn what_a_terminal_would_act_on_is_escaped_also_where_an_argument_is_refused() {
+    let dir = Dir::new();
+    for (arg, shown) in [
+        ("--status=x\u{9b}31m", "invalid value 'x\\u{9b}31m' for"),
+        ("--frob\u{202e}nicate", "'--frob\\u{202e}nicate'"),
+    ] {
+        let refused = run(&dir, "list", &[arg]);
+        refused.assert_code(2);
+        refused.assert_stderr(shown);
+    }
+}
+
+#[test]
 fn what_was_done_is_recorded_and_gone_on_from() {
     let dir = Dir::new();
     let journal = dir.path().join("journal");

@@ -209,6 +209,22 @@ fn a_proof_checks_in_an_empty_directory_and_an_altered_one_does_not() {
 }
 
 #[test]
+fn a_line_that_holds_what_no_terminal_shows_is_proven_as_it_is_stored() {
+    let signed = Signed::new();
+    let line = "{\"event_type\":\"lane.entered\",\"details\":{\"x\":\"a\u{7f}b\u{9b}c\"}}\n";
+    signed.append(line).assert_code(0);
+    let proof = ended(agentbus("audit").arg("prove").arg(signed.dir.path()).arg("1"));
+    proof.assert_code(0);
+    let file = signed.keys.path().join("proof.json");
+    fs::write(&file, &proof.stdout).unwrap();
+    let mut check = agentbus("audit");
+    let told = ended(check.arg("check-proof").arg(&file).args(["--json", "--key", &signed.public()]));
+    told.assert_code(0);
+    assert_eq!(told.values()[0]["event"]["details"]["x"], "a\u{7f}b\u{9b}c");
+    assert!(!told.stdout.contains(['\u{7f}', '\u{9b}']), "{:?}", told.stdout);
+}
+
+#[test]
 fn what_is_not_signed_or_signed_by_another_is_not_proven() {
     let signed = Signed::new();
     signed.dir.append(&lines(1..=2)).assert_code(0);

@@ -1,11 +1,11 @@
-//! [`CheckpointContext`]: what the work is on; a few keys that are known, and any others verbatim.
+//! [`CheckpointContext`]: what the work is on; a few keys that are known, and any others as they were written.
 
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 
-/// What an agent works on. Keys beside those that stand here are kept as they were written, byte for byte and in their
-/// order.
+/// What an agent works on. Keys beside those that stand here are kept in their order, with each number and text of their
+/// values spelled as it was written; only the white space between is left out, so that a checkpoint is one line.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct CheckpointContext {
@@ -35,7 +35,7 @@ impl CheckpointContext {
             && others.is_empty()
     }
 
-    /// The other keys and their JSON, as they were written.
+    /// The other keys and their JSON, spelled as it was written, on one line.
     pub fn others(&self) -> impl Iterator<Item = (&str, &RawValue)> {
         self.others.iter().map(|(key, value)| (key.as_str(), &**value))
     }
@@ -51,8 +51,24 @@ impl CheckpointContext {
     }
 
     pub(in crate::checkpoint) fn push(&mut self, key: String, value: Box<RawValue>) {
-        self.others.push((key, value));
+        let value = RawValue::from_string(on_one_line(value.get()));
+        self.others.push((key, value.expect("white space between tokens means nothing")));
     }
+}
+
+/// JSON without the white space between its tokens, which themselves stay as they are spelled.
+fn on_one_line(json: &str) -> String {
+    let mut line = String::with_capacity(json.len());
+    let (mut in_text, mut is_escaped) = (false, false);
+    for c in json.chars() {
+        if !in_text && matches!(c, ' ' | '\t' | '\n' | '\r') {
+            continue;
+        }
+        in_text ^= c == '"' && !is_escaped;
+        is_escaped = in_text && c == '\\' && !is_escaped;
+        line.push(c);
+    }
+    line
 }
 
 impl PartialEq for CheckpointContext {

@@ -11,7 +11,7 @@ use agentbus::journal::Entry;
 
 use super::recording::Recording;
 use super::show::Show;
-use super::{Ended, VerbError, directory, print_answer, print_json};
+use super::{Ended, VerbError, directory, print_answer, print_json, stdout};
 use crate::cli::args::checkpoint::{
     CheckpointArgs, CheckpointVerb, CleanupArgs, CreateArgs, FolderArgs, GetArgs, ListArgs, MotivatedArgs,
     ResolveArgs, ResumeArgs, StatusKind, WritingArgs,
@@ -103,7 +103,7 @@ fn list(args: ListArgs) -> Result<Ended, VerbError> {
         filter = filter.max_age(max_age);
     }
     let listing = store.list(&filter)?;
-    let mut out = anstream::stdout();
+    let mut out = stdout(args.of.json);
     for stored in &listing.checkpoints {
         if args.of.json {
             print_json(&mut out, &Answer::of(stored))?;
@@ -189,7 +189,7 @@ fn resume(args: &ResumeArgs) -> Result<Ended, VerbError> {
     print_answer(args.of.json, &Answer::of(&stored), |out| answer::in_full(out, &stored))?;
     let ended = Ended::well_if(malformed.is_empty());
     let Some(mut events) = events else { return Ok(ended) };
-    let out = BufWriter::new(anstream::stdout());
+    let out = BufWriter::new(stdout(args.of.json));
     let mut show = if args.of.json { Show::as_stored(out) } else { Show::timeline(out) };
     while let Some(entry) = events.next() {
         match entry? {

@@ -10,7 +10,7 @@ use agentbus::journal::{
 use serde::Serialize;
 
 use super::show::{complain_removed, complain_unreadable};
-use super::{Ended, VerbError, directory, print_answer, print_json, stored};
+use super::{Ended, VerbError, directory, print_answer, print_json, stdout, stored};
 use crate::cli::args::journal::{AckArgs, ConsumerArgs, DirectoryArgs, NackArgs, PollArgs};
 use crate::cli::report::{complain, with_causes};
 use crate::cli::timeline::counted;
@@ -99,7 +99,7 @@ struct Failed<'a> {
 /// `consumers`.
 pub(super) fn list(args: &DirectoryArgs) -> Result<Ended, VerbError> {
     let consumers = directory::reader(&args.directory)?.consumers()?;
-    let mut out = anstream::stdout();
+    let mut out = stdout(args.json);
     if args.json {
         consumers.iter().try_for_each(|state| print_json(&mut out, &State::of(state)))?;
     } else {

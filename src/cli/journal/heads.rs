@@ -10,7 +10,7 @@ use tokio::task::{block_in_place, spawn_blocking};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::{Ended, VerbError, directory, runtime};
+use super::{Ended, VerbError, directory, runtime, stdout};
 use crate::cli::args::proof::HeadsArgs;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::report::{complain, with_causes};
@@ -92,7 +92,7 @@ struct Shown {
 impl Shown {
     /// Shows the heads that there are by now.
     fn show(&mut self, reader: &JournalReader) -> Result<(), VerbError> {
-        let mut out = anstream::stdout();
+        let mut out = stdout(self.json);
         for head in heads(reader, self.before.0)? {
             match head {
                 Ok(head) if self.before.1.contains(&head.number()) => {}

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use agentbus::EventType;
 use serde::Serialize;
 
-use super::{Ended, VerbError, print_json};
+use super::{Ended, VerbError, print_json, stdout};
 use crate::cli::args::journal::KindsArgs;
 use crate::cli::timeline::style_of;
 
@@ -19,7 +19,7 @@ struct Kind {
 }
 
 pub(super) fn list(args: KindsArgs) -> Result<Ended, VerbError> {
-    let mut out = anstream::stdout();
+    let mut out = stdout(args.json);
     for event_type in EventType::ALL {
         let kind = Kind {
             event_type: event_type.as_str(),

@@ -8,11 +8,11 @@ use agentbus::checkpoint::memory::{
 use serde::Serialize;
 
 use super::recording::Recording;
-use super::{Ended, VerbError, directory};
+use super::{Ended, VerbError, directory, print_answer};
 use crate::cli::args::memory::{
     KeyArgs, ListArgs, MemoryArgs, MemoryFolderArgs, MemoryVerb, RecordArgs, RemoveArgs, SearchArgs, SetArgs,
 };
-use crate::cli::escape::{Escaped, escaped_json, one_line};
+use crate::cli::escape::{Escaped, one_line};
 use crate::cli::report::{complain, with_causes};
 use crate::cli::timeline::counted;
 
@@ -61,7 +61,7 @@ fn set(args: SetArgs) -> Result<Ended, VerbError> {
     MemoryStore::check(&key, &summary, &author)?;
     let store = MemoryStore::open(&of.directory)?;
     let (memory, ended) = recorded(store, &record, |store| store.set(&key, &summary, &author))?;
-    answer(of.json, &memory, |out| {
+    print_answer(of.json, &memory, |out| {
         writeln!(out, "{} is set, revision {}", Escaped(&memory.key), memory.revision)
     })?;
     Ok(ended)
@@ -80,7 +80,7 @@ fn from_stdin() -> Result<String, VerbError> {
 
 fn get(args: &KeyArgs) -> Result<Ended, VerbError> {
     let memory = existing(&args.of)?.get(&args.key)?;
-    answer(args.of.json, &memory, |out| {
+    print_answer(args.of.json, &memory, |out| {
         heading(out, &memory)?;
         lines(out, &memory.summary)
     })?;
@@ -89,7 +89,7 @@ fn get(args: &KeyArgs) -> Result<Ended, VerbError> {
 
 fn history(args: &KeyArgs) -> Result<Ended, VerbError> {
     let history = existing(&args.of)?.history(&args.key)?;
-    answer(args.of.json, &history, |out| {
+    print_answer(args.of.json, &history, |out| {
         for revision in &history.revisions {
             let author = Escaped(&revision.author);
             writeln!(out, "revision {}, set {} by {author}", revision.revision, revision.at)?;
@@ -106,7 +106,7 @@ fn history(args: &KeyArgs) -> Result<Ended, VerbError> {
 fn remove(args: &RemoveArgs) -> Result<Ended, VerbError> {
     let store = existing(&args.of)?;
     let (deleted, ended) = recorded(store, &args.record, |store| store.delete(&args.key))?;
-    answer(args.of.json, &deleted, |out| {
+    print_answer(args.of.json, &deleted, |out| {
         let revisions = counted(deleted.revisions, "revision");
         writeln!(out, "{} is deleted, and its history with it: {revisions}", Escaped(&deleted.key))
     })?;
@@ -139,7 +139,7 @@ struct Unusable<'a> {
 
 fn show(listing: &MemoryListing, json: bool) -> Result<Ended, VerbError> {
     for memory in &listing.memories {
-        answer(json, memory, |out| {
+        print_answer(json, memory, |out| {
             heading(out, memory)?;
             writeln!(out, "  {}", one_line(&memory.summary, MAX_SHOWN))
         })?;
@@ -148,7 +148,7 @@ fn show(listing: &MemoryListing, json: bool) -> Result<Ended, VerbError> {
         let reason = with_causes(&damaged.error);
         if json {
             let unusable = Unusable { damaged: &damaged.file, kind: damaged.error.kind(), reason };
-            answer(json, &unusable, |_out| Ok(()))?;
+            print_answer(json, &unusable, |_out| Ok(()))?;
         } else {
             complain(&reason);
         }
@@ -167,19 +167,4 @@ fn heading(out: &mut impl Write, memory: &Memory) -> io::Result<()> {
 /// A text of several lines, each escaped.
 fn lines(out: &mut impl Write, text: &str) -> io::Result<()> {
     text.lines().try_for_each(|line| writeln!(out, "  {}", Escaped(line)))
-}
-
-/// Prints one answer: as an object of JSON, which holds nothing that acts on a terminal, or in words.
-fn answer(
-    json: bool,
-    object: &impl Serialize,
-    words: impl FnOnce(&mut anstream::Stdout) -> io::Result<()>,
-) -> io::Result<()> {
-    let mut out = anstream::stdout();
-    if json {
-        writeln!(out, "{}", escaped_json(&serde_json::to_string(object)?))?;
-    } else {
-        words(&mut out)?;
-    }
-    out.flush()
 }

@@ -1,6 +1,6 @@
 //! `query` and `tail`: what stands in a journal.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::progress::{Aside, Progress};
 use super::show::Show;
-use super::{Ended, VerbError, directory, runtime};
+use super::{Ended, VerbError, directory, runtime, stdout};
 use crate::cli::args::journal::{QueryArgs, TailArgs};
 use crate::cli::interrupt::Interrupts;
 use crate::cli::report::complain;
@@ -28,9 +28,7 @@ type Out = BufWriter<Aside<Box<dyn Write>>>;
 
 /// Shows entries on stdout.
 fn show(json: bool, progress: &Arc<Progress>) -> Show<Out> {
-    let out: Box<dyn Write> =
-        if json { Box::new(io::stdout().lock()) } else { Box::new(anstream::stdout().lock()) };
-    let out = BufWriter::with_capacity(PRINTED_AT_ONCE, Aside::new(out, Arc::clone(progress)));
+    let out = BufWriter::with_capacity(PRINTED_AT_ONCE, Aside::new(stdout(json), Arc::clone(progress)));
     if json { Show::as_stored(out) } else { Show::timeline(out) }
 }
 

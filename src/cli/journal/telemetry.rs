@@ -7,7 +7,7 @@ use agentbus::event::{Text, Timestamp};
 use agentbus::telemetry::{ReportRow, TelemetryBudget, TelemetryGroup, TelemetryReport};
 use anstyle::Style;
 
-use super::{Ended, VerbError, directory};
+use super::{Ended, VerbError, directory, stdout};
 use crate::cli::args::telemetry::TelemetryArgs;
 use crate::cli::escape::{Escaped, escaped_json, one_line};
 use crate::cli::report::complain;
@@ -21,7 +21,7 @@ pub(super) fn main(args: &TelemetryArgs) -> Result<Ended, VerbError> {
     let progress = meter.show();
     let report = TelemetryReport::read(&reader, args.since)?;
     drop(progress);
-    let mut out = anstream::stdout();
+    let mut out = stdout(args.of.json);
     if args.of.json {
         let json = serde_json::to_string(&report).map_err(io::Error::from)?;
         writeln!(out, "{}", escaped_json(&Redactor::new().redact_json(&json)))?;

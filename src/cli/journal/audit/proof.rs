@@ -1,6 +1,6 @@
 //! `audit prove` and `audit check-proof`: proofs of single lines.
 
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 
 use agentbus::audit::proof::{Inclusion, MAX_PROOF_BYTES, Proven};
 use serde::Serialize;
@@ -15,7 +15,8 @@ use crate::cli::report::with_causes;
 pub(super) fn prove(args: &ProveArgs) -> Result<Ended, VerbError> {
     let reader = directory::reader(&args.directory)?;
     let proof = Inclusion::of(&reader, args.position)?;
-    let mut out = anstream::stdout();
+    // Its line stands in it as it is stored.
+    let mut out = io::stdout().lock();
     writeln!(out, "{proof}")?;
     out.flush()?;
     Ok(Ended::Well)
