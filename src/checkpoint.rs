@@ -20,7 +20,7 @@
 //!
 //! What goes wrong: a verb is refused, with all that is wrong, and nothing has changed; or it could not be applied
 //! ([`CheckpointError::NotApplied`]), and nothing has changed; or the change is there and it cannot be told whether it
-//! outlives a crash ([`CheckpointError::Indeterminate`]): do it again. Somebody who does not keep to the lock of the
+//! outlives a crash ([`CheckpointError::Indeterminate`], whose [`Remedy`] says how it is made sure of). Somebody who does not keep to the lock of the
 //! folder can change files in it as they like; what they put in the place of a file while a verb runs is found out
 //! before it is written over, but for a moment that no lock guards.
 //!
@@ -61,7 +61,7 @@ mod strike;
 
 pub use error::{CheckpointError, CorruptFault, Nonconformity, Subject};
 pub use filter::CheckpointFilter;
-pub use folder::UnsafeReason;
+pub use folder::{Indeterminate, NotApplied, NotRead, Remedy, UnsafeReason, UnsafeTarget};
 pub use key_fault::{Key, KeyFault};
 pub use model::{
     Abandonment, CheckpointContext, CheckpointDraft, CheckpointProgress, CheckpointStatus,

@@ -1,10 +1,8 @@
 //! Why a verb on checkpoints did not do what it was asked.
 
 use std::fmt;
-use std::io;
-use std::path::PathBuf;
 
-use super::folder::{FolderError, UnsafeReason};
+use super::folder::{FolderError, Indeterminate, NotApplied, NotRead, Remedy, UnsafeReason, UnsafeTarget};
 use super::key_fault::KeyFault;
 use super::model::{CheckpointStatus, SCHEMA_VERSION};
 use crate::journal::ReadError;
@@ -120,13 +118,8 @@ pub enum CheckpointError {
         reason: Nonconformity,
     },
     /// It is nothing that is safe to touch.
-    #[error("cannot use {path:?}: {reason}")]
-    UnsafeTarget {
-        /// What is not.
-        path: PathBuf,
-        /// Why.
-        reason: UnsafeReason,
-    },
+    #[error(transparent)]
+    UnsafeTarget(#[from] UnsafeTarget),
     /// It is too long.
     #[error("{subject} has more than {at_most} bytes")]
     TooLarge {
@@ -142,38 +135,17 @@ pub enum CheckpointError {
         subject: Subject,
     },
     /// It could not be changed, and is as it was.
-    #[error("cannot {doing} {path:?}; nothing has changed")]
-    NotApplied {
-        /// What was to be done.
-        doing: &'static str,
-        /// To what.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    NotApplied(#[from] NotApplied),
     /// It was changed, and it is not known whether that outlives a crash of the machine.
-    #[error(
-        "{path:?} was changed, and it cannot be told whether that outlives a crash of the machine: do it again"
-    )]
-    Indeterminate {
-        /// What was.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Indeterminate(#[from] Indeterminate),
     /// The journal could not be read.
     #[error("cannot read the journal")]
     Journal(#[source] ReadError),
     /// It could not be read.
-    #[error("cannot {doing} {path:?}")]
-    Io {
-        /// What was to be done.
-        doing: &'static str,
-        /// With what.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] NotRead),
 }
 
 impl CheckpointError {
@@ -185,13 +157,13 @@ impl CheckpointError {
             Self::Corrupt { .. } => "corrupt",
             Self::Invalid { .. } => "invalid",
             Self::NotConforming { .. } => "not_conforming",
-            Self::UnsafeTarget { .. } => "unsafe_target",
+            Self::UnsafeTarget(_) => "unsafe_target",
             Self::TooLarge { .. } => "too_large",
             Self::Secret { .. } => "secret",
-            Self::NotApplied { .. } => "not_applied",
-            Self::Indeterminate { .. } => "indeterminate",
+            Self::NotApplied(_) => "not_applied",
+            Self::Indeterminate(_) => "indeterminate",
             Self::Journal(_) => "journal",
-            Self::Io { .. } => "io",
+            Self::Io(_) => "io",
         }
     }
 
@@ -209,12 +181,17 @@ impl CheckpointError {
             | Self::Invalid { .. }
             | Self::NotConforming { .. }
             | Self::TooLarge { .. } => "mend it by hand, or put it in quarantine",
-            Self::UnsafeTarget { reason: UnsafeReason::NotACheckpoint, .. } => "give it another name by hand",
-            Self::UnsafeTarget { .. } => "look at what it is, and move it elsewhere by hand",
+            Self::UnsafeTarget(UnsafeTarget { reason: UnsafeReason::NotACheckpoint, .. }) => {
+                "give it another name by hand"
+            }
+            Self::UnsafeTarget(_) => "look at what it is, and move it elsewhere by hand",
             Self::Secret { .. } => "take the secret out by hand, and change it where it is used",
-            Self::Journal(_) | Self::NotApplied { .. } => "see to the cause, and try again",
-            Self::Indeterminate { .. } => "see to the cause, and do it again",
-            Self::Io { .. } => "see to the cause: most often, who may read it",
+            Self::Journal(_) | Self::NotApplied(_) => "see to the cause, and try again",
+            Self::Indeterminate(Indeterminate { remedy: Remedy::Again, .. }) => {
+                "see to the cause, and do it again"
+            }
+            Self::Indeterminate(_) => "see to the cause; the next change in its folder makes sure of it",
+            Self::Io(_) => "see to the cause: most often, who may read it",
         }
     }
 
@@ -241,14 +218,14 @@ impl From<FolderError> for CheckpointError {
             FolderError::Missing { path } => {
                 Self::NotFound { what: format!("{:?}: `list` tells what there is", path.display()) }
             }
-            FolderError::Unsafe { path, reason } => Self::UnsafeTarget { path, reason },
             FolderError::TooLarge { path, at_most } => {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 Self::TooLarge { subject: Subject::File(name), at_most }
             }
-            FolderError::NotApplied { doing, path, source } => Self::NotApplied { doing, path, source },
-            FolderError::Indeterminate { path, source } => Self::Indeterminate { path, source },
-            FolderError::Io { doing, path, source } => Self::Io { doing, path, source },
+            FolderError::Unsafe(error) => Self::UnsafeTarget(error),
+            FolderError::NotApplied(error) => Self::NotApplied(error),
+            FolderError::Indeterminate(error) => Self::Indeterminate(error),
+            FolderError::NotRead(error) => Self::Io(error),
         }
     }
 }

@@ -24,18 +24,17 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fsync, mkdirat, openat, statat};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fsync, openat, statat};
 use rustix::io::Errno;
-
-use crate::journal::storage::create_durably;
 
 mod error;
 mod lock;
+mod make;
 mod steps;
 mod write;
 
 pub(super) use error::FolderError;
-pub use error::UnsafeReason;
+pub use error::{Indeterminate, NotApplied, NotRead, Remedy, UnsafeReason, UnsafeTarget};
 #[cfg(test)]
 pub(super) use lock::LOCK;
 pub(super) use lock::Lock;
@@ -97,26 +96,6 @@ impl Folder {
         Self::open_with(path, Steps::default())
     }
 
-    /// Opens the folder at `path`, and makes it if there is none: for its owner alone.
-    pub(super) fn create_and_open(path: &Path) -> Result<Self, FolderError> {
-        let failed = |source| FolderError::NotApplied { doing: "make", path: path.to_owned(), source };
-        let plain = without_trailing(path);
-        match mkdirat(CWD, &plain, Mode::RWXU) {
-            Err(Errno::EXIST) => return Self::open(path),
-            Err(Errno::NOENT) => {
-                create_durably(parent_of(&plain)).map_err(failed)?;
-                match mkdirat(CWD, &plain, Mode::RWXU) {
-                    Ok(()) | Err(Errno::EXIST) => {}
-                    Err(error) => return Err(failed(error.into())),
-                }
-            }
-            made => made.map_err(|error| failed(error.into()))?,
-        }
-        let synced = File::open(parent_of(&plain)).and_then(|parent| parent.sync_all());
-        synced.map_err(|source| FolderError::Indeterminate { path: path.to_owned(), source })?;
-        Self::open(path)
-    }
-
     /// As [`Folder::open`]; `seam` is asked before each step.
     #[cfg(test)]
     pub(super) fn open_asking(path: &Path, seam: std::sync::Arc<dyn Seam>) -> Result<Self, FolderError> {
@@ -142,7 +121,7 @@ impl Folder {
     /// Opens a folder in it; `None` if there is none.
     pub(super) fn folder(&self, name: &str) -> Result<Option<Self>, FolderError> {
         let path = self.checked(name)?;
-        let failed = |source| FolderError::Io { doing: "open", path: path.clone(), source };
+        let failed = |source| NotRead { doing: "open", path: path.clone(), source };
         self.steps.before("open folder", name).map_err(failed)?;
         match openat(&self.handle, name, FOLDER, Mode::empty()) {
             Ok(handle) => Ok(Some(Self { handle, path, steps: self.steps.clone() })),
@@ -154,7 +133,7 @@ impl Folder {
     /// The names of everything in it, in no order.
     pub(super) fn names(&self) -> Result<Vec<OsString>, FolderError> {
         let listed = self.steps.before("list", "").and_then(|()| self.list());
-        listed.map_err(|source| FolderError::Io { doing: "list", path: self.path.clone(), source })
+        Ok(listed.map_err(|source| NotRead { doing: "list", path: self.path.clone(), source })?)
     }
 
     fn list(&self) -> io::Result<Vec<OsString>> {
@@ -171,13 +150,13 @@ impl Folder {
     /// Opens a file of it: a regular one.
     pub(super) fn find(&self, name: &str) -> Result<Found, FolderError> {
         let path = self.checked(name)?;
-        let failed = |source| FolderError::Io { doing: "read", path: path.clone(), source };
+        let failed = |source| NotRead { doing: "read", path: path.clone(), source };
         self.steps.before("open", name).map_err(failed)?;
         let opened = openat(&self.handle, name, READ, Mode::empty());
         let file = File::from(opened.map_err(|error| refused(error, &path, UnsafeReason::NotAFile))?);
         let meta = file.metadata().map_err(failed)?;
         if !meta.is_file() {
-            return Err(FolderError::Unsafe { path, reason: UnsafeReason::NotAFile });
+            return Err(UnsafeTarget { path, reason: UnsafeReason::NotAFile }.into());
         }
         Ok(Found {
             name: name.to_owned(),
@@ -203,7 +182,7 @@ impl Folder {
         match read {
             Ok(false) => Ok(bytes),
             Ok(true) => Err(FolderError::TooLarge { path: path(), at_most }),
-            Err(source) => Err(FolderError::Io { doing: "read", path: path(), source }),
+            Err(source) => Err(NotRead { doing: "read", path: path(), source }.into()),
         }
     }
 
@@ -212,7 +191,7 @@ impl Folder {
         let path = self.checked(name)?;
         match self.identity_of(name) {
             Ok(found) => Ok(found.is_some_and(|found| found != by_other_than.identity)),
-            Err(source) => Err(FolderError::Io { doing: "look at", path, source }),
+            Err(source) => Err(NotRead { doing: "look at", path, source }.into()),
         }
     }
 
@@ -229,7 +208,20 @@ impl Folder {
     /// Makes what was created, renamed and removed in it outlive a crash of the machine.
     pub(super) fn sync(&self) -> Result<(), FolderError> {
         let synced = self.steps.before("sync folder", "").and_then(|()| Ok(fsync(&self.handle)?));
-        synced.map_err(|source| FolderError::Indeterminate { path: self.path.clone(), source })
+        Ok(synced.map_err(|source| {
+            let (path, remedy) = (self.path.clone(), Remedy::Again);
+            Indeterminate { path, remedy, source }
+        })?)
+    }
+
+    /// Makes what earlier calls did in it durable, of which it may not have been told whether it is.
+    pub(super) fn sync_before(&self) -> Result<(), FolderError> {
+        match self.sync() {
+            Err(FolderError::Indeterminate(Indeterminate { path, source, .. })) => {
+                Err(NotApplied { doing: "sync", path, source }.into())
+            }
+            synced => synced,
+        }
     }
 
     /// The path of a name that is one component, for messages.
@@ -237,7 +229,7 @@ impl Folder {
         if is_component(name) {
             return Ok(self.path_of(name));
         }
-        Err(FolderError::Unsafe { path: name.into(), reason: UnsafeReason::NotAName })
+        Err(UnsafeTarget { path: name.into(), reason: UnsafeReason::NotAName }.into())
     }
 }
 
@@ -258,10 +250,6 @@ fn without_trailing(path: &Path) -> PathBuf {
     path.components().collect()
 }
 
-fn parent_of(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
 /// What it means that something could not be opened.
 fn refused(error: Errno, path: &Path, otherwise: UnsafeReason) -> FolderError {
     let path = path.to_owned();
@@ -271,9 +259,9 @@ fn refused(error: Errno, path: &Path, otherwise: UnsafeReason) -> FolderError {
         Errno::NOTDIR if is_link(&path) => UnsafeReason::Link,
         // That of a socket, and of a folder where it is to be written to.
         Errno::NOTDIR | Errno::NXIO | Errno::ISDIR => otherwise,
-        error => return FolderError::Io { doing: "open", path, source: error.into() },
+        error => return NotRead { doing: "open", path, source: error.into() }.into(),
     };
-    FolderError::Unsafe { path, reason }
+    UnsafeTarget { path, reason }.into()
 }
 
 /// Whether a link stands there, for the message alone: nothing is done by what it says.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::error::{CheckpointError, Subject};
-use super::folder::{Folder, FolderError, Found, UnsafeReason};
+use super::folder::{Folder, FolderError, Found, UnsafeReason, UnsafeTarget};
 use super::model::{MAX_CHECKPOINT_BYTES, SessionCheckpoint};
 use super::parse::{Refused, Rules};
 use crate::bus::EventBus;
@@ -154,7 +154,7 @@ impl CheckpointStore {
     fn find(&self, file: &str) -> Result<Found, CheckpointError> {
         if !is_checkpoint_name(file) {
             let reason = UnsafeReason::NotACheckpoint;
-            return Err(CheckpointError::UnsafeTarget { path: file.into(), reason });
+            return Err(UnsafeTarget { path: file.into(), reason }.into());
         }
         Ok(self.folder.find(file)?)
     }
@@ -180,13 +180,13 @@ fn of_file(refused: Refused, file: &str) -> CheckpointError {
 /// Whether the file of a checkpoint may have that name.
 fn is_checkpoint_name(name: &str) -> bool {
     has_checkpoint_ends(name.as_bytes())
-        && name.len() <= MAX_FILE_NAME_BYTES
+        && (BEGINNING.len() + ENDING.len() + 1..=MAX_FILE_NAME_BYTES).contains(&name.len())
         && !name.contains(|c: char| c == '/' || c.is_control())
 }
 
-/// Whether a name begins and ends as that of a checkpoint's file does.
+/// Whether a name begins and ends as that of a checkpoint's file does, with nothing between perhaps.
 fn has_checkpoint_ends(name: &[u8]) -> bool {
-    name.len() > BEGINNING.len() + ENDING.len()
+    name.len() >= BEGINNING.len() + ENDING.len()
         && name.starts_with(BEGINNING.as_bytes())
         && name.ends_with(ENDING.as_bytes())
 }

@@ -77,7 +77,7 @@ impl Fault {
     }
 
     /// The step that it struck.
-    fn struck(&self) -> Option<String> {
+    pub(super) fn struck(&self) -> Option<String> {
         self.told().get(self.place()).cloned()
     }
 }

@@ -189,7 +189,7 @@ fn is_bad_input(error: &CheckpointError) -> bool {
         | CheckpointError::NotConforming { subject, .. }
         | CheckpointError::TooLarge { subject, .. }
         | CheckpointError::Secret { subject } => *subject == Subject::Given,
-        CheckpointError::UnsafeTarget { reason, .. } => *reason == UnsafeReason::NotACheckpoint,
+        CheckpointError::UnsafeTarget(target) => target.reason == UnsafeReason::NotACheckpoint,
         _ => false,
     }
 }

@@ -21,6 +21,9 @@ pub const DEFAULT_SEGMENT_BYTES: u64 = 10 << 20;
 /// How much may wait to be written, in bytes by estimate: 64 MiB.
 pub const DEFAULT_QUEUE_BYTES: usize = 64 << 20;
 
+/// Who may use the directory of a journal is for the process to say, by its umask.
+const DIRECTORY_MODE: u32 = 0o777;
+
 /// A journal to be opened.
 #[derive(Clone, Debug)]
 #[must_use = "a builder opens nothing until `open`"]
@@ -98,7 +101,7 @@ impl JournalBuilder {
         let directory = self.directory.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
         let failed = |reason: String| OpenError { directory: directory.clone(), reason };
         if let Some(path) = &self.directory {
-            let made = create_durably(path);
+            let made = create_durably(path, DIRECTORY_MODE);
             made.map_err(|source| failed(Problem::io("create", "the directory")(source).reason()))?;
         }
         let settings = Settings {

@@ -12,6 +12,8 @@ mod replace;
 
 pub use file_system::FileSystem;
 pub(crate) use file_system::create_durably;
+#[cfg(feature = "checkpoint")]
+pub(crate) use file_system::sync_where_allowed;
 pub(crate) use replace::durably_replace;
 
 /// The directory of a journal.

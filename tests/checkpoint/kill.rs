@@ -77,6 +77,25 @@ fn at_each_call(
 }
 
 #[test]
+fn a_folder_that_a_dead_call_made_is_made_durable_by_the_next_one() {
+    if !has_strace() {
+        return;
+    }
+    let temp = tempfile::TempDir::new().unwrap();
+    let home = temp.path().canonicalize().unwrap();
+    let (log, above) = (home.join("log"), home.join("above"));
+    for round in ["made", "there already"] {
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-y", "-e", "trace=fsync", "-o"]).arg(&log);
+        strace.arg(env!("CARGO_BIN_EXE_agentbus")).args(["checkpoint", "create"]).arg(above.join("folder"));
+        let saved = fed(&mut strace, DRAFT.as_bytes());
+        assert_eq!(saved.status.code(), Some(0), "{saved:?}");
+        let calls = fs::read_to_string(&log).unwrap();
+        assert!(calls.contains(&format!("<{}>)", above.display())), "{round}: {calls}");
+    }
+}
+
+#[test]
 fn a_saving_that_is_killed_leaves_a_whole_checkpoint_or_none() {
     at_each_call(
         || (Home::new(), String::new()),

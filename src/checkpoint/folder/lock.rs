@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags, openat};
 
-use super::error::{FolderError, UnsafeReason};
+use super::error::{FolderError, NotApplied, NotRead, UnsafeReason, UnsafeTarget};
 use super::{Folder, Identity, refused};
 
 /// The file whose lock is taken. A dead process leaves none held.
@@ -42,9 +42,9 @@ impl Folder {
                 Ok(false) if Instant::now() < until => thread::sleep(PAUSE),
                 Ok(false) => {
                     let held = io::Error::new(io::ErrorKind::TimedOut, "somebody else holds it too long");
-                    return Err(self.not_applied("lock", LOCK)(held));
+                    return Err(self.not_applied("lock", LOCK)(held).into());
                 }
-                Err(error) => return Err(self.not_applied("lock", LOCK)(error)),
+                Err(error) => return Err(self.not_applied("lock", LOCK)(error).into()),
             }
         }
     }
@@ -71,13 +71,13 @@ impl Folder {
         let opened = openat(&self.handle, LOCK, HOW, Mode::RUSR | Mode::WUSR);
         let file = match opened.map_err(|error| refused(error, &self.path_of(LOCK), UnsafeReason::NotAFile)) {
             Ok(handle) => File::from(handle),
-            Err(FolderError::Io { source, .. }) => return Err(failed(source)),
+            Err(FolderError::NotRead(NotRead { source, .. })) => return Err(failed(source).into()),
             Err(error) => return Err(error),
         };
         if file.metadata().map_err(failed)?.is_file() {
             return Ok(file);
         }
-        Err(FolderError::Unsafe { path: self.path_of(LOCK), reason: UnsafeReason::NotAFile })
+        Err(UnsafeTarget { path: self.path_of(LOCK), reason: UnsafeReason::NotAFile }.into())
     }
 
     /// What a failed call becomes that changed nothing.
@@ -85,8 +85,8 @@ impl Folder {
         &self,
         doing: &'static str,
         name: &str,
-    ) -> impl Fn(io::Error) -> FolderError + use<> {
+    ) -> impl Fn(io::Error) -> NotApplied + use<> {
         let path = self.path_of(name);
-        move |source| FolderError::NotApplied { doing, path: path.clone(), source }
+        move |source| NotApplied { doing, path: path.clone(), source }
     }
 }

@@ -85,7 +85,7 @@ fn move_away(folder: &Folder) -> Result<(), FolderError> {
 
 fn reason_of<T: std::fmt::Debug>(result: Result<T, FolderError>) -> UnsafeReason {
     match result {
-        Err(FolderError::Unsafe { reason, .. }) => reason,
+        Err(FolderError::Unsafe(UnsafeTarget { reason, .. })) => reason,
         other => panic!("it was not refused as unsafe: {other:?}"),
     }
 }
@@ -97,13 +97,13 @@ fn a_new_file_is_there_whole_or_not_at_all_whichever_step_fails_or_is_the_last()
             let home = Home::new();
             let made = create(&home.asking(fault));
             let expected = match made {
-                Ok(()) | Err(FolderError::Indeterminate { .. }) => Some("new".to_owned()),
+                Ok(()) | Err(FolderError::Indeterminate(_)) => Some("new".to_owned()),
                 Err(_) => None,
             };
             assert_eq!(home.content(), expected, "{fault:?}: {made:?}");
             // The next writer finds what it can go on from, and leaves nothing of the one before.
             match create(&home.open()) {
-                Err(FolderError::Unsafe { reason: UnsafeReason::Occupied, .. }) => {
+                Err(FolderError::Unsafe(UnsafeTarget { reason: UnsafeReason::Occupied, .. })) => {
                     assert!(expected.is_some());
                 }
                 made => made.unwrap(),
@@ -120,7 +120,7 @@ fn a_file_has_the_old_content_or_the_new_whichever_step_fails_or_is_the_last() {
             let home = Home::with_file();
             let replaced = replace(&home.asking(fault));
             let expected = match replaced {
-                Ok(()) | Err(FolderError::Indeterminate { .. }) => "new",
+                Ok(()) | Err(FolderError::Indeterminate(_)) => "new",
                 Err(_) => "old",
             };
             assert_eq!(home.content().as_deref(), Some(expected), "{fault:?}: {replaced:?}");
@@ -138,7 +138,7 @@ fn a_file_is_moved_or_not_whichever_step_fails_or_is_the_last() {
             let home = Home::with_file();
             let moved = move_away(&home.asking(fault));
             let there = fs::read_to_string(home.path("archive").join(NAME)).ok();
-            let is_moved = matches!(moved, Ok(()) | Err(FolderError::Indeterminate { .. }));
+            let is_moved = matches!(moved, Ok(()) | Err(FolderError::Indeterminate(_)));
             let expected = Some("old".to_owned());
             let expected = if is_moved { (None, expected) } else { (expected, None) };
             assert_eq!((home.content(), there), expected, "{fault:?}: {moved:?}");
@@ -362,6 +362,11 @@ fn a_folder_that_is_made_is_for_its_owner_alone() {
     create(&folder).unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&deep), mode(&deep.join(NAME))), (0o700, 0o600));
+    assert_eq!(
+        (mode(&home.path("one")), mode(&home.path("one/two"))),
+        (0o700, 0o700),
+        "and what is above it"
+    );
     Folder::create_and_open(&deep).unwrap();
     assert!(matches!(Folder::open(&home.path("none")), Err(FolderError::Missing { .. })));
     assert_eq!(reason_of(Folder::open(&deep.join(NAME))), UnsafeReason::NotAFolder);

@@ -9,7 +9,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::error::{FolderError, UnsafeReason};
+use super::error::{FolderError, Indeterminate, Remedy, UnsafeReason, UnsafeTarget};
 use super::lock::Lock;
 use super::{Folder, Found};
 
@@ -30,8 +30,8 @@ impl Folder {
         if let Err(error) = self.rename_new(TEMPORARY, self, name) {
             self.abandon(lock);
             return Err(match error.kind() {
-                io::ErrorKind::AlreadyExists => FolderError::Unsafe { path, reason: UnsafeReason::Occupied },
-                _ => self.not_applied("write", name)(error),
+                io::ErrorKind::AlreadyExists => UnsafeTarget { path, reason: UnsafeReason::Occupied }.into(),
+                _ => self.not_applied("write", name)(error).into(),
             });
         }
         self.sync_after(name)
@@ -48,16 +48,27 @@ impl Folder {
         let name = was.name();
         let failed = self.not_applied("write", name);
         self.write_temporary(lock, bytes, Some(was)).map_err(&failed)?;
-        let renamed = match self.identity_of(name) {
-            Ok(Some(now)) if now == was.identity => self.rename_over(name).map_err(failed),
-            Ok(_) => Err(FolderError::Unsafe { path: self.path_of(name), reason: UnsafeReason::Changed }),
-            Err(error) => Err(failed(error)),
-        };
+        let renamed = self.check_same(was).and_then(|()| Ok(self.rename_over(name).map_err(failed)?));
         if renamed.is_err() {
             self.abandon(lock);
         }
         renamed?;
         self.sync_after(name)
+    }
+
+    /// Removes a file that was opened. The folder is not synced.
+    pub(in crate::checkpoint) fn remove_found(&self, _lock: &Lock, was: &Found) -> Result<(), FolderError> {
+        self.check_same(was)?;
+        Ok(self.unlink(was.name()).map_err(self.not_applied("remove", was.name()))?)
+    }
+
+    /// Refuses what was put in the place of a file since it was opened.
+    fn check_same(&self, was: &Found) -> Result<(), FolderError> {
+        let name = was.name();
+        if self.identity_of(name).map_err(self.not_applied("look at", name))? == Some(was.identity) {
+            return Ok(());
+        }
+        Err(UnsafeTarget { path: self.path_of(name), reason: UnsafeReason::Changed }.into())
     }
 
     /// Moves a file that was opened to a name in another folder that nothing has. Neither folder is synced.
@@ -74,7 +85,7 @@ impl Folder {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 // Where the system cannot rename without writing over, a crash may have left both names.
                 if to.identity_of(new).map_err(&failed)? != Some(was.identity) {
-                    return Err(FolderError::Unsafe { path, reason: UnsafeReason::Occupied });
+                    return Err(UnsafeTarget { path, reason: UnsafeReason::Occupied }.into());
                 }
                 if self.identity_of(name).map_err(&failed)? == Some(was.identity) {
                     self.unlink(name).map_err(&failed)?;
@@ -82,24 +93,22 @@ impl Folder {
             }
             renamed => renamed.map_err(&failed)?,
         }
-        if to.identity_of(new).map_err(|source| FolderError::Indeterminate { path, source })?
-            == Some(was.identity)
-        {
+        let unsure = |path| move |source| Indeterminate { path, remedy: Remedy::Again, source };
+        if to.identity_of(new).map_err(unsure(path))? == Some(was.identity) {
             return Ok(());
         }
         // Somebody put another one there right before; it goes back to where it was.
-        to.rename_new(new, self, name)
-            .map_err(|source| FolderError::Indeterminate { path: self.path_of(name), source })?;
-        Err(FolderError::Unsafe { path: self.path_of(name), reason: UnsafeReason::Changed })
+        to.rename_new(new, self, name).map_err(unsure(self.path_of(name)))?;
+        Err(UnsafeTarget { path: self.path_of(name), reason: UnsafeReason::Changed }.into())
     }
 
-    /// Removes a file or a link, never what it leads to; whether it was there. The folder is not synced.
+    /// Removes a file or a link, whatever it is, never what it leads to; whether it was there. The folder is not synced.
     pub(in crate::checkpoint) fn remove(&self, _lock: &Lock, name: &str) -> Result<bool, FolderError> {
         self.checked(name)?;
         match self.unlink(name) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(self.not_applied("remove", name)(error)),
+            Err(error) => Err(self.not_applied("remove", name)(error).into()),
         }
     }
 
@@ -113,11 +122,11 @@ impl Folder {
         self.steps.before("make folder", name).map_err(&failed)?;
         match mkdirat(&self.handle, name, Mode::RWXU) {
             Ok(()) | Err(Errno::EXIST) => {}
-            Err(error) => return Err(failed(error.into())),
+            Err(error) => return Err(failed(error.into()).into()),
         }
-        if let Err(FolderError::Indeterminate { source, .. }) = self.sync() {
+        if let Err(FolderError::Indeterminate(Indeterminate { source, .. })) = self.sync() {
             // Nothing is in it yet.
-            return Err(failed(source));
+            return Err(failed(source).into());
         }
         self.folder(name)?.ok_or_else(|| FolderError::Missing { path: self.path_of(name) })
     }
@@ -195,9 +204,7 @@ impl Folder {
 
     fn sync_after(&self, name: &str) -> Result<(), FolderError> {
         self.sync().map_err(|error| match error {
-            FolderError::Indeterminate { source, .. } => {
-                FolderError::Indeterminate { path: self.path_of(name), source }
-            }
+            FolderError::Indeterminate(unsure) => Indeterminate { path: self.path_of(name), ..unsure }.into(),
             error => error,
         })
     }

@@ -28,7 +28,7 @@ impl MemoryStore {
     /// [`MemoryError::Invalid`], [`MemoryError::TooLarge`], [`MemoryError::Secret`] for what cannot be kept;
     /// [`MemoryError::TooMany`]; [`MemoryError::Corrupt`] if what is there is no memory, which stays as it is;
     /// [`MemoryError::NotApplied`] if nothing has changed; [`MemoryError::Indeterminate`] if it has, and a crash of the
-    /// machine may undo it.
+    /// machine may undo it: the same call again makes it durable, as one more revision.
     pub fn set(&self, key: &str, summary: &str, author: &str) -> Result<Memory, MemoryError> {
         let (key, author) = self.rules.check(key, summary, author)?;
         let (file, summary) = (Self::file_of(&key), summary.to_owned());
@@ -65,13 +65,24 @@ impl MemoryStore {
     ///
     /// # Errors
     /// [`MemoryError::NotFound`]; [`MemoryError::Corrupt`] and [`MemoryError::Secret`] for a file that is no sound
-    /// memory, which stays; [`MemoryError::NotApplied`], [`MemoryError::Indeterminate`] as for [`MemoryStore::set`].
+    /// memory, which stays; [`MemoryError::UnsafeTarget`] if something else was put in its place meanwhile, which stays
+    /// too; [`MemoryError::NotApplied`] if nothing has changed; [`MemoryError::Indeterminate`] if it is deleted, and a
+    /// crash of the machine may bring it back: then the same call again makes sure that it does not, and says
+    /// [`MemoryError::NotFound`].
     pub fn delete(&self, key: &str) -> Result<DeletedMemory, MemoryError> {
         check_key(key)?;
         let file = Self::file_of(key);
         let lock = self.lock()?;
-        let Loaded { kept, .. } = self.load(&file)?;
-        self.remove(&lock, &file)?;
+        let Loaded { found, kept } = match self.load(&file) {
+            Err(MemoryError::NotFound) => {
+                // A call before may have been told that a crash of the machine may bring it back.
+                self.folder.sync()?;
+                return Err(MemoryError::NotFound);
+            }
+            loaded => loaded?,
+        };
+        self.folder.remove_found(&lock, &found)?;
+        self.folder.sync()?;
         drop(lock);
         let deleted = DeletedMemory { revisions: kept.revision(), key: kept.key };
         self.emitter.emit_in(&Scope::current(), || MemoryDeleted {
@@ -88,13 +99,6 @@ impl MemoryStore {
             }
             locked => Ok(locked?),
         }
-    }
-
-    fn remove(&self, lock: &Lock, file: &str) -> Result<(), MemoryError> {
-        if !self.folder.remove(lock, file)? {
-            return Err(MemoryError::NotFound);
-        }
-        Ok(self.folder.sync()?)
     }
 
     /// Refuses one more memory where there are as many as there may be. The caller holds the lock.

@@ -1,12 +1,10 @@
 //! Why a memory was not kept, or not read.
 
 use std::fmt;
-use std::io;
 use std::path::PathBuf;
 
 use super::model::{FORMAT, MAX_FILE_BYTES, MAX_MEMORIES, MAX_SUMMARY_BYTES};
-use crate::checkpoint::UnsafeReason;
-use crate::checkpoint::folder::FolderError;
+use crate::checkpoint::folder::{FolderError, Indeterminate, NotApplied, NotRead, UnsafeTarget};
 use crate::event::NameError;
 
 /// What an error is about.
@@ -139,43 +137,17 @@ pub enum MemoryError {
         part: MemoryPart,
     },
     /// It is nothing that is safe to touch.
-    #[error("cannot use {path:?}: {reason}")]
-    UnsafeTarget {
-        /// What is not.
-        path: PathBuf,
-        /// Why.
-        reason: UnsafeReason,
-    },
+    #[error(transparent)]
+    UnsafeTarget(#[from] UnsafeTarget),
     /// It could not be changed, and is as it was.
-    #[error("cannot {doing} {path:?}; nothing has changed")]
-    NotApplied {
-        /// What was to be done.
-        doing: &'static str,
-        /// To what.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    NotApplied(#[from] NotApplied),
     /// It was changed, and it is not known whether that outlives a crash of the machine.
-    #[error(
-        "{path:?} was changed, and it cannot be told whether that outlives a crash of the machine: look at it"
-    )]
-    Indeterminate {
-        /// What was.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Indeterminate(#[from] Indeterminate),
     /// It could not be read.
-    #[error("cannot {doing} {path:?}")]
-    Io {
-        /// What was to be done.
-        doing: &'static str,
-        /// With what.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] NotRead),
 }
 
 impl MemoryError {
@@ -189,10 +161,10 @@ impl MemoryError {
             Self::TooLarge { .. } => "too_large",
             Self::TooMany => "too_many",
             Self::Secret { .. } => "secret",
-            Self::UnsafeTarget { .. } => "unsafe_target",
-            Self::NotApplied { .. } => "not_applied",
-            Self::Indeterminate { .. } => "indeterminate",
-            Self::Io { .. } => "io",
+            Self::UnsafeTarget(_) => "unsafe_target",
+            Self::NotApplied(_) => "not_applied",
+            Self::Indeterminate(_) => "indeterminate",
+            Self::Io(_) => "io",
         }
     }
 }
@@ -201,14 +173,14 @@ impl From<FolderError> for MemoryError {
     fn from(error: FolderError) -> Self {
         match error {
             FolderError::Missing { .. } => Self::NotFound,
-            FolderError::Unsafe { path, reason } => Self::UnsafeTarget { path, reason },
             FolderError::TooLarge { path, .. } => {
                 let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 Self::Corrupt { file, fault: MemoryFault::TooLarge }
             }
-            FolderError::NotApplied { doing, path, source } => Self::NotApplied { doing, path, source },
-            FolderError::Indeterminate { path, source } => Self::Indeterminate { path, source },
-            FolderError::Io { doing, path, source } => Self::Io { doing, path, source },
+            FolderError::Unsafe(error) => Self::UnsafeTarget(error),
+            FolderError::NotApplied(error) => Self::NotApplied(error),
+            FolderError::Indeterminate(error) => Self::Indeterminate(error),
+            FolderError::NotRead(error) => Self::Io(error),
         }
     }
 }

@@ -74,7 +74,7 @@ impl Home {
 
 /// Whether a change was made, by what the verb says.
 fn is_made<T>(result: &Result<T, MemoryError>) -> bool {
-    matches!(result, Ok(_) | Err(MemoryError::Indeterminate { .. }))
+    matches!(result, Ok(_) | Err(MemoryError::Indeterminate(_)))
 }
 
 #[test]
@@ -109,6 +109,48 @@ fn a_memory_is_deleted_or_not_whichever_step_fails_or_is_the_last() {
             assert_eq!(home.others(), 0, "{fault:?}");
         });
     }
+}
+
+#[test]
+fn what_may_be_undone_by_a_crash_is_made_durable_by_the_same_call_again() {
+    type Verb = fn(&MemoryStore) -> Result<(), MemoryError>;
+    let verbs: [Verb; 2] =
+        [|store| store.set(KEY, "new", "b").map(drop), |store| store.delete(KEY).map(drop)];
+    for verb in verbs {
+        let (home, probe) = (Home::with_revisions(1), Fault::none());
+        verb(&home.asking(&probe)).unwrap();
+        let last = probe.told().len() - 1;
+        let home = Home::with_revisions(1);
+        let undecided = verb(&home.asking(&Fault::failing(last)));
+        assert!(matches!(undecided, Err(MemoryError::Indeterminate(_))), "{undecided:?}");
+        let probe = Fault::none();
+        let again = verb(&home.asking(&probe));
+        assert!(matches!(again, Ok(()) | Err(MemoryError::NotFound)), "{again:?}");
+        assert_eq!(probe.told().last().unwrap(), "sync folder");
+    }
+}
+
+#[test]
+fn what_others_put_in_the_place_of_a_memory_meanwhile_is_not_deleted() {
+    let home = std::cell::RefCell::new(Home::with_revisions(1));
+    let swapping = |at| {
+        home.replace(Home::with_revisions(1));
+        let file = home.borrow().file();
+        Fault::interfering(at, move || {
+            let theirs = file.with_file_name("theirs");
+            fs::write(&theirs, "theirs").unwrap();
+            fs::rename(theirs, &file).unwrap();
+        })
+    };
+    at_every_step(swapping, |fault| {
+        let home = home.borrow();
+        let deleted = home.asking(fault).delete(KEY);
+        // Between the last look and the removal there is a moment that no lock guards.
+        let is_seen = !fault.struck().is_some_and(|step| step.starts_with("remove memory-"));
+        if fault.has_struck() && is_seen {
+            assert_eq!(fs::read_to_string(home.file()).unwrap(), "theirs", "{fault:?}: {deleted:?}");
+        }
+    });
 }
 
 #[test]

@@ -46,11 +46,11 @@ impl CheckpointContext {
     /// # Errors
     /// `serde_json`'s, if the value has no JSON form.
     pub fn add(&mut self, key: impl Into<String>, value: &impl Serialize) -> Result<(), serde_json::Error> {
-        self.push(key.into(), to_raw_value(value)?);
+        self.push(key.into(), &to_raw_value(value)?);
         Ok(())
     }
 
-    pub(in crate::checkpoint) fn push(&mut self, key: String, value: Box<RawValue>) {
+    pub(in crate::checkpoint) fn push(&mut self, key: String, value: &RawValue) {
         let value = RawValue::from_string(on_one_line(value.get()));
         self.others.push((key, value.expect("white space between tokens means nothing")));
     }

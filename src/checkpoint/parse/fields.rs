@@ -194,9 +194,8 @@ impl<'a, 'f> Fields<'a, 'f> {
     }
 
     /// What was not taken, verbatim.
-    pub(super) fn others(&mut self) -> Vec<(String, Box<RawValue>)> {
-        let left = std::mem::take(&mut self.left);
-        left.into_iter().map(|(key, value)| (key, value.to_owned())).collect()
+    pub(super) fn others(&mut self) -> Vec<(String, &'a RawValue)> {
+        std::mem::take(&mut self.left)
     }
 
     /// Nothing else may stand there, but for `told`, of which it was told.

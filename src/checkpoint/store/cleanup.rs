@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{ARCHIVE, CheckpointStore, Loaded, MalformedCheckpoint, StoredCheckpoint};
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::events::SessionCheckpointArchived;
-use crate::checkpoint::folder::{Folder, Lock, UnsafeReason};
+use crate::checkpoint::folder::{Folder, Indeterminate, Lock, Remedy, UnsafeReason, UnsafeTarget};
 use crate::checkpoint::model::{CheckpointStatus, SessionCheckpoint};
 use crate::event::Timestamp;
 
@@ -57,13 +57,18 @@ pub struct CleanupReport {
 
 impl CheckpointStore {
     /// Moves to `archive/` those that were resolved longer ago than `retention`, and active ones that were saved longer
-    /// ago than that: nobody went on from them. Nothing is written over there.
+    /// ago than that: nobody went on from them. Nothing is written over there. What an earlier call moved is made durable
+    /// first: it may have been told that a crash of the machine may undo it.
     ///
     /// # Errors
-    /// [`CheckpointError`] if the folder cannot be locked or listed, or has no archive; nothing was moved then. What
+    /// [`CheckpointError`] if the folder cannot be locked, synced or listed, or has no archive; nothing was moved then. What
     /// is wrong with one file is told in the report, and the others go on.
     pub fn cleanup(&self, retention: Duration) -> Result<CleanupReport, CheckpointError> {
         let lock = self.folder.lock()?;
+        if let Some(archive) = self.folder.folder(ARCHIVE)? {
+            archive.sync_before()?;
+        }
+        self.folder.sync_before()?;
         let names = self.checkpoint_names()?;
         let mut cleanup = Cleanup {
             store: self,
@@ -106,7 +111,7 @@ impl Cleanup<'_> {
             Err(name) => {
                 let (path, reason) = (self.store.folder.path().join(&name), UnsafeReason::NotACheckpoint);
                 let file = name.to_string_lossy().into_owned();
-                self.wrong(file, CheckpointError::UnsafeTarget { path, reason });
+                self.wrong(file, UnsafeTarget { path, reason }.into());
                 return Ok(());
             }
         };
@@ -156,9 +161,9 @@ impl Cleanup<'_> {
         if let Err(error) = archive.sync().and_then(|()| self.store.folder.sync()) {
             let cause = error.source().map(ToString::to_string).unwrap_or_default();
             for stored in std::mem::take(&mut self.report.archived) {
+                let (path, remedy) = (archive.path_of(&stored.file), Remedy::Again);
                 let source = io::Error::other(cause.clone());
-                let path = archive.path_of(&stored.file);
-                self.wrong(stored.file, CheckpointError::Indeterminate { path, source });
+                self.wrong(stored.file, Indeterminate { path, remedy, source }.into());
             }
         }
         self.report

@@ -3,7 +3,7 @@
 use super::{BEGINNING, CheckpointStore, ENDING, StoredCheckpoint};
 use crate::checkpoint::error::{CheckpointError, Subject};
 use crate::checkpoint::events::SessionCheckpointCreated;
-use crate::checkpoint::folder::{FolderError, UnsafeReason};
+use crate::checkpoint::folder::{FolderError, Indeterminate, Remedy, UnsafeReason, UnsafeTarget};
 use crate::checkpoint::key_fault::{Key, KeyFault};
 use crate::checkpoint::model::{CheckpointDraft, SessionCheckpoint};
 use crate::checkpoint::parse::Refused;
@@ -20,7 +20,8 @@ impl CheckpointStore {
     /// # Errors
     /// [`CheckpointError::Invalid`], [`CheckpointError::NotConforming`], [`CheckpointError::Secret`],
     /// [`CheckpointError::TooLarge`] for what cannot be saved; [`CheckpointError::NotApplied`] if nothing was;
-    /// [`CheckpointError::Indeterminate`] if it was, and a crash of the machine may undo it.
+    /// [`CheckpointError::Indeterminate`] if it was, and a crash of the machine may undo it: the same call again would
+    /// save another one, but whatever is changed next in the folder makes it durable.
     #[expect(clippy::missing_panics_doc, reason = "what is checked has a JSON form")]
     pub fn create(&self, draft: &CheckpointDraft) -> Result<StoredCheckpoint, CheckpointError> {
         let names = [
@@ -83,8 +84,13 @@ impl CheckpointStore {
             tries += 1;
             match self.folder.create(&lock, &file, &line) {
                 Ok(()) => return Ok(StoredCheckpoint { file, checkpoint }),
-                Err(FolderError::Unsafe { reason: UnsafeReason::Occupied, .. }) if tries < NAMES => {
+                Err(FolderError::Unsafe(UnsafeTarget { reason: UnsafeReason::Occupied, .. }))
+                    if tries < NAMES =>
+                {
                     id = source::stamp().1;
+                }
+                Err(FolderError::Indeterminate(unsure)) => {
+                    return Err(Indeterminate { remedy: Remedy::Next, ..unsure }.into());
                 }
                 Err(error) => return Err(error.into()),
             }

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use super::{CheckpointStore, StoredCheckpoint, has_checkpoint_ends};
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::filter::CheckpointFilter;
-use crate::checkpoint::folder::UnsafeReason;
+use crate::checkpoint::folder::{UnsafeReason, UnsafeTarget};
 use crate::event::Timestamp;
 
 /// A file that is called as a checkpoint is, and none that can be used.
@@ -67,12 +67,10 @@ impl CheckpointStore {
     }
 
     fn get_named(&self, name: &OsStr) -> Result<StoredCheckpoint, CheckpointError> {
-        match name.to_str() {
-            Some(file) => self.get(file),
-            None => Err(CheckpointError::UnsafeTarget {
-                path: self.folder.path().join(name),
-                reason: UnsafeReason::NotACheckpoint,
-            }),
-        }
+        let Some(file) = name.to_str() else {
+            let (path, reason) = (self.folder.path().join(name), UnsafeReason::NotACheckpoint);
+            return Err(UnsafeTarget { path, reason }.into());
+        };
+        self.get(file)
     }
 }

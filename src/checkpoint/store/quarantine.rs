@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::{CheckpointStore, QUARANTINE, of_file};
 use crate::checkpoint::error::{CheckpointError, Nonconformity, Subject};
 use crate::checkpoint::events::SessionCheckpointQuarantined;
-use crate::checkpoint::folder::{Folder, FolderError, Found, Lock, UnsafeReason};
+use crate::checkpoint::folder::{
+    Folder, FolderError, Found, Indeterminate, Lock, NotApplied, UnsafeReason, UnsafeTarget,
+};
 use crate::checkpoint::model::{MAX_CHECKPOINT_BYTES, SCHEMA_VERSION};
 use crate::event::{Hash, Scope, Text, Timestamp};
 
@@ -44,7 +46,8 @@ impl CheckpointStore {
     /// [`CheckpointError::UnsafeTarget`] if it is no regular file, or its place in quarantine is taken;
     /// [`CheckpointError::Invalid`] or [`CheckpointError::Secret`] if the reason or the operator cannot be kept;
     /// [`CheckpointError::NotApplied`] if it stays where it is; [`CheckpointError::Indeterminate`] if it was moved, and
-    /// a crash of the machine may undo it.
+    /// a crash of the machine may undo it: then the same call again makes it durable, and says that it is there no
+    /// more, [`CheckpointError::NotFound`].
     pub fn quarantine(
         &self,
         file: &str,
@@ -53,7 +56,12 @@ impl CheckpointStore {
     ) -> Result<QuarantinedCheckpoint, CheckpointError> {
         let (reason, operator) = self.motive(reason, operator)?;
         let lock = self.folder.lock()?;
-        let found = self.find(file)?;
+        let found = match self.find(file) {
+            Err(missing @ CheckpointError::NotFound { .. }) => {
+                return Err(self.gone(file)?.unwrap_or(missing));
+            }
+            found => found?,
+        };
         let (fault, hash) = self.judge(&found)?;
         let record = QuarantinedCheckpoint {
             schema_version: SCHEMA_VERSION,
@@ -75,6 +83,16 @@ impl CheckpointStore {
             operator: record.operator.clone(),
         });
         Ok(record)
+    }
+
+    /// What is said of a file that is there no more since it is in quarantine, which is made durable: the call that put
+    /// it there may have been told that a crash of the machine may undo it.
+    fn gone(&self, file: &str) -> Result<Option<CheckpointError>, CheckpointError> {
+        let there = self.folder.folder(QUARANTINE)?;
+        let Some(there) = there.filter(|there| there.find(file).is_ok()) else { return Ok(None) };
+        there.sync()?;
+        self.folder.sync()?;
+        Ok(Some(CheckpointError::NotFound { what: format!("{file:?} any more: it is in {QUARANTINE}/") }))
     }
 
     /// What is wrong with a file, and its hash. A sound one is refused, and one of which that is not known.
@@ -107,7 +125,7 @@ impl CheckpointStore {
         let there = self.folder.create_folder(lock, QUARANTINE)?;
         if there.is_taken(name, found)? {
             let reason = UnsafeReason::Occupied;
-            return Err(CheckpointError::UnsafeTarget { path: there.path_of(name), reason });
+            return Err(UnsafeTarget { path: there.path_of(name), reason }.into());
         }
         let beside = format!("{name}{RECORD}");
         let mut line = serde_json::to_vec(record).expect("its operator is checked and its values are JSON");
@@ -117,7 +135,7 @@ impl CheckpointStore {
         let moved = write_record(&there, lock, (before, &beside), &line)
             .and_then(|()| self.folder.move_new(lock, found, &there, name));
         if let Err(error) = moved {
-            if is_first && !matches!(error, FolderError::Indeterminate { .. }) {
+            if is_first && !matches!(error, FolderError::Indeterminate(_)) {
                 // What stays of it gives way to the next one.
                 drop(there.remove(lock, &beside));
             }
@@ -143,7 +161,7 @@ fn earlier_record(
     if told.is_ok_and(|told| told.file == record.file && told.hash == record.hash) {
         return Ok(Some(found));
     }
-    Err(CheckpointError::UnsafeTarget { path: there.path_of(name), reason: UnsafeReason::Occupied })
+    Err(UnsafeTarget { path: there.path_of(name), reason: UnsafeReason::Occupied }.into())
 }
 
 /// What of a record says which bytes it is of.
@@ -166,8 +184,8 @@ fn write_record(
     };
     written.map_err(|error| match error {
         // The file that it tells of is where it was.
-        FolderError::Indeterminate { path, source } => {
-            FolderError::NotApplied { doing: "write", path, source }
+        FolderError::Indeterminate(Indeterminate { path, source, .. }) => {
+            NotApplied { doing: "write", path, source }.into()
         }
         error => error,
     })

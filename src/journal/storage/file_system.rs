@@ -1,8 +1,8 @@
 //! [`FileSystem`]: a directory on disk.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
@@ -27,16 +27,32 @@ impl FileSystem {
     }
 }
 
-/// Creates a directory and what is missing above it, so that they are still there after a crash of the machine.
-pub(crate) fn create_durably(path: &Path) -> io::Result<()> {
-    let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
-    let missing: Vec<_> = path.ancestors().take_while(is_missing).collect();
-    fs::create_dir_all(path)?;
-    for made in missing {
-        let parent = made.parent().filter(|parent| !parent.as_os_str().is_empty());
-        open_folder(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+/// Creates a directory and what is missing above it, of that mode as far as the process allows it, so that they are still
+/// there after a crash of the machine. One that is there already may have been made by somebody who died before it was
+/// durable, so its name is made so as well.
+pub(crate) fn create_durably(path: &Path, mode: u32) -> io::Result<()> {
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let create = || DirBuilder::new().mode(mode).create(path);
+    let created = match create() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && above != path => {
+            create_durably(above, mode)?;
+            create()
+        }
+        created => created,
+    };
+    match created {
+        Ok(()) => open_folder(above)?.sync_all(),
+        Err(_) if path.is_dir() => sync_where_allowed(above),
+        Err(error) => Err(error),
     }
-    Ok(())
+}
+
+/// Makes what was created in a folder durable. Who may not read the folder cannot, and goes on without.
+pub(crate) fn sync_where_allowed(folder: &Path) -> io::Result<()> {
+    match open_folder(folder) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        opened => opened?.sync_all(),
+    }
 }
 
 /// Opens a folder; a pipe in its place is not waited for.
