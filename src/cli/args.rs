@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use agentbus::event::SessionId;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) mod audit;
@@ -35,6 +36,9 @@ pub(crate) enum Verb {
     /// result is a copy of it. The exit status is 0 if the plan was applied, 1 if the run ended otherwise (and
     /// the last line on stderr says how) or an event could not be printed as JSON, 2 if the input was bad. Ctrl-C
     /// cancels the run; a second one ends it at once, and its processes with it.
+    ///
+    /// With --checkpoints a run that is killed, or fails, goes on by --resume: with its plan, decisions and budget,
+    /// from the attempt or phase that it was in. A run that was cancelled is given up.
     Run(RunArgs),
 
     #[command(flatten)]
@@ -81,6 +85,25 @@ pub(crate) struct RunArgs {
     /// the end.
     #[arg(long, value_name = "KEY", requires = "journal")]
     pub(crate) sign_with: Option<PathBuf>,
+
+    /// A folder in which the run saves how far it has come, to go on from there if it is killed; it is made if there
+    /// is none. Until the run has ended well, what it works on is kept there too, and what was said, without secrets
+    /// that are known as such.
+    #[arg(long, value_name = "DIR", requires = "journal")]
+    pub(crate) checkpoints: Option<PathBuf>,
+
+    /// Go on with the run of this session, that was killed or failed, from the newest checkpoint of it.
+    ///
+    /// The task, the journal and the folder of checkpoints have to be those of the run. It goes on where it worked
+    /// before.
+    #[arg(
+        long,
+        value_name = "SESSION",
+        requires = "checkpoints",
+        requires = "journal",
+        conflicts_with_all = ["project", "output", "write_back"]
+    )]
+    pub(crate) resume: Option<SessionId>,
 
     /// A file for what the plans and their decisions came to, as JSON; it is made or replaced when the run has ended.
     #[arg(long, value_name = "FILE")]

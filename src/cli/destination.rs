@@ -35,6 +35,11 @@ pub(crate) enum DestinationError {
     Occupied { folder: PathBuf },
     #[error("the output folder {} lies in the project {}; choose one outside", Shown(folder), Shown(project))]
     InProject { folder: PathBuf, project: PathBuf },
+    #[error(
+        "the folder {} that the run worked for is gone: put it back, or run the task anew",
+        Shown(folder)
+    )]
+    Gone { folder: PathBuf },
     #[error("cannot make the output folder {}", Shown(folder))]
     Make { folder: PathBuf, source: io::Error },
     #[error("cannot copy {} of the project", Shown(path))]
@@ -49,6 +54,8 @@ pub(crate) struct Destination {
     folder: PathBuf,
     kind: Kind,
     committed: bool,
+    /// Whether somebody may go on with it later.
+    is_left: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +66,8 @@ enum Kind {
     Filled,
     /// A copy in a folder that we made.
     Made,
+    /// A copy that an earlier process made: it says so, and nothing is removed on its word.
+    Earlier,
 }
 
 impl Destination {
@@ -78,7 +87,7 @@ impl Destination {
             return Err(DestinationError::NotAFolder { project });
         }
         if args.write_back {
-            return Ok(Self { folder: project, kind: Kind::Project, committed: false });
+            return Ok(Self::new(project, Kind::Project));
         }
         let copy = match &args.output {
             Some(folder) => Self::chosen(folder, &project)?,
@@ -86,6 +95,22 @@ impl Destination {
         };
         copy_tree(&project, &copy.folder, cancelled)?;
         Ok(copy)
+    }
+
+    /// The folder that a run worked for whose process is gone.
+    ///
+    /// # Errors
+    /// [`DestinationError::Gone`].
+    pub(crate) fn of_earlier(folder: &Path, is_project: bool) -> Result<Self, DestinationError> {
+        if !folder.is_dir() {
+            return Err(DestinationError::Gone { folder: folder.to_owned() });
+        }
+        let kind = if is_project { Kind::Project } else { Kind::Earlier };
+        Ok(Self::new(folder.to_owned(), kind))
+    }
+
+    fn new(folder: PathBuf, kind: Kind) -> Self {
+        Self { folder, kind, committed: false, is_left: false }
     }
 
     fn chosen(folder: &Path, project: &Path) -> Result<Self, DestinationError> {
@@ -98,7 +123,7 @@ impl Destination {
         if kind == Kind::Filled && fs::read_dir(folder).map_err(failed)?.next().is_some() {
             return Err(DestinationError::Occupied { folder: folder.to_owned() });
         }
-        let chosen = Self { folder: folder.canonicalize().map_err(failed)?, kind, committed: false };
+        let chosen = Self::new(folder.canonicalize().map_err(failed)?, kind);
         if chosen.folder.starts_with(project) {
             let folder = folder.to_owned();
             return Err(DestinationError::InProject { folder, project: project.to_owned() });
@@ -109,7 +134,7 @@ impl Destination {
     fn fresh() -> Result<Self, DestinationError> {
         let failed = |source| DestinationError::Make { folder: std::env::temp_dir(), source };
         let folder = tempfile::Builder::new().prefix("agentbus-result-").tempdir().map_err(failed)?.keep();
-        Ok(Self { folder, kind: Kind::Made, committed: false })
+        Ok(Self::new(folder, Kind::Made))
     }
 
     /// The folder, with all links resolved.
@@ -131,13 +156,18 @@ impl Destination {
     pub(crate) fn keep(&mut self) {
         self.committed = true;
     }
+
+    /// Says whether it is left where it is though the run did not commit to it: somebody may go on.
+    pub(crate) fn leave(&mut self, is_left: bool) {
+        self.is_left = is_left;
+    }
 }
 
 impl Drop for Destination {
     fn drop(&mut self) {
         let removed = match self.kind {
-            _ if self.committed => Ok(()),
-            Kind::Project => Ok(()),
+            _ if self.committed || self.is_left => Ok(()),
+            Kind::Project | Kind::Earlier => Ok(()),
             Kind::Made => remove(&self.folder),
             Kind::Filled => empty(&self.folder),
         };

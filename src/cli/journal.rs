@@ -13,8 +13,8 @@ use agentbus::audit::{AuditError, AuditQueryError, RetentionError, TextError};
 use agentbus::checkpoint::memory::{MemoryError, MemoryPart};
 use agentbus::checkpoint::{CheckpointError, Subject, UnsafeReason};
 use agentbus::journal::{
-    AckError, ConsumerError, ConsumerName, CursorFault, GcError, Journal, NackError, OpenError, ReadError,
-    ReplayError,
+    AckError, ConsumerError, ConsumerName, CursorFault, GcError, Journal, JournalReader, NackError,
+    OpenError, ReadError, ReplayError,
 };
 use agentbus::service::restore::RestoreError;
 use anstream::Stdout;
@@ -260,6 +260,16 @@ fn run(verb: JournalVerb) -> Result<Ended, VerbError> {
 pub(super) fn open(directory: &Path) -> Result<Journal, VerbError> {
     directory::check_for_writing(directory)?;
     Ok(Journal::open(directory)?)
+}
+
+/// The journal in that directory, to be read.
+pub(super) fn reader(directory: &Path) -> Result<JournalReader, VerbError> {
+    directory::reader(directory)
+}
+
+/// Refuses a directory that is not there or is none.
+pub(super) fn look(directory: &Path) -> Result<(), VerbError> {
+    directory::look(directory)
 }
 
 /// A runtime with so many threads.

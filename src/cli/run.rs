@@ -6,16 +6,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agentbus::audit::proof::{HeadOptions, HeadSigner, SecretKey};
-use agentbus::event::Text;
+use agentbus::audit::proof::{HeadOptions, HeadSigner, SecretKey, SignError};
 use agentbus::journal::Journal;
-use tempfile::{NamedTempFile, TempDir};
+use agentbus::service::sandbox::SandboxError;
+use tempfile::NamedTempFile;
 use tokio::runtime;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{BusKind, RunArgs};
-use super::bus::RunBus;
+use super::bus::{RunBus, Watched};
 use super::destination::{Destination, DestinationError};
 use super::interrupt::Interrupts;
 use super::journal::{self, VerbError};
@@ -27,15 +27,34 @@ use super::timeline::Format;
 use super::{EXIT_BAD_INPUT, EXIT_NOT_DONE, log};
 
 mod agent;
+mod deciding;
 mod ending;
 mod fixing;
+mod folder;
+mod going_on;
+mod keeping;
+mod kept;
 mod looking;
+mod making;
+mod places;
+mod progress;
+mod recalling;
+mod resuming;
 mod rules;
+mod said;
+mod saving;
 mod scouting;
+mod services;
+mod sink;
 mod stages;
+mod workplace;
 
 use agent::Agent;
 use ending::Ending;
+use keeping::SaveError;
+use making::Making;
+use places::{Places, folder_name, say_applied};
+use resuming::{ResumeError, Resuming};
 use stages::Applied;
 
 /// How long what still runs when a run was given up may take to end: a commit in the middle, a printer without reader.
@@ -55,6 +74,12 @@ enum RunError {
     JournalWithoutBus,
     #[error(transparent)]
     Journal(#[from] VerbError),
+    #[error("cannot go on")]
+    Resume(#[from] ResumeError),
+    #[error("cannot begin to save how far the run comes")]
+    Save(#[from] SaveError),
+    #[error("cannot go on in the sandbox of the run")]
+    Sandbox(#[from] SandboxError),
     #[error(transparent)]
     Destination(#[from] DestinationError),
     #[error("cannot start")]
@@ -64,8 +89,12 @@ enum RunError {
 impl RunError {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Destination(DestinationError::Cancelled) | Self::Start(_) => EXIT_NOT_DONE,
+            Self::Destination(DestinationError::Cancelled | DestinationError::Gone { .. })
+            | Self::Start(_)
+            | Self::Save(_)
+            | Self::Sandbox(_) => EXIT_NOT_DONE,
             Self::Journal(error) => error.exit_code(),
+            Self::Resume(error) => error.exit_code(),
             _ => EXIT_BAD_INPUT,
         }
     }
@@ -80,19 +109,45 @@ pub(crate) fn main(args: &RunArgs) -> ExitCode {
     }))
 }
 
+/// What is to be run, read and checked.
+#[derive(Debug)]
+struct Order {
+    task: Task,
+    resuming: Option<Resuming>,
+    journal: Option<Journal>,
+    key: Option<SecretKey>,
+}
+
+impl Order {
+    fn read(args: &RunArgs) -> Result<Self, RunError> {
+        if args.journal.is_some() && args.bus != BusKind::Reactive {
+            return Err(RunError::JournalWithoutBus);
+        }
+        let resuming = match (&args.resume, &args.checkpoints, &args.journal) {
+            (Some(session), Some(checkpoints), Some(journal)) => {
+                Some(Resuming::look(resuming::Places { checkpoints, journal }, session)?)
+            }
+            _ => None,
+        };
+        let is_replaced = args.project.is_some() || resuming.is_some();
+        let own_project = if is_replaced { OwnProject::Replaced } else { OwnProject::Needed };
+        let mut task = task::read(&args.task, own_project, &args.send_key)?;
+        if let Some(resuming) = &resuming {
+            resuming.check(&task, &args.task)?;
+            task.project_name = resuming.known.kept.about.project_name.clone();
+        } else if let Some(name) = args.project.as_deref().and_then(folder_name) {
+            task.project_name = name;
+        }
+        let key = args.sign_with.as_deref().map(SecretKey::read).transpose().map_err(VerbError::from)?;
+        let journal = args.journal.as_deref().map(journal::open).transpose()?;
+        Ok(Self { task, resuming, journal, key })
+    }
+}
+
 /// Reads what is needed and runs it; returns the exit status.
 fn begin(args: &RunArgs) -> Result<u8, RunError> {
     log::start(log::level_of(args.bus))?;
-    let own_project = if args.project.is_some() { OwnProject::Replaced } else { OwnProject::Needed };
-    let mut task = task::read(&args.task, own_project, &args.send_key)?;
-    if let Some(name) = args.project.as_deref().and_then(folder_name) {
-        task.project_name = name;
-    }
-    if args.journal.is_some() && args.bus != BusKind::Reactive {
-        return Err(RunError::JournalWithoutBus);
-    }
-    let key = args.sign_with.as_deref().map(SecretKey::read).transpose().map_err(VerbError::from)?;
-    let journal = args.journal.as_deref().map(journal::open).transpose()?;
+    let order = Order::read(args)?;
     let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let (mut places, given_up) = (Places::default(), CancellationToken::new());
     let ended = runtime.block_on(async {
@@ -100,7 +155,7 @@ fn begin(args: &RunArgs) -> Result<u8, RunError> {
         tokio::select! {
             biased;
             () = given_up.cancelled() => Ok(EXIT_NOT_DONE),
-            ended = run(args, task, (journal, key), &interrupts, &mut places) => {
+            ended = run(args, order, &interrupts, &mut places) => {
                 // While signals are listened to, so that a removal that hangs can be given up as well.
                 std::mem::take(&mut places).remove();
                 ended
@@ -116,58 +171,36 @@ fn begin(args: &RunArgs) -> Result<u8, RunError> {
     ended
 }
 
-/// Where a run works. It outlives the tasks of the run.
-#[derive(Debug, Default)]
-struct Places {
-    destination: Option<Destination>,
-    workshop: Option<TempDir>,
-}
-
-impl Places {
-    /// Says how a run ended that was given up: with its result, if it was about to tell of that.
-    fn say_given_up(&self) {
-        match &self.destination {
-            Some(destination) if destination.is_committed() => say_applied("the plan", destination),
-            _ => complain("not applied: given up"),
-        }
-    }
-
-    /// Removes what is left of them; a destination that was committed to is kept.
-    fn remove(self) {
-        drop(self.destination);
-        if let Some(Err(error)) = self.workshop.map(TempDir::close) {
-            complain(&format!("cannot remove what the run worked on: {error}"));
-        }
-    }
-}
-
-/// What a project of the user's own is called.
-fn folder_name(project: &Path) -> Option<Text> {
-    let resolved = project.canonicalize().ok()?;
-    resolved.file_name().map(|name| Text::from(name.to_string_lossy().as_ref()))
-}
-
 async fn run(
     args: &RunArgs,
-    task: Task,
-    (journal, key): (Option<Journal>, Option<SecretKey>),
+    order: Order,
     interrupts: &Interrupts,
     places: &mut Places,
 ) -> Result<u8, RunError> {
+    let Order { task, resuming, journal, key } = order;
     let signer = journal.as_ref().zip(key).map(|(journal, key)| sign(journal, key)).transpose()?;
-    let opened = destination(args, &task, interrupts.token().clone()).await?;
+    let opened = match &resuming {
+        Some(resuming) => resuming.destination()?,
+        None => destination(args, &task, interrupts.token().clone()).await?,
+    };
     let destination = places.destination.insert(opened);
-    let workshop = tempfile::Builder::new().prefix("agentbus-run-").tempdir()?;
-    let workshop = places.workshop.insert(workshop);
+    let reader = journal.as_ref().map(|journal| journal.reader().clone());
     let bus = start_bus(args, journal);
-    let agent = Arc::new(Agent::new(
-        task,
-        destination.folder(),
-        workshop.path(),
-        bus.bus().as_ref(),
-        interrupts.token(),
-    ));
+    let made = Making { args, task: &task, destination, bus: bus.bus(), reader };
+    let services = match made.services(resuming, &mut places.workshop).await {
+        Ok(services) => services,
+        Err(error) => {
+            bus.close().await;
+            return Err(error);
+        }
+    };
+    let agent =
+        Arc::new(Agent::new(task, destination.folder(), services, bus.bus().as_ref(), interrupts.token()));
+    // From its first checkpoint on it is gone on with, whatever becomes of this process.
+    destination.leave(args.checkpoints.is_some());
     let ended = agent.run().await;
+    let way_on = agent.way_on();
+    destination.leave(way_on.is_some());
     if ended.is_ok() {
         destination.keep();
     }
@@ -183,16 +216,29 @@ async fn run(
         // A reader that is gone wants no summary either; the exit status tells the end.
         drop(summary::print(&mut anstream::stdout(), &sums, &watched));
     }
-    let printed = watched.seen.broken.filter(|_| args.json);
+    for gap in sums.gaps() {
+        complain(&gap);
+    }
+    let status = conclude(ended, destination, &broken(watched, unsigned, unsaved, args.json));
+    if let Some(way_on) = way_on {
+        say(&format!("to go on: {way_on}"));
+    }
+    Ok(status)
+}
+
+/// What somebody relies on and did not get.
+fn broken(
+    watched: Watched,
+    unsigned: Option<SignError>,
+    unsaved: Option<io::Error>,
+    is_json: bool,
+) -> Vec<String> {
+    let printed = watched.seen.broken.filter(|_| is_json);
     let not_printed = printed.map(|error| format!("not every event was printed: {error}"));
     let not_recorded = watched.not_recorded.map(|error| format!("not every event was recorded: {error}"));
     let not_signed = unsigned.map(|error| format!("the last head was not signed: {}", with_causes(&error)));
     let not_saved = unsaved.map(|error| format!("the state was not written: {error}"));
-    for gap in sums.gaps() {
-        complain(&gap);
-    }
-    let broken = [not_recorded, not_signed, not_printed, not_saved].into_iter().flatten().collect::<Vec<_>>();
-    Ok(conclude(ended, destination, &broken))
+    [not_recorded, not_signed, not_printed, not_saved].into_iter().flatten().collect()
 }
 
 /// Starts to sign the journal of a run.
@@ -250,9 +296,4 @@ fn conclude(ended: Result<Applied, Ending>, destination: &Destination, broken: &
             EXIT_NOT_DONE
         }
     }
-}
-
-fn say_applied(plan: &str, destination: &Destination) {
-    let kind = if destination.is_project() { "written back to" } else { "the result is in" };
-    say(&format!("applied {plan}: {kind} {}", destination.folder().display()));
 }

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use agentbus::event::{Fraction, Text, Usd};
-use agentbus::service::actor::{LanguageModel, TranscriptError};
+use agentbus::event::{Fraction, Hash, Text, Usd};
+use agentbus::service::actor::{LanguageModel, TranscriptError, TranscriptModel};
 use agentbus::service::tool::ProgramTool;
 use agentbus::service::validation::MAX_RUNS;
 use serde::de::Error as _;
@@ -53,6 +53,8 @@ const MAX_TRANSCRIPT_BYTES: u64 = 64 << 20;
 /// A task, checked.
 #[derive(Debug)]
 pub(crate) struct Task {
+    /// The hash of the task file.
+    pub(crate) hash: Hash,
     pub(crate) goal: String,
     pub(crate) project_name: Text,
     /// The task's own project; there is none where the user names another.
@@ -60,6 +62,8 @@ pub(crate) struct Task {
     pub(crate) actor: Text,
     pub(crate) instructions: Option<String>,
     pub(crate) model: Arc<dyn LanguageModel>,
+    /// The recording that the model is, if it is one.
+    pub(crate) recording: Option<Arc<TranscriptModel>>,
     pub(crate) limits: Limits,
     pub(crate) budget: Budget,
     /// How much of the project the actor is shown at the beginning; none for nothing.

@@ -23,6 +23,7 @@ mod journal_verify;
 mod memory;
 
 mod proof;
+mod resume;
 mod telemetry;
 mod tour;
 mod transcripts;

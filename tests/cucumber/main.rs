@@ -21,6 +21,7 @@ mod plan;
 mod proof;
 mod resource;
 mod restore;
+mod resume;
 mod sandbox;
 mod session;
 mod telemetry;
@@ -55,6 +56,7 @@ async fn main() -> ExitCode {
         proof::run().await,
         checkpoint::run().await,
         memory::run().await,
+        resume::run().await,
         telemetry::run().await,
     ];
     if passed.contains(&false) { ExitCode::FAILURE } else { ExitCode::SUCCESS }

@@ -21,6 +21,14 @@ impl KeyGrant {
     }
 }
 
+impl KeyGrant {
+    /// As it was said; nothing of a text that may be something else.
+    pub(crate) fn said(&self) -> Option<String> {
+        let is_origin = self.origin.starts_with("https://") || self.origin.starts_with("http://");
+        is_origin.then(|| format!("{}={}", self.variable, self.origin))
+    }
+}
+
 impl FromStr for KeyGrant {
     type Err = Infallible;
 

@@ -16,6 +16,8 @@ fn args(output: Option<PathBuf>) -> RunArgs {
         output,
         write_back: false,
         bus: BusKind::None,
+        checkpoints: None,
+        resume: None,
         state: None,
         json: false,
         journal: None,

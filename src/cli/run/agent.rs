@@ -1,13 +1,14 @@
 //! [`Agent`]: the services that work on one task, and the actor among them.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use agentbus::bus::EventBus;
-use agentbus::event::{MessageRole, PlanId, SessionId, Text, Usd};
+use agentbus::event::{PlanId, SessionId, Text};
 use agentbus::service::actor::{
-    Actor, ActorBudget, ActorLimits, ActorOutcome, ActorRuntime, ActorTask, Conversation, ConversationSink,
-    LanguageModel, Message, SinkError, TokenPrices, Usage,
+    Actor, ActorBudget, ActorLimits, ActorOutcome, ActorRuntime, ActorTask, ConversationSink as _,
+    LanguageModel, Message, SinkError, TokenPrices,
 };
 use agentbus::service::budget::{BudgetService, BudgetTier, BudgetTiers};
 use agentbus::service::decision::DecisionService;
@@ -18,11 +19,15 @@ use agentbus::service::sandbox::{Sandbox, SandboxService};
 use agentbus::service::session::SessionService;
 use agentbus::service::tool::{Tool, ToolContext, ToolOptions, ToolRuntime, built_in};
 use agentbus::service::validation::ValidationPipeline;
-use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::ending::Ending;
+use super::keeping::Keeping;
+use super::kept::Come;
 use super::rules::Rules;
+use super::said::Said;
+use super::services::{Earlier, Services};
+use super::sink::{Purse, SessionSink};
 use super::stages::Applied;
 use crate::cli::state::State;
 use crate::cli::summary::Sums;
@@ -47,52 +52,56 @@ pub(super) struct Agent {
     pub(super) actors: ActorRuntime,
     /// What plans are held to.
     pub(super) rules: Arc<Rules>,
-    /// Guards what was said and taken; held for single moves.
-    said: Mutex<Said>,
-}
-
-#[derive(Debug, Default)]
-struct Said {
-    /// Where it is recorded.
-    session: Option<SessionId>,
-    conversation: Conversation,
-    usage: Usage,
-    cost: Usd,
-    /// How many messages the session did not take.
-    unrecorded: u64,
-    /// How many answers did not say what they took.
-    unmetered: u64,
-    answer: Option<String>,
+    /// Where the run saves how far it has come, if it does.
+    pub(super) keeping: Option<Arc<Keeping>>,
+    /// The session and the plan of the run that is gone on with, if one is.
+    pub(super) earlier: Option<(SessionId, PlanId)>,
+    pub(super) started: Instant,
+    /// How long the run had taken before.
+    pub(super) before: Duration,
+    /// Guards what was said and taken, and how far that has led; held for single moves.
+    pub(super) said: Mutex<Said>,
 }
 
 impl Agent {
-    /// An agent that commits to `destination` and works in `workshop`.
+    /// An agent that commits to `destination` and works with `services`.
     pub(super) fn new(
         task: Task,
         destination: &Path,
-        workshop: &Path,
+        services: Services,
         bus: Option<&Arc<dyn EventBus>>,
         cancelled: &CancellationToken,
     ) -> Self {
         let bus = || bus.cloned();
         let tools = tools(&task, bus());
-        let sandboxes = SandboxService::new(workshop, bus());
+        let Services { sessions, plans, decisions, budgets, sandboxes, keeping, earlier } = services;
+        let (mut said, mut before) = (Said::default(), Duration::ZERO);
+        let earlier = earlier.map(|Earlier { kept, come }| {
+            let Come { conversation, taken, elapsed_ms, progress } = come;
+            said = Said { conversation, taken, progress, ..Said::default() };
+            before = Duration::from_millis(elapsed_ms);
+            (kept.session_id, kept.plan_id)
+        });
         let rules = Arc::new(Rules::new(InvariantService::new(bus()), sandboxes.clone()));
         Self {
             bus: bus(),
             destination: destination.to_owned(),
             cancelled: cancelled.clone(),
-            sessions: SessionService::new(bus()),
-            plans: PlanService::new(bus()).with_gate(Arc::<Rules>::clone(&rules)),
-            decisions: DecisionService::new(bus()),
+            sessions,
+            plans: plans.with_gate(Arc::<Rules>::clone(&rules)),
+            decisions,
             sandboxes,
             resources: ResourceService::new(bus()),
             validations: ValidationPipeline::new(bus()),
-            budgets: BudgetService::with_threshold(task.budget.warn_at, bus()),
+            budgets,
             actors: ActorRuntime::new(tools.clone(), bus()),
             tools,
             rules,
-            said: Mutex::default(),
+            keeping: keeping.map(Arc::new),
+            earlier,
+            started: Instant::now(),
+            before,
+            said: Mutex::new(said),
             task,
         }
     }
@@ -103,8 +112,7 @@ impl Agent {
     }
 
     /// Says in the session what the actor is and what is wanted of it, before anything is done.
-    pub(super) async fn open_conversation(&self, session: &SessionId) -> Result<(), SinkError> {
-        self.said().session = Some(session.clone());
+    pub(super) async fn open_conversation(&self) -> Result<(), SinkError> {
         let instructions = self.task.instructions.clone();
         let rules: Vec<_> = self.task.rules.iter().map(|rule| format!("- {}", rule.text)).collect();
         let rules = (!rules.is_empty()).then(|| format!("What must hold:\n{}", rules.join("\n")));
@@ -125,7 +133,13 @@ impl Agent {
 
     fn sink(&self) -> Option<SessionSink> {
         let session = self.said().session.clone()?;
-        Some(SessionSink { sessions: self.sessions.clone(), session })
+        Some(SessionSink { sessions: self.sessions.clone(), session, purse: self.purse() })
+    }
+
+    /// Who keeps what is spent, if the run saves how far it has come.
+    pub(super) fn purse(&self) -> Option<Arc<Purse>> {
+        let keeping = Arc::clone(self.keeping.as_ref()?);
+        Some(Arc::new(Purse { keeping, budgets: self.budgets.clone() }))
     }
 
     /// Lets the actor work in `sandbox` on what `prompt` asks, until it is done.
@@ -180,13 +194,10 @@ impl Agent {
             .with_budget(ActorBudget::new(self.budgets.clone(), tiers, prices))
     }
 
-    fn said(&self) -> std::sync::MutexGuard<'_, Said> {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn remember(&self, outcome: &ActorOutcome) {
         self.count(outcome);
         let mut said = self.said();
+        said.taken.questions += u64::from(outcome.report().iterations);
         said.conversation = outcome.report().conversation.clone();
         if let ActorOutcome::Completed { answer, .. } = outcome {
             said.answer = Some(answer.clone());
@@ -197,10 +208,17 @@ impl Agent {
     pub(super) fn count(&self, outcome: &ActorOutcome) {
         let report = outcome.report();
         let mut said = self.said();
-        said.usage = said.usage.plus(report.usage);
-        said.cost = said.cost.saturating_add(report.cost);
-        said.unrecorded += u64::from(report.unrecorded);
-        said.unmetered += u64::from(report.unmetered);
+        let taken = &mut said.taken;
+        taken.input_tokens = taken.input_tokens.saturating_add(report.usage.input_tokens);
+        taken.output_tokens = taken.output_tokens.saturating_add(report.usage.output_tokens);
+        taken.cost = taken.cost.saturating_add(report.cost);
+        taken.unrecorded += u64::from(report.unrecorded);
+        taken.unmetered += u64::from(report.unmetered);
+        drop(said);
+        // An answer that could not be used was paid too, and told to nobody.
+        if let Some(purse) = self.purse() {
+            purse.keep();
+        }
     }
 
     /// What the plans and decisions are at.
@@ -211,13 +229,14 @@ impl Agent {
     /// What the run came to.
     pub(super) fn sums(&self, applied: Option<&Applied>) -> Sums {
         let said = self.said();
+        let taken = &said.taken;
         Sums {
-            spent: said.cost,
+            spent: taken.cost,
             limit: self.task.budget.plan,
-            tokens: (said.usage.input_tokens, said.usage.output_tokens),
-            unrecorded: said.unrecorded,
-            unmetered: said.unmetered,
-            diff: applied.map(|applied| applied.diff.clone()),
+            tokens: (taken.input_tokens, taken.output_tokens),
+            unrecorded: taken.unrecorded,
+            unmetered: taken.unmetered,
+            diff: applied.and_then(|applied| applied.diff.clone()),
             words: said.answer.clone(),
         }
     }
@@ -232,30 +251,4 @@ fn tools(task: &Task, bus: Option<Arc<dyn EventBus>>) -> ToolRuntime {
         tools.register(tool).expect("the task was read with tools that can stand beside each other");
     }
     tools
-}
-
-/// Keeps what is said in a session.
-#[derive(Debug)]
-struct SessionSink {
-    sessions: SessionService,
-    session: SessionId,
-}
-
-#[async_trait]
-impl ConversationSink for SessionSink {
-    async fn append(&self, message: &Message) -> Result<(), SinkError> {
-        let (role, content, call) = match message {
-            Message::System(text) => (MessageRole::System, text.clone(), None),
-            Message::User(text) => (MessageRole::User, text.clone(), None),
-            Message::Assistant { text, tool_calls } => {
-                let asked: Vec<_> = tool_calls.iter().map(|call| format!("[calls {}]", call.name)).collect();
-                let words = [text.as_str()].into_iter().chain(asked.iter().map(String::as_str));
-                (MessageRole::Assistant, words.collect::<Vec<_>>().join("\n"), None)
-            }
-            // An id that cannot be one is left out: the message counts more than what it answers.
-            Message::Tool { id, content, .. } => (MessageRole::Tool, content.clone(), id.parse().ok()),
-        };
-        let appended = self.sessions.append(&self.session, role, content, call);
-        appended.map(|_message| ()).map_err(|error| SinkError::new(error.to_string()))
-    }
 }

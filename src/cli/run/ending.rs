@@ -2,7 +2,7 @@
 
 use std::io;
 
-use agentbus::event::{EscalationReason, PlanErrorKind};
+use agentbus::event::{EscalationReason, PlanErrorKind, PlanId};
 use agentbus::service::actor::SinkError;
 use agentbus::service::budget::BudgetError;
 use agentbus::service::context::{ConfigureError, ContextError};
@@ -12,6 +12,8 @@ use agentbus::service::plan::PlanError;
 use agentbus::service::resource::{IndexError, RegisterResourceError};
 use agentbus::service::sandbox::SandboxError;
 use agentbus::service::session::SessionError;
+
+use super::keeping::SaveError;
 
 /// How a run ended that was not applied.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +36,12 @@ pub(super) enum Ending {
     Unsaid(#[from] SinkError),
     #[error("the sandbox cannot be used")]
     Sandbox(#[from] SandboxError),
+    #[error("what was done before the run was interrupted is lost")]
+    WorkLost(#[source] SandboxError),
+    #[error("plan {plan} was given up; run the task anew")]
+    GivenUp { plan: PlanId },
+    #[error("cannot save how far the run has come")]
+    Unsaved(#[from] SaveError),
     #[error("the budget cannot be set")]
     Budget(#[from] BudgetError),
     #[error("the project cannot be opened")]

@@ -6,9 +6,10 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use agentbus::event::{CheckpointId, DecisionId, DecisionType};
+use agentbus::event::{Brief, DecisionId, DecisionType};
 use agentbus::service::decision::{Decision, NewDecision};
 use agentbus::service::sandbox::Sandbox;
 use agentbus::service::validation::{
@@ -18,11 +19,15 @@ use async_trait::async_trait;
 
 use super::agent::Agent;
 use super::ending::Ending;
+use super::progress::{Attempt, Part};
 use crate::cli::report::with_causes;
 use crate::cli::task::{Check, Mode};
 
 /// How much of a check's output the actor is told, in bytes: its beginning and its end.
 const TOLD_OUTPUT: usize = 16 << 10;
+
+/// How many changed files are told.
+const TOLD_FILES: usize = 200;
 
 /// The work on one sandbox until the validations pass.
 #[derive(Debug)]
@@ -36,7 +41,7 @@ impl Fixing {
             agent: Arc::clone(agent),
             strategy: strategy.clone(),
             sandbox: sandbox.clone(),
-            progress: Mutex::default(),
+            gave_up: Mutex::default(),
         };
         Self { fixer: Arc::new(fixer) }
     }
@@ -47,38 +52,44 @@ impl Fixing {
 
     /// The decision that the work follows: the one for its last attempt, if there was one.
     pub(super) fn decision(&self) -> DecisionId {
-        let Progress { last, kept, .. } = &*self.fixer.progress();
-        last.as_ref().or(kept.as_ref()).unwrap_or(&self.fixer.strategy.id).clone()
+        let decided = self.fixer.agent.work(|work| work.last.clone().or(work.kept.clone()));
+        decided.unwrap_or_else(|| self.fixer.strategy.id.clone())
     }
 
     /// Keeps what was done so far, and has the actor told that at the beginning of the next run.
-    pub(super) fn guide(&self, guidance: &str) {
-        let mut progress = self.fixer.progress();
-        progress.start = None;
-        progress.kept = progress.last.take().or(progress.kept.take());
-        progress.guidance =
-            Some(format!("Your work passes the validations, but cannot be applied:\n{guidance}"));
+    pub(super) async fn guide(&self, guidance: &str) -> Result<(), Ending> {
+        let ActorFixer { agent, sandbox, .. } = &*self.fixer;
+        let corrections = agent.corrections(sandbox.plan_id());
+        agent.work(|work| work.go_on(guidance.to_owned(), corrections));
+        self.fixer.begin_round().await
     }
 
-    /// Has the validations pass, and says how many did.
-    pub(super) async fn run(&self) -> Result<u64, Ending> {
+    /// Has the validations pass.
+    pub(super) async fn run(&self) -> Result<(), Ending> {
         let (fixer, agent) = (&self.fixer, &self.fixer.agent);
-        let guidance = fixer.progress().guidance.clone();
-        if let Some(guidance) = guidance {
-            agent.act(&fixer.sandbox, guidance).await?;
-            fixer.progress().guidance = None;
+        fixer.begin_round().await?;
+        match agent.work(|work| work.attempt.take()) {
+            // It was under way when the run was killed.
+            Some(attempt) => fixer.make(attempt).await?,
+            None => agent.work(|work| work.attempts = 0),
+        }
+        if let Some(guidance) = agent.work(|work| work.guidance.clone()) {
+            let told = format!("Your work passes the validations, but cannot be applied:\n{guidance}");
+            agent.act(&fixer.sandbox, told).await?;
+            agent.work(|work| work.guidance = None);
         }
         let context =
             ValidationContext::in_sandbox(fixer.sandbox.clone()).with_cancellation(agent.cancelled.clone());
         let set: Vec<_> = agent.task.validations.iter().map(validation).collect();
-        let max_runs = agent.task.limits.fixes.saturating_add(1);
+        let left = agent.task.limits.fixes.get().saturating_sub(agent.work(|work| work.attempts));
+        let max_runs = NonZeroU32::MIN.saturating_add(left);
         let outcome =
             agent.validations.fix_loop(&context, &set, Arc::<ActorFixer>::clone(fixer), max_runs).await;
         agent.unless_cancelled()?;
         if outcome.report.is_passed() {
-            return Ok(outcome.report.passed());
+            return fixer.pass(outcome.report.passed()).await;
         }
-        let gave_up = fixer.progress().gave_up.take();
+        let gave_up = fixer.gave_up().take();
         Err(gave_up.unwrap_or_else(|| {
             let names = named(&outcome.report);
             Ending::NotValid {
@@ -112,22 +123,8 @@ struct ActorFixer {
     agent: Arc<Agent>,
     strategy: Decision,
     sandbox: Sandbox,
-    /// Guards what is known of the attempts; held for single moves.
-    progress: Mutex<Progress>,
-}
-
-#[derive(Debug, Default)]
-struct Progress {
-    /// Where each attempt begins.
-    start: Option<CheckpointId>,
-    /// The decision for the last attempt.
-    last: Option<DecisionId>,
-    /// The decision for the attempt before those, whose work was kept.
-    kept: Option<DecisionId>,
-    /// What the actor is to be told before the next run.
-    guidance: Option<String>,
-    /// Why there is no further attempt.
-    gave_up: Option<Ending>,
+    /// Guards why there is no further attempt; held for single moves.
+    gave_up: Mutex<Option<Ending>>,
 }
 
 #[async_trait]
@@ -135,49 +132,111 @@ impl Fixer for ActorFixer {
     async fn fix(&self, report: &Report) -> Result<(), FixError> {
         self.attempt(report).await.map_err(|ending| {
             let error = FixError::new(with_causes(&ending));
-            self.progress().gave_up = Some(ending);
+            *self.gave_up() = Some(ending);
             error
         })
     }
 }
 
 impl ActorFixer {
-    fn progress(&self) -> std::sync::MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    fn gave_up(&self) -> MutexGuard<'_, Option<Ending>> {
+        self.gave_up.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has a run that saves how far it has come begin here, once in a round.
+    async fn begin_round(&self) -> Result<(), Ending> {
+        let agent = &self.agent;
+        if agent.keeping.is_none() || agent.work(|work| work.base.is_some()) {
+            return Ok(());
+        }
+        let base = agent.sandboxes.checkpoint(self.sandbox.id(), "before the work begins").await?;
+        agent.work(|work| work.base = Some(base.id));
+        Ok(agent.save(Part::Execute).await?)
+    }
+
+    /// Says that so many validations passed, and what was changed for that.
+    async fn pass(&self, passed: u64) -> Result<(), Ending> {
+        let agent = &self.agent;
+        agent.work(|work| work.passed = Some(passed));
+        if agent.keeping.is_some() {
+            let diff = agent.sandboxes.diff(self.sandbox.id()).await?;
+            let files = diff.files.iter().map(|file| file.path.to_string_lossy().into_owned());
+            agent.progress(|progress| progress.files = files.take(TOLD_FILES).collect());
+        }
+        Ok(agent.save(Part::Check).await?)
     }
 
     async fn attempt(&self, report: &Report) -> Result<(), Ending> {
         let is_first = self.go_to_start().await?;
-        self.decide(report)?;
-        self.agent.act(&self.sandbox, told(report, is_first)).await
+        let number = self.agent.work(|work| work.attempts) + 1;
+        let question = format!("how is this made to pass: {}?", named(report));
+        self.make(Attempt { number, question, prompt: told(report, is_first) }).await
+    }
+
+    /// Has the actor make that attempt. A run that is killed meanwhile makes it again.
+    async fn make(&self, attempt: Attempt) -> Result<(), Ending> {
+        let agent = &self.agent;
+        agent.work(|work| {
+            work.attempts = attempt.number;
+            work.attempt = Some(attempt.clone());
+        });
+        agent.save(Part::Execute).await?;
+        self.decide(&attempt)?;
+        let acted = agent.act(&self.sandbox, attempt.prompt).await;
+        agent.work(|work| work.attempt = None);
+        acted
     }
 
     /// Makes the checkpoint where attempts begin, or goes back to it. Says whether this is the first attempt.
     async fn go_to_start(&self) -> Result<bool, Ending> {
         let (sandboxes, sandbox) = (&self.agent.sandboxes, self.sandbox.id());
-        let start = self.progress().start.clone();
+        let start = self.agent.work(|work| work.start.clone());
         if let Some(start) = start {
             sandboxes.restore(sandbox, &start).await?;
             return Ok(false);
         }
         let start = sandboxes.checkpoint(sandbox, "before the first attempt").await?;
-        self.progress().start = Some(start.id);
+        self.agent.work(|work| work.start = Some(start.id));
         Ok(true)
     }
 
-    /// Records that the actor is to try, in place of the attempt before.
-    fn decide(&self, report: &Report) -> Result<(), Ending> {
+    /// Records that the actor is to try, in place of the attempt before; unless that was recorded before the run was
+    /// killed.
+    fn decide(&self, attempt: &Attempt) -> Result<(), Ending> {
+        let (decisions, strategy) = (&self.agent.decisions, &self.strategy);
         let choice =
-            format!("attempt {}: {} mends it from the checkpoint on", report.attempt, self.agent.task.actor);
-        let question = format!("how is this made to pass: {}?", named(report));
-        let decision =
-            NewDecision::under(&self.strategy, DecisionType::ImplementationChoice, question, choice);
-        let decision = self.agent.decisions.record(decision.with_alternatives(["give up"]))?;
-        let before = self.progress().last.replace(decision.id.clone());
-        if let Some(before) = before {
-            let _fallen = self.agent.decisions.supersede(&before, Some(&decision.id))?;
+            format!("attempt {}: {} mends it from the checkpoint on", attempt.number, self.agent.task.actor);
+        let decision = match self.decided(&Brief::from(choice.as_str())) {
+            Some(decided) => decided,
+            None => decisions.record(
+                NewDecision::under(
+                    strategy,
+                    DecisionType::ImplementationChoice,
+                    attempt.question.as_str(),
+                    choice,
+                )
+                .with_alternatives(["give up"]),
+            )?,
+        };
+        let before = self.agent.work(|work| work.last.replace(decision.id.clone()));
+        let stands = |id: &DecisionId| decisions.get(id).is_some_and(|before| before.superseded.is_none());
+        if let Some(before) = before.filter(|before| *before != decision.id && stands(before)) {
+            let _fallen = decisions.supersede(&before, Some(&decision.id))?;
         }
         Ok(())
+    }
+
+    /// The decision for an attempt that is known to have been made after the last one that is saved.
+    fn decided(&self, choice: &Brief) -> Option<Decision> {
+        let decisions = &self.agent.decisions;
+        let last = self.agent.work(|work| work.last.clone().or(work.kept.clone()));
+        let after = last.and_then(|last| decisions.get(&last)).map_or(self.strategy.sequence, |d| d.sequence);
+        decisions.list(&self.strategy.plan_id).into_iter().find(|decision| {
+            decision.decision_type == DecisionType::ImplementationChoice
+                && decision.superseded.is_none()
+                && decision.sequence > after
+                && decision.choice == *choice
+        })
     }
 }
 
@@ -200,7 +259,7 @@ fn told(report: &Report, is_first: bool) -> String {
 }
 
 /// As much of a text as fits: half of it its beginning, half its end.
-fn both_ends(text: &str, most: usize) -> Cow<'_, str> {
+pub(super) fn both_ends(text: &str, most: usize) -> Cow<'_, str> {
     if text.len() <= most {
         return Cow::Borrowed(text);
     }

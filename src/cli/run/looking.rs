@@ -37,8 +37,9 @@ impl Agent {
         let named: Vec<_> = found.iter().take(NAMED_FILES).map(Fragment::id).collect();
         let choice =
             if named.is_empty() { "all of them, for all that is known".to_owned() } else { named.join(", ") };
-        let area = DecisionType::Other("area".into());
-        self.decisions.record(NewDecision::under(root, area, "which files is it about?", choice))?;
+        self.decided(&root.plan_id, "which files is it about?", |question| {
+            NewDecision::under(root, DecisionType::Other("area".into()), question, choice)
+        })?;
         let request = ContextRequest::new(asked, tokens).with_plan(&root.plan_id);
         let context = contexts.build(request).await?;
         self.say(Message::User(format!("This is what there is:\n\n{context}"))).await?;

@@ -1,7 +1,8 @@
 //! Scouts: actors that look around before the plan's own begins, each in a child plan and a sandbox of its own.
 //!
 //! What a scout wrote is undone, whatever came of it; what it answers is told to the plan's own actor. A scout that
-//! reaches a limit or fails is given up: its plan is cancelled, and the others go on.
+//! reaches a limit or fails is given up: its plan is cancelled, and the others go on. What was found out is kept in the
+//! memories, if the run saves how far it has come: when that is gone on with, no scout is sent that came back before.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use agentbus::service::plan::{ApplySummary, NewPlan, Plan};
 
 use super::agent::Agent;
 use super::ending::{Ending, error_kind};
+use super::progress::Part;
 use super::stages::done_or_told;
 use crate::cli::task::Scout;
 
@@ -20,30 +22,41 @@ impl Agent {
     /// Sends the scouts of the task, one after the other, and hands on what they say.
     pub(super) async fn scout(&self, under: &Decision) -> Result<(), Ending> {
         for scout in &self.task.scouts {
-            let spawn = NewDecision::under(
-                under,
-                DecisionType::SubplanSpawn,
-                format!("what does {} find out?", scout.actor),
-                scout.goal.as_str(),
-            );
-            self.decisions.record(spawn)?;
-            let child = self.plans.spawn_child(
-                &under.plan_id,
-                NewPlan::new(scout.goal.as_str())
-                    .with_project_names([self.task.project_name.clone()])
-                    .with_actor(scout.actor.clone()),
-            )?;
-            let scope = self.plans.scope(&child.id).unwrap_or_default();
-            let led = scope.run(self.lead_scout(scout, &child)).await;
-            self.tools.forget(&child.id);
-            if let Err(ending) = &led {
-                done_or_told("give a scout up", self.plans.cancel(&child.id, ending.to_string()));
+            if self.progress(|progress| progress.scouts.contains(&scout.actor)) {
+                continue;
             }
-            if let Some(found) = led? {
+            let question = format!("what does {} find out?", scout.actor);
+            self.decided(&under.plan_id, &question, |question| {
+                NewDecision::under(under, DecisionType::SubplanSpawn, question, scout.goal.as_str())
+            })?;
+            let found = match self.recalled(scout) {
+                Some(found) => Some(found),
+                None => self.send(scout, &under.plan_id).await?,
+            };
+            if let Some(found) = found {
                 self.say(Message::User(format!("{} reports:\n{found}", scout.actor))).await?;
             }
+            self.progress(|progress| progress.scouts.push(scout.actor.clone()));
+            self.save(Part::Strategize).await?;
         }
         Ok(())
+    }
+
+    /// Sends a scout, in a child of the plan, and waits for what it found.
+    async fn send(&self, scout: &Scout, plan: &PlanId) -> Result<Option<String>, Ending> {
+        let child = self.plans.spawn_child(
+            plan,
+            NewPlan::new(scout.goal.as_str())
+                .with_project_names([self.task.project_name.clone()])
+                .with_actor(scout.actor.clone()),
+        )?;
+        let scope = self.plans.scope(&child.id).unwrap_or_default();
+        let led = scope.run(self.lead_scout(scout, &child)).await;
+        self.tools.forget(&child.id);
+        if let Err(ending) = &led {
+            done_or_told("give a scout up", self.plans.cancel(&child.id, ending.to_string()));
+        }
+        led
     }
 
     /// What the scout found; nothing if it was given up.
@@ -60,6 +73,8 @@ impl Agent {
         self.plans.start(plan)?;
         match self.explore(scout, child).await? {
             ActorOutcome::Completed { answer, .. } => {
+                // Before its plan ends: a scout that is known to be back is not sent again.
+                self.keep_report(scout, &answer);
                 self.report(plan, started.elapsed()).await?;
                 return Ok(Some(answer));
             }
@@ -80,7 +95,10 @@ impl Agent {
     async fn explore(&self, scout: &Scout, child: &Plan) -> Result<ActorOutcome, Ending> {
         let sandbox = self.sandbox_for(&child.id).await?;
         let actor = self.actor(&scout.actor, Arc::clone(&scout.model), [&child.id, &child.root_id]);
-        let task = ActorTask::new(scout.goal.as_str()).with_context(self.tool_context(&sandbox));
+        let mut task = ActorTask::new(scout.goal.as_str()).with_context(self.tool_context(&sandbox));
+        if let Some(purse) = self.purse() {
+            task = task.with_sink(purse);
+        }
         let outcome = self.actors.run(&actor, task).await;
         self.count(&outcome);
         let disposed = self.dispose_of(&sandbox, "what a scout writes is not kept").await;

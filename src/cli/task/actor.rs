@@ -63,6 +63,13 @@ pub(super) struct Place<'a> {
     pub(super) source: &'a Source<'a>,
 }
 
+/// The model that plays an actor.
+pub(super) struct Played {
+    pub(super) model: Arc<dyn LanguageModel>,
+    /// The recording that it is, if it is one.
+    pub(super) recording: Option<Arc<TranscriptModel>>,
+}
+
 /// The keys by which a table names a model.
 struct ModelKeys {
     name: Option<Text>,
@@ -72,10 +79,7 @@ struct ModelKeys {
 
 impl ActorTable {
     /// The model that the actor asks.
-    pub(super) fn model(
-        table: Spanned<Self>,
-        place: &Place<'_>,
-    ) -> Result<Arc<dyn LanguageModel>, TaskError> {
+    pub(super) fn model(table: Spanned<Self>, place: &Place<'_>) -> Result<Played, TaskError> {
         let span = table.span();
         let Self { model: name, transcript, endpoint, .. } = table.into_inner();
         place.model(ModelKeys { name, transcript, endpoint }, span)
@@ -89,7 +93,7 @@ impl ScoutTable {
         if goal.get_ref().trim().is_empty() {
             return Err(place.source.fault(goal.span(), "the goal is empty; expected what to look for"));
         }
-        let model = place.model(ModelKeys { name: model, transcript, endpoint }, span)?;
+        let Played { model, .. } = place.model(ModelKeys { name: model, transcript, endpoint }, span)?;
         Ok(Scout {
             actor: name,
             goal: goal.into_inner().trim().to_owned(),
@@ -102,19 +106,19 @@ impl ScoutTable {
 
 impl Place<'_> {
     /// A recording, or a model behind an endpoint.
-    fn model(
-        &self,
-        keys: ModelKeys,
-        span: std::ops::Range<usize>,
-    ) -> Result<Arc<dyn LanguageModel>, TaskError> {
+    fn model(&self, keys: ModelKeys, span: std::ops::Range<usize>) -> Result<Played, TaskError> {
         let source = self.source;
         match (keys.transcript, keys.endpoint) {
             (Some(transcript), None) => {
                 let located = self.inside.locate(transcript.get_ref(), paths::Kind::File);
                 let located = located.map_err(|error| source.fault(transcript.span(), error))?;
-                Ok(Arc::new(recorded(&located, self.folder.join(transcript.get_ref()), keys.name)?))
+                let shown = self.folder.join(transcript.get_ref());
+                let recording = Arc::new(recorded(&located, shown, keys.name)?);
+                Ok(Played { model: Arc::<TranscriptModel>::clone(&recording), recording: Some(recording) })
             }
-            (None, Some(endpoint)) => endpoint::open(endpoint, keys.name, self),
+            (None, Some(endpoint)) => {
+                Ok(Played { model: endpoint::open(endpoint, keys.name, self)?, recording: None })
+            }
             (Some(_), Some(endpoint)) => {
                 let message = "a transcript and an endpoint; expected one of them";
                 Err(source.fault(endpoint.span(), message))

@@ -3,11 +3,11 @@
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use agentbus::event::{Fraction, Text, Usd};
+use agentbus::event::{Fraction, Hash, Text, Usd};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::actor::{ActorTable, Place, ScoutTable, check_scouts};
+use super::actor::{ActorTable, Place, Played, ScoutTable, check_scouts};
 use super::rules::{CheckTable, RuleTable, check_rules, check_validations};
 use super::tools::{ToolTable, check_tools};
 use super::{Budget, Limits, OwnProject, Source, Task, TaskError, paths};
@@ -81,13 +81,18 @@ impl TaskFile {
             OwnProject::Replaced => PathBuf::new(),
         };
         let place = Place { folder, inside: &inside, keys, source };
+        let (name, instructions) =
+            (self.actor.get_ref().name.clone(), self.actor.get_ref().instructions.clone());
+        let Played { model, recording } = ActorTable::model(self.actor, &place)?;
         Ok(Task {
+            hash: Hash::of(source.text),
             goal: self.goal.into_inner().trim().to_owned(),
             project_name: self.project.name,
             project,
-            actor: self.actor.get_ref().name.clone(),
-            instructions: self.actor.get_ref().instructions.clone(),
-            model: ActorTable::model(self.actor, &place)?,
+            actor: name,
+            instructions,
+            model,
+            recording,
             limits: self.limits,
             budget: self.budget.check(source)?,
             context_tokens: self.context.map(|context| context.check(source)).transpose()?,

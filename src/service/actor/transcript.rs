@@ -182,6 +182,12 @@ impl TranscriptModel {
         self
     }
 
+    /// Passes over so many replies: those that were played to an actor whose process is gone, before another goes on for
+    /// it.
+    pub fn skip(&self, replies: usize) {
+        self.asked.fetch_add(replies, Ordering::Relaxed);
+    }
+
     /// How many replies were not asked for yet.
     pub fn remaining(&self) -> usize {
         self.replies.len().saturating_sub(self.asked.load(Ordering::Relaxed))

@@ -1,0 +1,278 @@
+//! Runs that are killed with SIGKILL and gone on with: from wherever they were, to the same end.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::harness::{Task, calls, ended, mend, says, tree};
+use crate::journal_harness::agentbus;
+
+mod refused;
+mod saved;
+
+use saved::{Saved, assert_one_run, is, session_of};
+
+/// What the tour leaves.
+#[track_caller]
+fn assert_mended(output: &Path, project: &BTreeMap<PathBuf, Vec<u8>>) {
+    let result = tree(output);
+    assert_eq!(result[Path::new("index.txt")], b"01-january\n02-february\n03-march\n");
+    assert_eq!(result[Path::new("months/03-march.txt")], b"March has 31 days.\n");
+    let changed = result.iter().filter(|(path, content)| project.get(*path) != Some(content));
+    assert_eq!((changed.count(), result.len()), (2, project.len()));
+}
+
+/// Kills a tour after so many events, goes on with it, and looks whether it is as if nothing had been. False if it came to
+/// its end before.
+fn is_gone_on_with_after(events: usize) -> bool {
+    let (saved, output) = (Saved::of(Task::tour()), TempDir::new().unwrap());
+    let project = saved.task.project();
+    let mut count = 0;
+    let told = saved.killed(&["--output", output.path().to_str().unwrap()], |_| {
+        count += 1;
+        count == events
+    });
+    let Some(told) = told else { return false };
+    let session = session_of(&told);
+    let before = saved.memories();
+    let run = saved.resume(&session);
+    if run.code == 1 && saved.active().is_empty() {
+        // It was killed before it had saved anything, or when all was done.
+        run.assert_stderr("there is no active checkpoint of the session");
+        let is_applied = saved
+            .recorded()
+            .iter()
+            .any(|event| event["event_type"] == "plan.applied" && event["plan_id"] == event["root_plan_id"]);
+        assert!(is_applied || events < 10, "killed after {events} events: {}", run.stderr);
+        return true;
+    }
+    assert_eq!(run.code, 0, "killed after {events} events: {}\n{}", run.stderr, run.stdout);
+    run.assert_stderr("applied ");
+    assert_one_run(&saved.recorded());
+    assert_mended(output.path(), &project);
+    assert!(saved.active().is_empty());
+    assert_eq!(fs::read_dir(saved.path("checkpoints/runs")).unwrap().count(), 0, "nothing is kept");
+    let after = saved.memories();
+    assert!(before.iter().all(|memory| after.get(memory.0) == Some(memory.1)), "{before:?} {after:?}");
+    assert_eq!(after.keys().collect::<Vec<_>>(), [&format!("almanac/scouts/agents/reader/{session}")]);
+
+    let again = saved.resume(&session);
+    again.assert_code(1);
+    again.assert_stderr("there is no active checkpoint of the session");
+    again.assert_stderr("run the task anew, without --resume");
+    true
+}
+
+#[test]
+fn a_tour_that_is_killed_anywhere_goes_on_to_the_same_end() {
+    let step = std::env::var("AGENTBUS_KILL_STEP").map_or(23, |step| step.parse().unwrap());
+    let mut after = 1;
+    while is_gone_on_with_after(after) {
+        after += step;
+    }
+    assert!(after > 150, "the tour has {after} events");
+}
+
+/// Has the reply number `nth` of a recording of the tour wait, kills the tour there, and goes on with it as it was
+/// recorded. Returns what the two processes told.
+fn held_and_resumed(recording: &str, nth: usize) -> (Vec<Value>, Vec<Value>, Saved) {
+    let (saved, output) = (Saved::of(Task::tour()), TempDir::new().unwrap());
+    let project = saved.task.project();
+    let original = fs::read(saved.task.path(recording)).unwrap();
+    let mut waiting: Value = serde_json::from_slice(&original).unwrap();
+    waiting["replies"][nth] = saved.hold();
+    fs::write(saved.task.path(recording), waiting.to_string()).unwrap();
+    let told = saved.killed_in_hold(&["--output", output.path().to_str().unwrap()]);
+
+    fs::write(saved.task.path(recording), original).unwrap();
+    let run = saved.resume(&session_of(&told));
+    run.assert_code(0);
+    assert_one_run(&saved.recorded());
+    assert_mended(output.path(), &project);
+    (told, run.values(), saved)
+}
+
+fn questions(told: &[Value]) -> Vec<String> {
+    told.iter().filter(|e| is("decision.created")(e)).map(|e| e["details"]["question"].to_string()).collect()
+}
+
+fn invoked(told: &[Value]) -> Vec<&str> {
+    let invoked = told.iter().filter(|event| is("actor.invoked")(event));
+    invoked.map(|event| event["details"]["actor"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_scout_that_came_back_is_not_sent_again_and_what_it_said_is_told() {
+    let (told, after, saved) = held_and_resumed("rewriter.json", 0);
+    assert_eq!(invoked(&told), ["agents/reader", "agents/rewriter"]);
+    let keeper = "agents/almanac-keeper";
+    assert!(invoked(&after).iter().all(|actor| ["agents/rewriter", keeper].contains(actor)), "{after:?}");
+    assert_eq!(invoked(&after)[0], "agents/rewriter", "it did not come back");
+    let memories = saved.memories();
+    assert!(
+        memories.values().all(|summary| summary.starts_with("The index lacks 02-february")),
+        "{memories:?}"
+    );
+    let cancelled = after.iter().find(|event| is("plan.cancelled")(event)).unwrap();
+    assert_eq!(cancelled["details"]["reason"], "the process that led it was killed");
+}
+
+#[test]
+fn what_is_known_of_a_scout_before_anything_else_was_saved_is_told_to_the_actor() {
+    let (saved, output) = (Saved::of(Task::tour()), TempDir::new().unwrap());
+    let mut waiting: Value =
+        serde_json::from_slice(&fs::read(saved.task.path("reader.json")).unwrap()).unwrap();
+    waiting["replies"][0] = saved.hold();
+    // It may write, or it could not run a program.
+    saved.task.edit("task.toml", "read_only = true", "read_only = false");
+    fs::write(saved.task.path("reader.json"), waiting.to_string()).unwrap();
+    let told = saved.killed_in_hold(&["--output", output.path().to_str().unwrap()]);
+    let session = session_of(&told);
+    // As if it had come back just before it was killed.
+    let key = format!("almanac/scouts/agents/reader/{session}");
+    let mut set = agentbus("memory");
+    set.arg("set").arg(saved.path("checkpoints")).args([
+        &key,
+        "Nothing is lacking.",
+        "--author",
+        "agents/reader",
+    ]);
+    ended(&mut set).assert_code(0);
+    let run = saved.resume(&session);
+    run.assert_code(0);
+    assert!(!invoked(&run.values()).contains(&"agents/reader"), "{}", run.stdout);
+    let report = "agents/reader reports:\nNothing is lacking.";
+    let is_told =
+        |event: &Value| is("session.message_sent")(event) && event["details"]["bytes"] == report.len();
+    assert!(run.values().iter().any(is_told), "{}", run.stdout);
+}
+
+#[test]
+fn what_was_decided_is_found_and_an_attempt_goes_on_where_the_model_was() {
+    // The first question of the second attempt that gets an answer.
+    let (told, after, _) = held_and_resumed("keeper.json", 7);
+    let both: Vec<_> = questions(&told).into_iter().chain(questions(&after)).collect();
+    assert_eq!(both.len(), 10, "as many as in one that is not killed: {both:?}");
+    assert_eq!(questions(&after).len(), 1, "the correction of the gate alone: {:?}", questions(&after));
+    assert!(invoked(&after).iter().all(|actor| *actor == "agents/almanac-keeper"), "{:?}", invoked(&after));
+    let errored = after.iter().find(|event| is("plan.errored")(event)).unwrap();
+    assert_eq!(errored["details"]["error"], "the process that led it was killed");
+    assert_eq!(errored["details"]["error_kind"], "transient");
+    let restored = after.iter().find(|event| is("checkpoint.restored")(event));
+    assert!(restored.is_some(), "what the attempt had begun is undone");
+}
+
+#[test]
+fn work_that_passed_and_was_given_back_is_kept() {
+    // The first question behind the gate.
+    let (_, after, _) = held_and_resumed("keeper.json", 10);
+    let changed: Vec<_> = after.iter().filter(|event| is("decision.created")(event)).collect();
+    assert!(changed.is_empty(), "{changed:?}");
+    assert!(!after.iter().any(|event| is("validation.failed")(event)), "the work was kept");
+    assert!(!after.iter().any(is("sandbox.created")));
+}
+
+#[test]
+fn a_run_is_killed_and_gone_on_with_as_often_as_it_takes() {
+    let (saved, output) = (Saved::of(Task::tour()), TempDir::new().unwrap());
+    let project = saved.task.project();
+    let after = |events: usize| {
+        let mut count = 0;
+        move |_: &Value| {
+            count += 1;
+            count == events
+        }
+    };
+    let told = saved.killed(&["--output", output.path().to_str().unwrap()], after(40)).unwrap();
+    let session = session_of(&told);
+    let kills =
+        (1..).take_while(|kill| saved.killed(&["--resume", &session], after(20 + 20 * kill)).is_some());
+    assert!(kills.count() >= 2);
+    assert_one_run(&saved.recorded());
+    assert_mended(output.path(), &project);
+    assert!(saved.active().is_empty());
+}
+
+#[test]
+fn a_commit_that_was_killed_is_finished_and_what_was_applied_is_not_applied_again() {
+    for kind in ["sandbox.committed", "plan.applied"] {
+        let saved = Saved::of(Task::small(&[mend(), says("done")]));
+        let told = saved.killed(&["--write-back"], is(kind)).unwrap();
+        let run = saved.resume(&session_of(&told));
+        // The killed process may have come to its end behind what it told.
+        assert!(run.code == 0 || saved.active().is_empty(), "{}", run.stderr);
+        assert_eq!(fs::read(saved.task.path("project/notes.txt")).unwrap(), b"mended\n");
+        assert_one_run(&saved.recorded());
+    }
+}
+
+#[test]
+fn what_was_spent_counts_in_the_next_process_too() {
+    let look = || calls(&[("list_files", json!({}))]);
+    let saved = Saved::of(Task::small(&[]));
+    let replies = json!({ "replies": [look(), look(), saved.hold()] });
+    fs::write(saved.task.path("transcript.json"), replies.to_string()).unwrap();
+    let session = session_of(&saved.killed_in_hold(&[]));
+    let replies = json!({ "replies": [look(), mend(), says("done")] });
+    fs::write(saved.task.path("transcript.json"), replies.to_string()).unwrap();
+    // Each answer took 100 and 10 tokens.
+    let runs = fs::read_dir(saved.path("checkpoints/runs")).unwrap();
+    let [run] = runs.map(|run| run.unwrap().path()).collect::<Vec<_>>().try_into().unwrap();
+    let kept: Value = serde_json::from_slice(&fs::read(run.join("budgets.json")).unwrap()).unwrap();
+    assert!(
+        kept["accounts"].as_array().unwrap().iter().all(|account| account["spent_usd"] == "0.00135"),
+        "{kept}"
+    );
+
+    // With no more than that, nothing is left to go on with.
+    let mut poorer = kept.clone();
+    for account in poorer["accounts"].as_array_mut().unwrap() {
+        if account["tier"] == "plan" {
+            account["limit_usd"] = account["spent_usd"].clone();
+        }
+    }
+    fs::write(run.join("budgets.json"), poorer.to_string()).unwrap();
+    let poor = saved.resume(&session);
+    poor.assert_code(1);
+    poor.assert_stderr("the actor reached a limit, budget");
+    poor.assert_stderr("to go on: agentbus run ");
+    fs::write(run.join("budgets.json"), kept.to_string()).unwrap();
+    saved.resume(&session).assert_code(0);
+}
+
+#[test]
+fn a_run_that_failed_is_gone_on_with() {
+    let saved = Saved::of(Task::small(&[says("I cannot")]));
+    let failed = saved.run(&["--write-back"]);
+    failed.assert_code(1);
+    failed.assert_stderr("to go on: agentbus run ");
+    let session = session_of(&failed.values());
+    assert!(failed.stderr.contains(&format!("--resume {session}")), "{}", failed.stderr);
+    // The attempt is made again from its first question on.
+    let replies = json!({ "replies": [mend(), says("done")] });
+    fs::write(saved.task.path("transcript.json"), replies.to_string()).unwrap();
+    saved.resume(&session).assert_code(0);
+    assert_eq!(fs::read(saved.task.path("project/notes.txt")).unwrap(), b"mended\n");
+    assert_one_run(&saved.recorded());
+}
+
+#[test]
+fn what_is_saved_holds_no_secret() {
+    let key = "sk-ant-api03-abcdefghijklmnop";
+    let saved = Saved::of(Task::small(&[]));
+    saved.task.edit("task.toml", "mend the notes", &format!("mend the notes by {key}"));
+    let replies = json!({ "replies": [saved.hold()] });
+    fs::write(saved.task.path("transcript.json"), replies.to_string()).unwrap();
+    let told = saved.killed_in_hold(&[]);
+    for (path, content) in tree(&saved.path("checkpoints")) {
+        assert!(!String::from_utf8_lossy(&content).contains(key), "{}", path.display());
+    }
+    let replies = json!({ "replies": [mend(), says("done")] });
+    fs::write(saved.task.path("transcript.json"), replies.to_string()).unwrap();
+    let run = saved.resume(&session_of(&told));
+    run.assert_code(0);
+    assert!(!run.stdout.contains(key) && !run.stderr.contains(key));
+}
