@@ -242,7 +242,8 @@ fn duration_ms(payload: &Payload) -> Option<u64> {
         Payload::ActorErrored(details) => details.duration_ms,
         Payload::ActorEscalated(details) => details.duration_ms,
         Payload::ToolCompleted(details) => Some(details.duration_ms),
-        Payload::ToolErrored(details) => Some(details.duration_ms),
+        // One that was refused before it was tried has no time.
+        Payload::ToolErrored(details) => (details.attempts > 0).then_some(details.duration_ms),
         Payload::ResourceIndexed(details) => Some(details.duration_ms),
         Payload::SandboxCreated(details) => Some(details.duration_ms),
         Payload::SandboxCommitted(details) => Some(details.duration_ms),

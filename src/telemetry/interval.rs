@@ -65,7 +65,7 @@ pub enum TelemetryGroup {
     Check,
     /// Stays of plans in a phase. A plan that is cancelled or applied ends its last one.
     Phase,
-    /// Events of a kind, with how long it took where their details say so.
+    /// Events of a kind, with how long it took where their details say so and it was tried.
     Kind,
 }
 
@@ -123,7 +123,7 @@ pub struct TelemetryRow {
     /// What was paid, as far as it was told.
     #[serde(default = "no_money", skip_serializing_if = "is_no_money")]
     pub cost_usd: Usd,
-    /// All times together, in milliseconds.
+    /// All times together, in milliseconds, up to 2^64 - 1.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub sum_ms: u64,
     /// The longest time, in milliseconds.

@@ -44,6 +44,9 @@ pub struct TelemetryReport {
     pub unreadable: u64,
     /// How many times lines are gone from the journal that come before others.
     pub removed: u64,
+    /// How many faults of these three sorts come before the time asked for, where they do not matter: what cannot be read
+    /// or is gone does if something stands behind it that is older than that.
+    pub earlier_faults: u64,
 }
 
 /// What was counted under one name.
@@ -192,13 +195,24 @@ impl Merging {
             refused: Few::default(),
             unreadable: 0,
             removed: 0,
+            earlier_faults: 0,
         };
         Self { report, table: Table::new(MAX_REPORT_NAMES), budgets: Budgets::default(), held: 0 }
     }
 
     fn take(&mut self, recorded: &Recorded, since: Option<Timestamp>) {
-        if let Err(fault) = self.merge(&recorded.event, since) {
-            self.report.refused.push(RefusedInterval { position: recorded.position, fault });
+        let is_earlier = since.is_some_and(|since| recorded.event.timestamp() < since);
+        let report = &mut self.report;
+        if is_earlier {
+            report.earlier_faults +=
+                std::mem::take(&mut report.unreadable) + std::mem::take(&mut report.removed);
+        }
+        match self.merge(&recorded.event, since) {
+            Err(_) if is_earlier => self.report.earlier_faults += 1,
+            Err(fault) => {
+                self.report.refused.push(RefusedInterval { position: recorded.position, fault });
+            }
+            Ok(()) => {}
         }
     }
 

@@ -72,6 +72,39 @@ impl Times {
     }
 }
 
+/// How many times these slots hold; `None` if a histogram of so many digits cannot have them.
+pub(super) fn held(slots: &[(u32, u64)], digits: u8) -> Option<u64> {
+    let shape = histogram(digits);
+    let is_ascending = slots.iter().zip(slots.iter().skip(1)).all(|(slot, next)| slot.0 < next.0);
+    let is_slot =
+        |(ms, count): &(u32, u64)| *count > 0 && shape.highest_equivalent(u64::from(*ms)) == u64::from(*ms);
+    let held = slots.iter().try_fold(0_u64, |held, (_, count)| held.checked_add(*count));
+    held.filter(|_| is_ascending && slots.iter().all(is_slot))
+}
+
+/// Whether times that lie in these slots can have that sum and that longest one.
+pub(super) fn can_be(slots: &[(u32, u64)], digits: u8, sum_ms: u64, max_ms: u64) -> bool {
+    let Some(((top, most), below)) = slots.split_last() else { return sum_ms == 0 && max_ms == 0 };
+    let shape = histogram(digits);
+    let lowest = |ms: u32| shape.lowest_equivalent(u64::from(ms));
+    // Those beyond what is told apart lie in the slot of the longest that is.
+    let highest = if u64::from(*top) == MAX_MILLIS { u64::MAX } else { u64::from(*top) };
+    if !(lowest(*top)..=highest).contains(&max_ms) {
+        return false;
+    }
+    // One is the longest, and none is longer.
+    let longest = u128::from(max_ms);
+    let mut least = longest + u128::from(lowest(*top)) * u128::from(most.saturating_sub(1));
+    let mut greatest = longest * u128::from(*most);
+    for (ms, count) in below {
+        least += u128::from(lowest(*ms)) * u128::from(*count);
+        greatest += u128::from(*ms) * u128::from(*count);
+    }
+    // A sum that is too large for its number stays at the largest.
+    let fitting = |sum: u128| u64::try_from(sum).unwrap_or(u64::MAX);
+    (fitting(least)..=fitting(greatest)).contains(&sum_ms)
+}
+
 fn slots_of(times: &Histogram<u64>) -> Vec<(u32, u64)> {
     let slot = |ms: u64| u32::try_from(ms).unwrap_or(u32::MAX);
     times.iter_recorded().map(|step| (slot(step.value_iterated_to()), step.count_at_value())).collect()
@@ -106,6 +139,43 @@ mod tests {
             assert!(found >= exact && found <= exact + exact / 100, "{share}: {found}");
         }
         assert_eq!(times.at(1.0), 10_000);
+    }
+
+    #[test]
+    fn what_was_recorded_can_be_at_any_digits_and_what_lies_beyond_its_slots_cannot() {
+        for all in [
+            vec![0],
+            vec![7, 7, 40],
+            vec![1_000, 1_001, 255_999, 3],
+            (0..5_000).map(|n| n * n).collect(),
+            vec![MAX_MILLIS, MAX_MILLIS - 1],
+            vec![u64::MAX, u64::MAX, 5],
+            vec![MAX_MILLIS + 1, 12],
+        ] {
+            let times = times(all);
+            for digits in [2, 1, 0] {
+                let slots = times.slots(digits);
+                assert_eq!(held(&slots, digits), Some(times.count()), "{slots:?}");
+                let is_believed = |sum, max| can_be(&slots, digits, sum, max);
+                let (sum, max) = (times.sum_ms(), times.max_ms());
+                assert!(is_believed(sum, max), "{digits}: {slots:?}");
+                let (last, _) = slots[slots.len() - 1];
+                if u64::from(last) < MAX_MILLIS {
+                    assert!(!is_believed(sum, u64::from(last) + 1));
+                    let most: u64 = slots.iter().map(|(ms, count)| u64::from(*ms) * count).sum();
+                    assert!(!is_believed(most + 1, max));
+                }
+                if max > 0 {
+                    assert!(!is_believed(max - 1, max), "a sum is no less than one of its parts");
+                }
+                if last > 1 {
+                    assert!(!is_believed(sum, 0), "the longest lies in the last slot");
+                }
+            }
+        }
+        assert!(can_be(&[], 2, 0, 0) && !can_be(&[], 2, 1, 0) && !can_be(&[], 2, 0, 1));
+        assert_eq!(held(&[(1_000, 1)], 2), None, "no slot ends there");
+        assert_eq!(held(&[(1_003, 1)], 2), Some(1));
     }
 
     #[test]

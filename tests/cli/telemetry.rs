@@ -96,3 +96,59 @@ fn names_that_hide_what_they_are_are_escaped() {
         assert!(shown.stdout.contains("202e") && !shown.stdout.contains('\u{202e}'), "{}", shown.stdout);
     }
 }
+
+/// A journal with an interval of these rows, whose times have so many digits, and which ended long ago.
+fn with_interval(digits: u8, rows: &Value) -> Dir {
+    let dir = Dir::new();
+    let kind = EventType::declare("telemetry.interval").unwrap();
+    let details = json!({ "from": "2026-01-01T00:00:00Z", "to": "2026-01-01T00:00:01Z", "digits": digits, "rows": rows });
+    append(&dir, DomainEvent::custom(kind, &details).unwrap());
+    dir
+}
+
+#[test]
+fn numbers_stand_apart_however_large_they_are() {
+    let most = 1_u64 << 53;
+    let row = |name: &str, count: u64, ms: u64| {
+        let slot = u32::try_from(ms).unwrap_or(u32::MAX);
+        json!({ "group": "tool", "name": name, "count": count, "began": count, "failed": count, "retried": count,
+            "sum_ms": ms, "max_ms": ms, "times": [[slot, 1]] })
+    };
+    let long = "n".repeat(100);
+    let dir = with_interval(2, &json!([row(&long, most, u64::MAX), row("short", 1, 7)]));
+    let shown = dir.run("telemetry", &[]);
+    shown.assert_code(0);
+    let line = shown.stdout.lines().find(|line| line.starts_with("  nnn")).unwrap();
+    let columns: Vec<_> = line.split("  ").map(str::trim).filter(|column| !column.is_empty()).collect();
+    let count = most.to_string();
+    assert_eq!(columns[1..5], [&*count, &*count, &*count, &*count], "{line}");
+    assert_eq!(columns.len(), 9, "{line}");
+}
+
+#[test]
+fn times_with_fewer_digits_are_said_to_be() {
+    for (digits, slot, said) in [(1, 41, "up to a tenth too high"), (0, 63, "up to as much again too high")] {
+        let row = json!({ "group": "tool", "name": "t", "count": 1, "sum_ms": 40, "max_ms": 40, "times": [[slot, 1]] });
+        let shown = with_interval(digits, &json!([row])).run("telemetry", &[]);
+        shown.assert_code(0);
+        assert!(shown.stdout.contains(said), "{}", shown.stdout);
+    }
+    assert!(!recorded().run("telemetry", &[]).stdout.contains("too high"));
+}
+
+#[test]
+fn a_fault_before_the_time_asked_for_is_counted_and_makes_no_ill_end() {
+    let dir = Dir::new();
+    let kind = EventType::declare("telemetry.interval").unwrap();
+    append(&dir, DomainEvent::custom(kind, &json!({ "rows": "none" })).unwrap());
+    dir.run("telemetry", &[]).assert_code(1);
+    let since = agentbus::event::Timestamp::now().to_string();
+    let task = Task::small(&[mend(), says("done")]);
+    task.run(&["--journal", dir.path().to_str().unwrap()]).assert_code(0);
+    let shown = dir.run("telemetry", &["--since", &since]);
+    shown.assert_code(0);
+    shown.assert_stderr("what --since leaves out has 1 fault");
+    let report = &dir.run("telemetry", &["--since", &since, "--json"]).values()[0];
+    assert_eq!((&report["earlier_faults"], &report["refused"]), (&json!(1), &json!([])));
+    dir.run("telemetry", &[]).assert_code(1);
+}

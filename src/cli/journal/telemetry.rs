@@ -61,11 +61,20 @@ fn tell_losses(report: &TelemetryReport) {
     if report.removed > 0 {
         complain("lines are gone from the journal: removed by retention, or lost; `verify` tells more");
     }
+    if report.earlier_faults > 0 {
+        complain(&format!("what --since leaves out has {}", counted(report.earlier_faults, "fault")));
+    }
 }
 
 fn print(out: &mut impl Write, report: &TelemetryReport) -> io::Result<()> {
     let (Some(from), Some(to)) = (report.from, report.to) else { return Ok(()) };
     writeln!(out, "{from} to {to}, told in {}", counted(report.intervals, "interval"))?;
+    if let Some(how_far) = too_high(report.digits) {
+        writeln!(
+            out,
+            "percentiles are up to {how_far} too high: more times differed than there is room for"
+        )?;
+    }
     if report.missed > 0 {
         writeln!(out, "at most {} missed, which count nowhere", counted(report.missed, "event"))?;
     }
@@ -84,30 +93,59 @@ fn print(out: &mut impl Write, report: &TelemetryReport) -> io::Result<()> {
     budgets(out, &report.budgets, report.other_budgets)
 }
 
+/// How far percentiles may be off with so few digits; with two nobody sees it.
+fn too_high(digits: u8) -> Option<&'static str> {
+    match digits {
+        0 => Some("as much again"),
+        1 => Some("a tenth"),
+        _ => None,
+    }
+}
+
 fn table(out: &mut impl Write, group: TelemetryGroup, rows: &[&ReportRow]) -> io::Result<()> {
     let dim = Style::new().dimmed();
-    let (title, columns) = (title(group), ["count", "began", "failed", "retried"]);
-    write!(out, "\n{title:38}{dim}")?;
-    columns.iter().try_for_each(|column| write!(out, "{column:>8}"))?;
-    ["p50", "p90", "p99", "max"].iter().try_for_each(|column| write!(out, "{column:>10}"))?;
+    let columns = columns(group, rows);
+    write!(out, "\n{:38}{dim}", title(group))?;
+    columns.iter().try_for_each(|column| write!(out, "{:>1$}", column.title, column.width))?;
     writeln!(out, "{dim:#}")?;
-    for row in rows {
-        write!(out, "  {:36}", shown(row.name.as_ref()))?;
-        write!(out, "{:>8}", row.count)?;
-        // An event neither begins nor fails.
-        let more = [row.began, row.failed, row.retried].map(|number| number.to_string());
-        for number in if group == TelemetryGroup::Kind { Default::default() } else { more } {
-            write!(out, "{number:>8}")?;
-        }
-        let times = row.times;
-        if times.count > 0 {
-            for ms in [times.p50_ms, times.p90_ms, times.p99_ms, times.max_ms] {
-                write!(out, "{:>10}", millis(ms))?;
-            }
-        }
-        writeln!(out)?;
+    for (number, row) in rows.iter().enumerate() {
+        let cell = |Column { cells, width, .. }: &Column| {
+            format!("{:>width$}", cells.get(number).map_or("", String::as_str))
+        };
+        let line = format!("  {:36}{}", shown(row.name.as_ref()), columns.each_ref().map(cell).concat());
+        writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
+}
+
+/// A column of numbers.
+struct Column {
+    title: &'static str,
+    cells: Vec<String>,
+    /// Wide enough that two blanks stand before each number.
+    width: usize,
+}
+
+/// The columns behind the names.
+fn columns(group: TelemetryGroup, rows: &[&ReportRow]) -> [Column; 8] {
+    let column = |title, least, cell: &dyn Fn(&ReportRow) -> String| {
+        let cells: Vec<_> = rows.iter().map(|row| cell(row)).collect();
+        let width = cells.iter().map(|cell| cell.len() + 2).chain([least]).max().unwrap_or(least);
+        Column { title, cells, width }
+    };
+    // An event neither begins nor fails.
+    let more = |number: u64| if group == TelemetryGroup::Kind { String::new() } else { number.to_string() };
+    let time = |row: &ReportRow, ms| if row.times.count == 0 { String::new() } else { millis(ms) };
+    [
+        column("count", 8, &|row| row.count.to_string()),
+        column("began", 8, &|row| more(row.began)),
+        column("failed", 8, &|row| more(row.failed)),
+        column("retried", 8, &|row| more(row.retried)),
+        column("p50", 10, &|row| time(row, row.times.p50_ms)),
+        column("p90", 10, &|row| time(row, row.times.p90_ms)),
+        column("p99", 10, &|row| time(row, row.times.p99_ms)),
+        column("max", 10, &|row| time(row, row.times.max_ms)),
+    ]
 }
 
 fn title(group: TelemetryGroup) -> &'static str {

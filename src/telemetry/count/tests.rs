@@ -45,8 +45,10 @@ fn calls_of_tools_are_counted_by_name_and_timed_if_they_were_tried() {
     assert_eq!((&a.times[..], a.sum_ms, a.max_ms), (&[(7, 1), (40, 1)][..], 47, 40));
     assert_eq!(row(&interval, TelemetryGroup::Tool, "b").count, 1);
     assert_eq!(row(&interval, TelemetryGroup::Kind, "tool.completed").times, [(40, 2)]);
+    let errored = row(&interval, TelemetryGroup::Kind, "tool.errored");
+    assert_eq!((errored.count, &errored.times[..]), (2, &[(7, 1)][..]), "what was refused has no time");
     assert_eq!((interval.from, interval.to, interval.digits), (at(0), at(1_000), 2));
-    assert_eq!(interval.check(), Ok(7));
+    assert_eq!(interval.check(), Ok(6));
 }
 
 #[test]
