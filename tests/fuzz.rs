@@ -63,4 +63,5 @@ corpus! {
     hostile_filters_are_refused_or_kept: filter_text;
     hostile_heads_and_proofs_prove_nothing: proof;
     hostile_checkpoints_are_refused_or_kept: checkpoint;
+    hostile_memories_are_refused_or_kept: memory;
 }
