@@ -177,6 +177,15 @@ Feature: Checkpoints of agent sessions
     When the session "s-1" is resumed with the journal
     Then since then there was "session_checkpoint.created, session.created"
 
+  Scenario: Beside another journal the time tells what came since
+    Given the events are recorded in a journal
+    And "agents/planner" saved a checkpoint of the session "s-1"
+    And another journal is in its place
+    And 1 hours passed
+    And the session "s-1" went on
+    When the session "s-1" is resumed with the journal
+    Then since then there was "session.created", by the time
+
   Scenario Outline: A name that leads out is refused
     When "<name>" is resolved
     Then it is refused as "unsafe_target": 'checkpoint-*.json'

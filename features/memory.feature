@@ -35,6 +35,12 @@ Feature: Memories
     And "agents/a" sets "build" to "cargo test"
     Then a search for "Production" finds "production/window, deploy/target"
     And a search for "review." finds "deploy/target"
+    When "agents/a" sets "path" to "Στοά ΟΔΟΣ, Hauptstraße, İSTANBUL"
+    Then a search for "οδός" finds ""
+    And a search for "οδος" finds "path"
+    And a search for "οδοσ" finds "path"
+    And a search for "HAUPTSTRASSE" finds "path"
+    And a search for "istanbul" finds "path"
     And a search for "nothing" finds ""
 
   Scenario: What was deleted is gone, and its history with it

@@ -50,6 +50,7 @@
 mod error;
 pub mod events;
 mod filter;
+mod fold;
 mod folder;
 mod key_fault;
 pub mod memory;
@@ -70,5 +71,6 @@ pub use model::{
 pub use parse::MAX_DEPTH;
 pub use store::{
     Change, ChangedCheckpoint, CheckpointListing, CheckpointStore, CleanupReport, EventsSince,
-    MalformedCheckpoint, QuarantinedCheckpoint, Resumed, Skipped, SkippedCheckpoint, StoredCheckpoint,
+    MalformedCheckpoint, NoPosition, QuarantinedCheckpoint, Resumed, Since, Skipped, SkippedCheckpoint,
+    StoredCheckpoint,
 };

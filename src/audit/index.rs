@@ -10,7 +10,7 @@ use super::query::{self, AuditPage, AuditQuery};
 use super::retention::{self, AuditRetention, Retained};
 use super::write::Reached;
 use crate::event::Timestamp;
-use crate::journal::{JournalReader, Position, manifest::Manifest};
+use crate::journal::{JournalReader, Position};
 use crate::redact::Redactor;
 
 /// The index of a journal.
@@ -131,8 +131,7 @@ impl AuditIndex {
 
 /// The id of a journal, unless its manifest is gone.
 pub(super) fn journal_id(reader: &JournalReader) -> Result<Option<String>, AuditError> {
-    let manifest = Manifest::read(&**reader.storage()).map_err(crate::journal::ReadError::from)?;
-    Ok(manifest.map(|manifest| manifest.id.to_string()))
+    Ok(reader.id()?.map(|id| id.to_string()))
 }
 
 /// Opens the database that counts; the first one is made.

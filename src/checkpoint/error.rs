@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::folder::{FolderError, Indeterminate, NotApplied, NotRead, Remedy, UnsafeReason, UnsafeTarget};
 use super::key_fault::KeyFault;
-use super::model::{CheckpointStatus, SCHEMA_VERSION};
+use super::model::{CheckpointStatus, MAX_REASON_BYTES, SCHEMA_VERSION};
 use crate::journal::ReadError;
 
 /// What an error is about.
@@ -62,12 +62,15 @@ pub enum Nonconformity {
         /// The version it has.
         found: u64,
     },
-    /// It was changed before it was made.
-    #[error("updated_at is before created_at")]
+    /// It was changed, or abandoned, before it was made.
+    #[error("updated_at or abandoned_at is before created_at")]
     Times,
     /// It says why it was abandoned and is not, or is and does not say all of why.
     #[error("its status and its disposition contradict each other")]
     Disposition,
+    /// What it says of why it was abandoned is nothing that could have been given: somebody wrote it by hand.
+    #[error("its reason is not a text of 1 to {MAX_REASON_BYTES} bytes without control characters")]
+    Reason,
     /// Its agent is not among those that are allowed.
     #[error("its agent is none of those that are allowed here")]
     Agent,

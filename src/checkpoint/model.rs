@@ -3,7 +3,7 @@
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::event::{SessionId, Text, Timestamp};
+use crate::event::{EventId, SessionId, Text, Timestamp};
 use crate::journal::Position;
 
 mod context;
@@ -144,7 +144,9 @@ pub struct SessionCheckpoint {
     pub created_at: Timestamp,
     /// When it was last changed: resolved or abandoned, else saved.
     pub updated_at: Timestamp,
-    /// The last position of the journal when it was saved, where the store knew the journal.
+    /// The id of the journal beside which it was saved, where the store knew one.
+    pub journal: Option<EventId>,
+    /// The last position of that journal when it was saved.
     pub position: Option<Position>,
     /// Why it was abandoned, if it was.
     pub abandonment: Option<Abandonment>,
@@ -152,9 +154,10 @@ pub struct SessionCheckpoint {
 
 impl SessionCheckpoint {
     /// One that is saved at that moment.
-    pub(super) fn new(saved: CheckpointDraft, at: Timestamp, position: Option<Position>) -> Self {
+    pub(super) fn new(saved: CheckpointDraft, at: Timestamp, place: Option<(EventId, Position)>) -> Self {
         let status = CheckpointStatus::Active;
-        Self { saved, status, created_at: at, updated_at: at, position, abandonment: None }
+        let (journal, position) = place.unzip();
+        Self { saved, status, created_at: at, updated_at: at, journal, position, abandonment: None }
     }
 
     /// As it stands in its file: one line.
@@ -177,6 +180,9 @@ impl Serialize for SessionCheckpoint {
         map.serialize_entry("status", &self.status)?;
         map.serialize_entry("created_at", &self.created_at)?;
         map.serialize_entry("updated_at", &self.updated_at)?;
+        if let Some(journal) = self.journal {
+            map.serialize_entry("journal", &journal)?;
+        }
         if let Some(position) = self.position {
             map.serialize_entry("position", &position)?;
         }

@@ -40,8 +40,17 @@ const DRAFT: [&str; 7] =
     ["schema_version", "agent", "session_id", "phase", "context", "progress", "resume_hint"];
 
 /// What the store adds.
-const ADDED: [&str; 8] =
-    ["status", "created_at", "updated_at", "position", "disposition", "reason", "operator", "abandoned_at"];
+const ADDED: [&str; 9] = [
+    "status",
+    "created_at",
+    "updated_at",
+    "journal",
+    "position",
+    "disposition",
+    "reason",
+    "operator",
+    "abandoned_at",
+];
 
 const PROGRESS: [&str; 4] = ["tasks_completed", "tasks_remaining", "files_modified", "decisions"];
 
@@ -102,7 +111,7 @@ impl Rules {
         let saved = saved(&mut fields);
         let status = fields.needed("status").and_then(|raw| status(&mut fields, raw));
         let times = [fields.needed_time("created_at"), fields.needed_time("updated_at")];
-        let position = fields.position("position");
+        let (journal, position) = (fields.journal("journal"), fields.position("position"));
         let abandonment = abandonment(&mut fields);
         fields.finish(&[]);
         let whole = saved.zip(status).zip(times[0].zip(times[1])).filter(|_| faults.is_empty());
@@ -113,10 +122,16 @@ impl Rules {
             (Said::All(abandonment), CheckpointStatus::Abandoned) => Some(abandonment),
             _ => return Err(Refused::NotConforming(Nonconformity::Disposition)),
         };
-        if updated_at < created_at {
+        if let Some(why) = &abandonment
+            && !is_reason(&why.reason)
+        {
+            return Err(Refused::NotConforming(Nonconformity::Reason));
+        }
+        let changed_at = abandonment.as_ref().map_or(updated_at, |why| why.abandoned_at.min(updated_at));
+        if changed_at < created_at {
             return Err(Refused::NotConforming(Nonconformity::Times));
         }
-        Ok(SessionCheckpoint { saved, status, created_at, updated_at, position, abandonment })
+        Ok(SessionCheckpoint { saved, status, created_at, updated_at, journal, position, abandonment })
     }
 
     /// Looks at the text as a whole; gives what is wrong with keys anywhere in it.
@@ -236,10 +251,15 @@ fn abandonment(fields: &mut Fields<'_, '_>) -> Said {
     }
 }
 
+/// Whether a text says why something is done, on a line.
+fn is_reason(text: &str) -> bool {
+    !text.trim().is_empty() && text.len() <= MAX_REASON_BYTES && !text.contains(char::is_control)
+}
+
 /// Checks why something is to be done, and by whom.
 pub(super) fn motive(reason: &str, operator: &str) -> Result<(String, Text), Refused> {
     let mut faults = Vec::new();
-    if reason.trim().is_empty() || reason.len() > MAX_REASON_BYTES || reason.contains(char::is_control) {
+    if !is_reason(reason) {
         let wanted = "a text of 1 to 1000 bytes without control characters";
         faults.push(KeyFault::Form { key: Key::new("reason"), wanted });
     }

@@ -25,7 +25,7 @@ mod resume;
 pub use cleanup::{CleanupReport, Skipped, SkippedCheckpoint};
 pub use list::{CheckpointListing, MalformedCheckpoint};
 pub use quarantine::QuarantinedCheckpoint;
-pub use resume::{EventsSince, Resumed};
+pub use resume::{EventsSince, NoPosition, Resumed, Since};
 
 /// What the file of a checkpoint is called before and behind what names it.
 const BEGINNING: &str = "checkpoint-";
@@ -134,7 +134,8 @@ impl CheckpointStore {
         self
     }
 
-    /// The same that notes in each checkpoint how far this journal had come, and resumes with what it tells since.
+    /// The same that notes in each checkpoint which journal this is and how far it had come, and resumes with what it
+    /// tells since.
     #[must_use]
     pub fn with_journal(self, journal: JournalReader) -> Self {
         Self { journal: Some(journal), ..self }

@@ -106,6 +106,8 @@ pub(super) enum VerbError {
     Memory(#[from] MemoryError),
     #[error("cannot read stdin")]
     ReadStdin(#[source] io::Error),
+    #[error("what stands on stdin is no UTF-8")]
+    StdinNoText,
     #[error(transparent)]
     Key(#[from] KeyError),
     #[error(transparent)]
@@ -157,6 +159,7 @@ impl VerbError {
             | Self::Occupied { .. }
             | Self::AuditNeedsDirectory
             | Self::AuditTakesNoDirectory
+            | Self::StdinNoText
             | Self::AuditText(_)
             | Self::AuditRetention(_)
             | Self::AuditQuery(AuditQueryError::OtherQuery)

@@ -8,6 +8,7 @@ use super::position::Position;
 use super::record::{Entry, ReadError, ReadFrom};
 use super::storage::{FileSystem, Storage};
 use super::tail::Tail;
+use crate::event::EventId;
 #[cfg(feature = "audit")]
 use crate::event::Hash;
 use crate::filter::Filter;
@@ -165,6 +166,14 @@ impl JournalReader {
     /// What keeps a file from being read.
     pub fn stats(&self) -> Result<JournalStats, ReadError> {
         Ok(JournalStats { consumers: self.consumers()?, ..JournalStats::count(&self.storage)? })
+    }
+
+    /// The id of the journal, by which it is told from others; `None` if its manifest is gone.
+    ///
+    /// # Errors
+    /// What keeps the manifest from being read.
+    pub fn id(&self) -> Result<Option<EventId>, ReadError> {
+        Ok(Manifest::read(&*self.storage)?.map(|manifest| manifest.id))
     }
 
     /// The position of the last event; `None` if there is none.

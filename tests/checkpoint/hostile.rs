@@ -7,9 +7,9 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::process::Command;
 
-use agentbus::checkpoint::{CheckpointError, CheckpointFilter, CheckpointStore};
+use agentbus::checkpoint::{CheckpointFilter, CheckpointStore};
 
-use crate::support::{DRAFT, Home, draft};
+use crate::support::{DRAFT, Home};
 
 /// What stands in a file that is no checkpoint, and of what kind that is.
 fn contents() -> Vec<(&'static str, Vec<u8>)> {
@@ -18,6 +18,11 @@ fn contents() -> Vec<(&'static str, Vec<u8>)> {
         fs::read_to_string(home.file(file)).unwrap()
     };
     let with = |keys: &str| format!("{},{keys}}}", sound.trim_end().trim_end_matches('}')).into_bytes();
+    let abandoned = |keys: &str| {
+        let when = "\"disposition\":\"abandoned\",\"abandoned_at\":\"2036-01-01T00:00:00Z\"";
+        let json = String::from_utf8(with(&format!("{keys},{when}"))).unwrap();
+        json.replace("active", "abandoned").into_bytes()
+    };
     vec![
         ("corrupt", Vec::new()),
         ("corrupt", b"{".to_vec()),
@@ -41,6 +46,11 @@ fn contents() -> Vec<(&'static str, Vec<u8>)> {
         ("invalid", sound.replace("\"s-1\"", "\"a\\u0000b\"").into_bytes()),
         ("not_conforming", sound.replace("\"schema_version\":1", "\"schema_version\":7").into_bytes()),
         ("not_conforming", sound.replace("active", "abandoned").into_bytes()),
+        ("not_conforming", abandoned("\"operator\":\"o\"")),
+        ("not_conforming", abandoned("\"reason\":\"CANARY\\n\",\"operator\":\"o\"")),
+        ("not_conforming", abandoned("\"reason\":\"\",\"operator\":\"o\"")),
+        ("not_conforming", with("\"disposition\":\"abandoned\"")),
+        ("invalid", with("\"journal\":\"CANARY\"")),
         ("secret", with(r#""context":{"password":"hunter22"}"#)),
         ("too_large", with(&format!(r#""resume_hint":"{}""#, "x".repeat(80_000)))),
     ]
@@ -238,32 +248,16 @@ fn a_name_that_a_shell_or_a_terminal_would_act_on_is_only_a_name() {
 }
 
 #[test]
-fn what_cannot_be_read_is_listed_and_what_cannot_be_written_is_as_it_was() {
-    // Root may do what others may not.
-    if may_do_anything() {
-        return;
-    }
+fn a_name_with_nothing_between_its_ends_is_listed_too() {
     let (home, file) = Home::with_checkpoint();
-    fs::set_permissions(home.file(&file), PermissionsExt::from_mode(0o000)).unwrap();
+    fs::copy(home.file(&file), home.file("checkpoint-.json")).unwrap();
     let listing = home.store().list(&CheckpointFilter::all()).unwrap();
-    assert!(matches!(listing.malformed[0].error, CheckpointError::Io { .. }));
-    fs::set_permissions(home.file(&file), PermissionsExt::from_mode(0o600)).unwrap();
-    let store = home.store();
-    store.create(&draft("s-2")).unwrap();
-    let before = home.tree();
-    fs::set_permissions(home.path(), PermissionsExt::from_mode(0o500)).unwrap();
-    assert_eq!(store.resolve(&file).unwrap_err().kind(), "not_applied");
-    assert_eq!(store.create(&draft("s-2")).unwrap_err().kind(), "not_applied");
-    assert_eq!(home.tree(), before);
-    fs::set_permissions(home.path(), PermissionsExt::from_mode(0o700)).unwrap();
-}
-
-fn may_do_anything() -> bool {
-    let (home, _) = Home::with_checkpoint();
-    fs::set_permissions(home.path(), PermissionsExt::from_mode(0o500)).unwrap();
-    let is_root = File::create(home.file("x")).is_ok();
-    fs::set_permissions(home.path(), PermissionsExt::from_mode(0o700)).unwrap();
-    is_root
+    let [malformed] = &listing.malformed[..] else { panic!("{listing:?}") };
+    assert_eq!((malformed.file.as_str(), malformed.error.kind()), ("checkpoint-.json", "unsafe_target"));
+    assert_eq!(malformed.error.advice(), "give it another name by hand");
+    let report = home.store().cleanup(std::time::Duration::ZERO).unwrap();
+    assert_eq!((report.archived.len(), report.errors.len()), (1, 1));
+    assert!(home.file("checkpoint-.json").exists());
 }
 
 #[test]

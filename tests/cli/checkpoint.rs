@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::harness::{Ended, Task, ended};
-use crate::journal_harness::{Dir, agentbus, fed};
+use crate::journal_harness::{Dir, agentbus, fed, line};
 
 const DRAFT: &str =
     r#"{"agent":"agents/planner","session_id":"s-1","phase":"action","resume_hint":"see \u001b[2J"}"#;
@@ -208,6 +208,65 @@ fn bad_input_is_told_and_nothing_is_begun() {
     too_long.assert_code(2);
     too_long.assert_stderr("more than 65536 bytes");
     assert_eq!(dir.tree(), before);
+}
+
+#[test]
+fn a_refused_checkpoint_makes_neither_folder_nor_journal() {
+    let dir = Dir::new();
+    let journal = dir.path().join("journal");
+    let args = ["--journal", journal.to_str().unwrap(), "--allow-agent", "agents/coder"];
+    for draft in [DRAFT.to_owned(), DRAFT.replace("phase", "phases"), DRAFT.replace("s-1", "")] {
+        fed(&mut checkpoint(&dir, "create", &args), draft).assert_code(2);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing was made");
+    }
+    let sound = DRAFT.replace("agents/planner", "agents/coder");
+    fed(&mut checkpoint(&dir, "create", &args), sound).assert_code(0);
+}
+
+#[test]
+fn what_cannot_be_recorded_is_saved_all_the_same() {
+    let dir = Dir::new();
+    let occupied = dir.path().join("occupied");
+    fs::create_dir(&occupied).unwrap();
+    fs::write(occupied.join("theirs"), "x").unwrap();
+    let journal = ["--journal", occupied.to_str().unwrap()];
+    let saved = fed(&mut checkpoint(&dir, "create", &journal), DRAFT);
+    saved.assert_code(1);
+    saved.assert_stderr("what is done now is not recorded: ");
+    saved.assert_stderr("holds other things than a journal");
+    let file = saved.stdout.trim();
+    run(&dir, "get", &[file]).assert_code(0);
+    let resolved = run(&dir, "resolve", &[&[file][..], &journal].concat());
+    resolved.assert_code(1);
+    assert_eq!(resolved.stdout, format!("{file} is resolved\n"));
+    assert_eq!(fs::read_dir(occupied).unwrap().count(), 1, "no journal is begun there");
+}
+
+#[test]
+fn beside_another_journal_the_time_tells_what_came_since_and_that_is_said() {
+    let dir = Dir::new();
+    let [one, other] = ["one", "other"].map(|name| dir.path().join(name).to_str().unwrap().to_owned());
+    let append = |journal: &str, session: &str| {
+        let line = line(session);
+        fed(agentbus("append").arg(journal), line).assert_code(0);
+    };
+    append(&one, "s-0");
+    create(&dir, DRAFT, &["--journal", &one]);
+    let resumed = run(&dir, "resume", &["s-1", "--json", "--journal", &one]);
+    assert_eq!((&resumed.values()[0]["since"], &*resumed.stderr), (&json!({ "position": 1 }), ""));
+    for _ in 0..3 {
+        append(&other, "s-1");
+    }
+    let resumed = run(&dir, "resume", &["s-1", "--json", "--journal", &other]);
+    resumed.assert_code(0);
+    resumed.assert_stderr(
+        "the checkpoint was saved beside another journal: of the events those are shown whose time",
+    );
+    let values = resumed.values();
+    assert_eq!(values[0]["since"]["why"], "other_journal");
+    assert_eq!(values[0]["since"]["time"], values[0]["checkpoint"]["created_at"]);
+    let positions: Vec<_> = values[1..].iter().map(|event| event["pos"].as_u64().unwrap()).collect();
+    assert_eq!(positions, [1, 2, 3], "none is left out");
 }
 
 /// The first events of a run that records itself and is killed then.

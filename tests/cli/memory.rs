@@ -47,6 +47,8 @@ fn a_memory_is_set_shown_listed_found_and_deleted() {
     assert_eq!(memory(&folder, "search", &["LINES", "--json"]).values()[0]["key"], "deploy/target");
     let one = memory(&folder, "search", &["i", "--limit", "1"]);
     one.assert_stderr("1 more are not shown");
+    let one = memory(&folder, "search", &["i", "--limit", "1", "--json"]).values();
+    assert_eq!((one.len(), &one[1]["left_out"]), (2, &1.into()));
 
     let removed = memory(&folder, "rm", &["deploy/target"]);
     assert_eq!(removed.stdout, "deploy/target is deleted, and its history with it: 2 revisions\n");
@@ -70,6 +72,24 @@ fn what_was_done_is_recorded_in_a_journal_without_the_summary() {
 }
 
 #[test]
+fn what_cannot_be_recorded_is_set_and_deleted_all_the_same() {
+    let dir = Dir::new();
+    let folder = dir.path().join("memories");
+    let occupied = dir.path().join("occupied");
+    std::fs::create_dir(&occupied).unwrap();
+    std::fs::write(occupied.join("theirs"), "x").unwrap();
+    let journal = ["--journal", occupied.to_str().unwrap()];
+    for verb in [&["set", "k", "x"][..], &["rm", "k"]] {
+        let done = memory(&folder, verb[0], &[&verb[1..], &journal].concat());
+        done.assert_code(1);
+        done.assert_stderr("what is done now is not recorded: ");
+        assert!(done.stdout.starts_with("k is "), "{}", done.stdout);
+    }
+    memory(&folder, "get", &["k"]).assert_stderr("there is no memory of that key");
+    assert_eq!(std::fs::read_dir(occupied).unwrap().count(), 1, "no journal is begun there");
+}
+
+#[test]
 fn bad_input_is_refused_and_nothing_is_made() {
     let dir = Dir::new();
     let folder = dir.path().join("memories");
@@ -89,10 +109,17 @@ fn bad_input_is_refused_and_nothing_is_made() {
     let search = memory(dir.path(), "search", &[" "]);
     search.assert_code(2);
     search.assert_stderr("what is looked for cannot be used");
+    let most = "\u{e9}".repeat(4_096) + "\n";
+    fed(&mut command(&dir.path().join("fits"), "set", &["k", "-"]), most).assert_code(0);
     let long = fed(&mut command(&folder, "set", &["k", "-"]), "x".repeat(1 << 20));
     long.assert_code(2);
     long.assert_stderr("at most 8192 are kept");
-    fed(&mut command(&folder, "set", &["k", "-"]), b"\xff").assert_code(1);
+    let cut = fed(&mut command(&folder, "set", &["k", "-"]), format!("x{}", "\u{e9}".repeat(6_000)));
+    cut.assert_code(2);
+    cut.assert_stderr("at most 8192 are kept");
+    let no_text = fed(&mut command(&folder, "set", &["k", "-"]), b"\xff");
+    no_text.assert_code(2);
+    no_text.assert_stderr("what stands on stdin is no UTF-8");
     assert!(!folder.exists());
 }
 

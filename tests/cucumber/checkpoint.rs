@@ -10,7 +10,7 @@ use std::time::Duration;
 use agentbus::DomainEvent;
 use agentbus::checkpoint::{
     CheckpointDraft, CheckpointError, CheckpointFilter, CheckpointListing, CheckpointStore, CleanupReport,
-    MAX_DRAFT_BYTES, Resumed, StoredCheckpoint,
+    MAX_DRAFT_BYTES, NoPosition, Resumed, Since, StoredCheckpoint,
 };
 use agentbus::event::{SessionCreated, SessionId, Timestamp};
 use agentbus::journal::{Entry, Journal, JournalReader};
@@ -175,6 +175,14 @@ async fn are_recorded(world: &mut Checkpoints) {
 fn knows_no_journal(world: &mut Checkpoints) {
     let store = CheckpointStore::open(world.path("")).expect("it can be opened");
     world.store = store.with_bus(Some(Arc::new(world.bus.clone())));
+}
+
+#[given("another journal is in its place")]
+async fn another_journal(world: &mut Checkpoints) {
+    let elsewhere = world.temp.path().join("the journal before");
+    fs::rename(world.journal(), elsewhere).expect("it can be moved");
+    // It comes as far as the one before had.
+    went_on(world, "another".to_owned()).await;
 }
 
 #[given(expr = "the session {string} went on")]
@@ -434,6 +442,14 @@ fn was_cleaned_up(world: &mut Checkpoints, archived: usize, skipped: usize, erro
 #[then("it goes on from the checkpoint saved last")]
 fn goes_on_from(world: &mut Checkpoints) {
     assert_eq!(world.resumed.as_ref().map(|resumed| &resumed.stored.file), Some(&world.last));
+}
+
+#[then(expr = "since then there was {string}, by the time")]
+fn since_then_by_time(world: &mut Checkpoints, expected: String) {
+    let events = world.resumed.as_ref().and_then(|resumed| resumed.events.as_ref());
+    let since = events.expect("there is a journal").since();
+    assert!(matches!(since, Since::Time(_, NoPosition::OtherJournal)), "{since:?}");
+    since_then(world, expected);
 }
 
 #[then(expr = "since then there was {string}")]

@@ -114,13 +114,11 @@ pub enum MemoryError {
         reason: InvalidPart,
     },
     /// What was given is too long.
-    #[error(
-        "{part} has {actual} bytes, and at most {at_most} are kept: say less, and name where the rest is"
-    )]
+    #[error("{part} has too many bytes, at most {at_most} are kept: say less, and name where the rest is")]
     TooLarge {
         /// What is.
         part: MemoryPart,
-        /// How many bytes it has.
+        /// How many bytes it has, as far as they were read.
         actual: usize,
         /// How many it may have.
         at_most: usize,

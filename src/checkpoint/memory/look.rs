@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use super::error::{InvalidPart, MemoryError, MemoryFault, MemoryPart};
 use super::model::{MAX_KEY_BYTES, MAX_MEMORIES, Memory};
 use super::{BEGINNING, ENDING, MemoryStore};
+use crate::checkpoint::fold::fold;
 use crate::event::NameError;
 
 /// Which memories.
@@ -74,8 +75,8 @@ impl MemoryStore {
         Ok(listing)
     }
 
-    /// The memories whose key or summary holds that text, in whatever case, the newest first; at most so many. What they
-    /// were before is not searched. It changes nothing.
+    /// The memories whose key or summary holds that text, in whatever case of whatever alphabet, the newest first; at most
+    /// so many. What they were before is not searched. It changes nothing.
     ///
     /// # Errors
     /// [`MemoryError::Invalid`], [`MemoryError::TooLarge`] if nothing, or more than [`MAX_KEY_BYTES`], is looked for;
@@ -88,8 +89,8 @@ impl MemoryStore {
         if text.len() > MAX_KEY_BYTES {
             return Err(MemoryError::TooLarge { part, actual: text.len(), at_most: MAX_KEY_BYTES });
         }
-        let wanted = text.to_lowercase();
-        let holds = |text: &str| text.to_lowercase().contains(&wanted);
+        let wanted = fold(text);
+        let holds = |text: &str| fold(text).contains(&wanted);
         let mut listing = self.read_all()?;
         listing.memories.retain(|memory| holds(&memory.key) || holds(&memory.summary));
         listing

@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet};
 use serde_json::value::RawValue;
 
 use super::json::{Array, Object};
+use crate::checkpoint::fold::fold;
 use crate::checkpoint::key_fault::{Key, KeyFault};
-use crate::event::{SessionId, Text, Timestamp};
+use crate::event::{EventId, SessionId, Text, Timestamp};
 use crate::journal::Position;
 
 /// The keys of an object that were not taken yet.
@@ -149,6 +150,11 @@ impl<'a, 'f> Fields<'a, 'f> {
         self.of_form(key, "a whole number", serde_json::from_str(raw.get()).ok())
     }
 
+    pub(super) fn journal(&mut self, key: &str) -> Option<EventId> {
+        let raw = self.take(key)?;
+        self.of_form(key, "the id of a journal, a ULID", serde_json::from_str(raw.get()).ok())
+    }
+
     pub(super) fn position(&mut self, key: &str) -> Option<Position> {
         let raw = self.take(key)?;
         self.of_form(key, "a position of a journal", serde_json::from_str(raw.get()).ok())
@@ -212,10 +218,4 @@ impl<'a, 'f> Fields<'a, 'f> {
 
 fn text_of(raw: &RawValue) -> Option<String> {
     serde_json::from_str(raw.get()).ok()
-}
-
-/// A key without its case, as Unicode has it: each way to write a letter comes to the same.
-fn fold(key: &str) -> String {
-    let folded = key.chars().flat_map(char::to_lowercase).flat_map(char::to_uppercase);
-    folded.flat_map(char::to_lowercase).collect()
 }

@@ -180,6 +180,7 @@ fn the_longest_draft_still_fits_when_all_is_added_that_may_be() {
     let abandoned_at = checkpoint.created_at;
     checkpoint.abandonment = Some(Abandonment { reason, operator, abandoned_at });
     checkpoint.status = CheckpointStatus::Abandoned;
+    checkpoint.journal = Some(crate::event::EventId::from_bytes([0xff; 16]));
     checkpoint.position = Some(crate::journal::Position::MAX);
     assert_eq!(file(str::from_utf8(&checkpoint.to_line()).unwrap()).unwrap(), checkpoint);
 }
@@ -225,6 +226,15 @@ fn a_file_that_contradicts_itself_is_not_taken() {
         (with_why("resolved"), Nonconformity::Disposition),
         (sound.replace("active", "abandoned"), Nonconformity::Disposition),
         (with_why("abandoned").replace(r#""operator":"o","#, ""), Nonconformity::Disposition),
+        (with_why("abandoned").replace(r#""disposition":"abandoned","#, ""), Nonconformity::Disposition),
+        (with_why("abandoned").replace(r#""reason":"r","#, ""), Nonconformity::Disposition),
+        (with_why("abandoned").replace(r#""reason":"r""#, r#""reason":" ""#), Nonconformity::Reason),
+        (with_why("abandoned").replace(r#""reason":"r""#, r#""reason":"a\nb""#), Nonconformity::Reason),
+        (
+            with_why("abandoned").replace(r#""reason":"r""#, &format!(r#""reason":"{}""#, "x".repeat(1_001))),
+            Nonconformity::Reason,
+        ),
+        (with_why("abandoned").replace("2026-01", "2006-01"), Nonconformity::Times),
         (sound.replace(r#""updated_at":"2023"#, r#""updated_at":"2022"#), Nonconformity::Times),
         (r#"{"schema_version":2,"wholly":"other"}"#.to_owned(), Nonconformity::Version { found: 2 }),
     ] {

@@ -7,8 +7,8 @@ use crate::checkpoint::folder::{FolderError, Indeterminate, Remedy, UnsafeReason
 use crate::checkpoint::key_fault::{Key, KeyFault};
 use crate::checkpoint::model::{CheckpointDraft, SessionCheckpoint};
 use crate::checkpoint::parse::Refused;
-use crate::event::source;
 use crate::event::text::check_name;
+use crate::event::{EventId, source};
 use crate::journal::Position;
 
 /// How many names are tried. Each is unique, unless a clock that was fixed counts them anew.
@@ -46,8 +46,7 @@ impl CheckpointStore {
     /// As [`CheckpointStore::create`]; [`CheckpointError::Corrupt`] if it is no JSON.
     pub fn create_json(&self, json: &[u8]) -> Result<StoredCheckpoint, CheckpointError> {
         let draft = self.rules.draft(json).map_err(|refused| refused.of(Subject::Given))?;
-        let position = self.last_position();
-        let stored = self.write_new(draft, position)?;
+        let stored = self.write_new(draft, self.place())?;
         let saved = &stored.checkpoint.saved;
         self.emitter.emit_in(&Self::scope(&stored.checkpoint), || SessionCheckpointCreated {
             file: stored.file.as_str().into(),
@@ -57,24 +56,28 @@ impl CheckpointStore {
         Ok(stored)
     }
 
-    /// How far the journal has come. Where that cannot be told the checkpoint is saved all the same: it may be the
-    /// last thing that the agent gets to do.
-    fn last_position(&self) -> Option<Position> {
-        self.journal.as_ref()?.last().unwrap_or_else(|error| {
-            tracing::warn!(target: "agentbus::checkpoint", %error, "journal_position_unknown");
-            None
-        })
+    /// Which journal it is, and how far it has come. Where that cannot be told the checkpoint is saved all the same: it may
+    /// be the last thing that the agent gets to do.
+    fn place(&self) -> Option<(EventId, Position)> {
+        let journal = self.journal.as_ref()?;
+        match journal.id().and_then(|id| Ok((id, journal.last()?))) {
+            Ok((id, last)) => id.zip(last),
+            Err(error) => {
+                tracing::warn!(target: "agentbus::checkpoint", %error, "journal_position_unknown");
+                None
+            }
+        }
     }
 
     fn write_new(
         &self,
         draft: CheckpointDraft,
-        position: Option<Position>,
+        place: Option<(EventId, Position)>,
     ) -> Result<StoredCheckpoint, CheckpointError> {
         let lock = self.folder.lock()?;
         // Under the lock: what is saved later has a later name, as far as the clock does not go back.
         let (now, mut id) = source::stamp();
-        let checkpoint = SessionCheckpoint::new(draft, now, position);
+        let checkpoint = SessionCheckpoint::new(draft, now, place);
         let line = checkpoint.to_line();
         // What a redactor of the program's own finds in what was added must not make it malformed.
         self.rules.checkpoint(&line).map_err(|refused| refused.of(Subject::Given))?;

@@ -8,7 +8,7 @@ use crate::checkpoint::filter::CheckpointFilter;
 use crate::checkpoint::model::{CheckpointStatus, SessionCheckpoint};
 use crate::event::{SessionId, Timestamp};
 use crate::filter::Filter;
-use crate::journal::{Entry, JournalReader, ReadError, ReadFrom, Reading};
+use crate::journal::{Entry, JournalReader, Position, ReadError, ReadFrom, Reading, Recorded};
 
 /// What there is to go on from.
 #[derive(Debug)]
@@ -25,8 +25,9 @@ pub struct Resumed {
 impl CheckpointStore {
     /// The newest active checkpoint of a session, and what the journal tells of the session since it was saved.
     ///
-    /// What was told before the checkpoint is not among it if the checkpoint says how far the journal had come; else
-    /// what has a time before that of the checkpoint is not, by the clocks of both. Nothing is written.
+    /// What was told before the checkpoint is not among it if the checkpoint says how far this journal had come; else,
+    /// also where it was saved beside another journal, what has a time before that of the checkpoint is not, by the
+    /// clocks of both. [`EventsSince::since`] tells which. Nothing is written.
     ///
     /// # Errors
     /// [`CheckpointError::NotFound`] if the session has no active one; [`CheckpointError::Io`] if the folder cannot be
@@ -46,13 +47,48 @@ impl CheckpointStore {
     }
 }
 
+/// From where on a journal tells what happened since a checkpoint was saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Since {
+    /// Behind that position, which the checkpoint names.
+    Position(Position),
+    /// From that time on, at which the checkpoint was saved: it names no position that counts.
+    Time(Timestamp, NoPosition),
+}
+
+/// Why a checkpoint names no position of a journal that counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoPosition {
+    /// The store knew no journal, or one without events, when it was saved.
+    #[error("the checkpoint names no position of a journal")]
+    Unnamed,
+    /// It names a journal that is not this one, as far as can be told.
+    #[error("the checkpoint was saved beside another journal")]
+    OtherJournal,
+    /// Lines were lost, or an older copy of the journal was put in its place.
+    #[error("the journal has not come as far as the checkpoint says")]
+    NotReached,
+}
+
+impl NoPosition {
+    /// Its word for machines.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unnamed => "unnamed",
+            Self::OtherJournal => "other_journal",
+            Self::NotReached => "not_reached",
+        }
+    }
+}
+
 /// What a journal tells of a session since a checkpoint was saved, oldest first; read while it is asked for. Lines that
 /// cannot be read, or are gone, are told as in [`Reading`].
 #[must_use = "nothing is read before an entry is asked for"]
 pub struct EventsSince {
     reading: Reading,
-    /// Where no position is known: what is older does not count.
-    not_before: Option<Timestamp>,
+    since: Since,
 }
 
 impl EventsSince {
@@ -61,12 +97,25 @@ impl EventsSince {
         session: &SessionId,
         checkpoint: &SessionCheckpoint,
     ) -> Result<Self, ReadError> {
-        // A position that this journal has not reached is of another one.
-        let last = journal.last()?;
-        let known = checkpoint.position.filter(|position| last.is_some_and(|last| *position <= last));
-        let reading = journal.read(ReadFrom::from(known), Filter::all().session(session))?;
-        let not_before = known.is_none().then_some(checkpoint.created_at);
-        Ok(Self { reading, not_before })
+        let since = match place(journal, checkpoint)? {
+            Ok(position) => Since::Position(position),
+            Err(why) => Since::Time(checkpoint.created_at, why),
+        };
+        let behind = match since {
+            Since::Position(position) => Some(position),
+            Since::Time(..) => None,
+        };
+        let reading = journal.read(ReadFrom::from(behind), Filter::all().session(session))?;
+        Ok(Self { reading, since })
+    }
+
+    /// From where on it tells.
+    pub fn since(&self) -> Since {
+        self.since
+    }
+
+    fn is_older(&self, recorded: &Recorded) -> bool {
+        matches!(self.since, Since::Time(start, _) if recorded.event.timestamp() < start)
     }
 
     /// The line of the event given last, newline included, byte for byte as it stands in the journal; empty if what was
@@ -76,14 +125,26 @@ impl EventsSince {
     }
 }
 
+/// The position that a checkpoint names, if it is one of that journal.
+fn place(
+    journal: &JournalReader,
+    checkpoint: &SessionCheckpoint,
+) -> Result<Result<Position, NoPosition>, ReadError> {
+    let Some(position) = checkpoint.position else { return Ok(Err(NoPosition::Unnamed)) };
+    if checkpoint.journal.is_none() || journal.id()? != checkpoint.journal {
+        return Ok(Err(NoPosition::OtherJournal));
+    }
+    let is_reached = journal.last()?.is_some_and(|last| position <= last);
+    Ok(if is_reached { Ok(position) } else { Err(NoPosition::NotReached) })
+}
+
 impl Iterator for EventsSince {
     type Item = Result<Entry, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             match self.reading.next()? {
-                Ok(Entry::Event(recorded))
-                    if self.not_before.is_some_and(|start| recorded.event.timestamp() < start) => {}
+                Ok(Entry::Event(recorded)) if self.is_older(&recorded) => {}
                 entry => return Some(entry),
             }
         }
@@ -92,6 +153,6 @@ impl Iterator for EventsSince {
 
 impl fmt::Debug for EventsSince {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventsSince").field("not_before", &self.not_before).finish_non_exhaustive()
+        f.debug_struct("EventsSince").field("since", &self.since).finish_non_exhaustive()
     }
 }

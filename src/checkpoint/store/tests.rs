@@ -19,6 +19,7 @@ use crate::event::Timestamp;
 use crate::filter::Filter;
 
 mod crash;
+mod denied;
 mod swapped;
 
 /// What a malformed file holds.

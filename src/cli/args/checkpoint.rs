@@ -48,8 +48,10 @@ pub(crate) enum CheckpointVerb {
 
     /// Shows the newest active checkpoint of a session, and with --journal its events since.
     ///
-    /// With --json a line for the checkpoint, then the lines of the events as they are stored. Files that cannot be
-    /// used, among which a newer one may be, are told on stderr; the exit status is 1 then.
+    /// With --json a line for the checkpoint, which says from where on (`since`), then the lines of the events as they are
+    /// stored: those behind the position that the checkpoint names, or, if it was saved beside another journal, those not
+    /// older than it, which is said on stderr. Files that cannot be used, among which a newer one may be, are told
+    /// on stderr; the exit status is 1 then.
     Resume(ResumeArgs),
 }
 
@@ -76,6 +78,8 @@ pub(crate) struct WritingArgs {
     pub(crate) of: FolderArgs,
 
     /// The directory of the journal in which it is recorded what was done; it is made if there is none.
+    ///
+    /// Where it cannot be recorded it is done all the same, and the exit status is 1.
     #[arg(long, value_name = "DIR")]
     pub(crate) journal: Option<PathBuf>,
 }

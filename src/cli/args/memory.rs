@@ -28,6 +28,8 @@ pub(crate) enum MemoryVerb {
     List(ListArgs),
 
     /// Looks for a text in keys and summaries, in whatever case; the newest first.
+    ///
+    /// What there is no room for under --limit is counted: on stderr, with --json also by a last line, `left_out`.
     Search(SearchArgs),
 
     /// Deletes a memory, and its history with it.
@@ -53,6 +55,8 @@ pub(crate) struct MemoryFolderArgs {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RecordArgs {
     /// The directory of the journal in which it is recorded what was done; it is made if there is none.
+    ///
+    /// Where it cannot be recorded it is done all the same, and the exit status is 1.
     #[arg(long, value_name = "DIR")]
     pub(crate) journal: Option<PathBuf>,
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use agentbus::checkpoint::{
     Change, ChangedCheckpoint, CheckpointDraft, CheckpointError, CheckpointFilter, CheckpointStatus,
-    CheckpointStore, MAX_DRAFT_BYTES, Resumed,
+    CheckpointStore, EventsSince, MAX_DRAFT_BYTES, NoPosition, Nonconformity, Resumed, Since, Subject,
 };
 use agentbus::journal::Entry;
 
@@ -59,14 +59,14 @@ fn recorded_on<T>(
     journal: Option<&Path>,
     run: impl FnOnce(&CheckpointStore) -> Result<T, CheckpointError>,
 ) -> Result<(T, Ended), VerbError> {
-    let recording = journal.map(Recording::start).transpose()?;
+    let (recording, begun) = Recording::start_if_named(journal);
     let store = match &recording {
         Some(recording) => recording.of(store),
         None => store,
     };
     let done = run(&store);
     drop(store);
-    let ended = recording.map_or(Ended::Well, Recording::close);
+    let ended = recording.map_or(begun, Recording::close);
     Ok((done?, ended))
 }
 
@@ -76,8 +76,12 @@ fn create(args: &CreateArgs) -> Result<Ended, VerbError> {
     // One byte more than is taken: what is longer is refused, and not read.
     let read = io::stdin().lock().take(MAX_DRAFT_BYTES as u64 + 1).read_to_end(&mut json);
     read.map_err(VerbError::ReadStdin)?;
-    // Looked at first: for a bad one no folder is made.
-    CheckpointDraft::from_json(&json)?;
+    // Looked at first: for a bad one neither folder nor journal is made.
+    let draft = CheckpointDraft::from_json(&json)?;
+    if !of.allow_agent.is_empty() && !of.allow_agent.contains(&draft.agent) {
+        let (subject, reason) = (Subject::Given, Nonconformity::Agent);
+        return Err(CheckpointError::NotConforming { subject, reason }.into());
+    }
     let store = allowing(CheckpointStore::open(&of.directory)?, of);
     let (stored, ended) = recorded_on(store, journal.as_deref(), |store| store.create_json(&json))?;
     print_answer(of.json, &Answer::of(&stored), |out| writeln!(out, "{}", stored.file))?;
@@ -186,7 +190,13 @@ fn resume(args: &ResumeArgs) -> Result<Ended, VerbError> {
     for malformed in &malformed {
         complain(&Unusable::of(malformed).in_words());
     }
-    print_answer(args.of.json, &Answer::of(&stored), |out| answer::in_full(out, &stored))?;
+    if let Some(Since::Time(time, why @ (NoPosition::OtherJournal | NoPosition::NotReached))) =
+        events.as_ref().map(EventsSince::since)
+    {
+        complain(&format!("{why}: of the events those are shown whose time is {time} or later"));
+    }
+    let answer = Answer::resumed(&stored, events.as_ref());
+    print_answer(args.of.json, &answer, |out| answer::in_full(out, &stored))?;
     let ended = Ended::well_if(malformed.is_empty());
     let Some(mut events) = events else { return Ok(ended) };
     let out = BufWriter::new(stdout(args.of.json));

@@ -3,7 +3,7 @@
 use std::io::{self, Read as _, Write};
 
 use agentbus::checkpoint::memory::{
-    MAX_SUMMARY_BYTES, Memory, MemoryError, MemoryFilter, MemoryListing, MemoryStore,
+    MAX_SUMMARY_BYTES, Memory, MemoryError, MemoryFilter, MemoryListing, MemoryPart, MemoryStore,
 };
 use serde::Serialize;
 
@@ -42,7 +42,7 @@ fn recorded<T>(
     record: &RecordArgs,
     run: impl FnOnce(&MemoryStore) -> Result<T, MemoryError>,
 ) -> Result<(T, Ended), VerbError> {
-    let recording = record.journal.as_deref().map(Recording::start).transpose()?;
+    let (recording, begun) = Recording::start_if_named(record.journal.as_deref());
     let store = match &recording {
         Some(recording) => store.with_bus(Some(recording.bus())),
         None => store,
@@ -50,7 +50,7 @@ fn recorded<T>(
     let done = run(&store);
     // It holds the bus.
     drop(store);
-    let ended = recording.map_or(Ended::Well, Recording::close);
+    let ended = recording.map_or(begun, Recording::close);
     Ok((done?, ended))
 }
 
@@ -72,10 +72,13 @@ fn from_stdin() -> Result<String, VerbError> {
     let mut bytes = Vec::new();
     let most = MAX_SUMMARY_BYTES as u64 + 2;
     io::stdin().lock().take(most).read_to_end(&mut bytes).map_err(VerbError::ReadStdin)?;
-    let text = String::from_utf8(bytes).map_err(|_no_utf8| {
-        VerbError::ReadStdin(io::Error::new(io::ErrorKind::InvalidData, "it is no UTF-8"))
-    })?;
-    Ok(text.strip_suffix('\n').map_or_else(|| text.clone(), str::to_owned))
+    bytes.pop_if(|last| *last == b'\n');
+    // Looked at first: what is too long may be cut within a letter here.
+    if bytes.len() > MAX_SUMMARY_BYTES {
+        let (part, actual, at_most) = (MemoryPart::Summary, bytes.len(), MAX_SUMMARY_BYTES);
+        return Err(MemoryError::TooLarge { part, actual, at_most }.into());
+    }
+    String::from_utf8(bytes).map_err(|_no_utf8| VerbError::StdinNoText)
 }
 
 fn get(args: &KeyArgs) -> Result<Ended, VerbError> {
@@ -137,6 +140,12 @@ struct Unusable<'a> {
     reason: String,
 }
 
+/// That there are more, for machines.
+#[derive(Serialize)]
+struct LeftOut {
+    left_out: usize,
+}
+
 fn show(listing: &MemoryListing, json: bool) -> Result<Ended, VerbError> {
     for memory in &listing.memories {
         print_answer(json, memory, |out| {
@@ -154,6 +163,9 @@ fn show(listing: &MemoryListing, json: bool) -> Result<Ended, VerbError> {
         }
     }
     if listing.left_out > 0 {
+        if json {
+            print_answer(json, &LeftOut { left_out: listing.left_out }, |_out| Ok(()))?;
+        }
         complain(&format!("{} more are not shown", listing.left_out));
     }
     Ok(Ended::well_if(listing.damaged.is_empty()))

@@ -31,6 +31,18 @@ impl Recording {
         Ok(Self { runtime, journal, bus })
     }
 
+    /// As [`Recording::start`], if a journal was named. What cannot be recorded there is done all the same, since to save
+    /// is worth more than to tell; that is said, and it did not end well.
+    pub(super) fn start_if_named(directory: Option<&Path>) -> (Option<Self>, Ended) {
+        match directory.map(Self::start).transpose() {
+            Ok(recording) => (recording, Ended::Well),
+            Err(error) => {
+                complain(&format!("what is done now is not recorded: {}", with_causes(&error)));
+                (None, Ended::Ill)
+            }
+        }
+    }
+
     /// The store that tells there what it does.
     pub(super) fn of(&self, store: CheckpointStore) -> CheckpointStore {
         store.with_bus(Some(self.bus())).with_journal(self.journal.reader().clone())

@@ -3,8 +3,11 @@
 use std::io::{self, Write};
 
 use agentbus::checkpoint::{
-    CheckpointStatus, CleanupReport, MalformedCheckpoint, SessionCheckpoint, StoredCheckpoint,
+    CheckpointStatus, CleanupReport, EventsSince, MalformedCheckpoint, SessionCheckpoint, Since,
+    StoredCheckpoint,
 };
+use agentbus::event::Timestamp;
+use agentbus::journal::Position;
 use serde::Serialize;
 
 use crate::cli::escape::{Escaped, one_line};
@@ -19,12 +22,32 @@ const SHOWN: usize = 40;
 pub(super) struct Answer<'a> {
     file: &'a str,
     checkpoint: &'a SessionCheckpoint,
+    /// From where on the journal that was given tells what came since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Begin>,
 }
 
 impl<'a> Answer<'a> {
     pub(super) fn of(stored: &'a StoredCheckpoint) -> Self {
-        Self { file: &stored.file, checkpoint: &stored.checkpoint }
+        Self { file: &stored.file, checkpoint: &stored.checkpoint, since: None }
     }
+
+    pub(super) fn resumed(stored: &'a StoredCheckpoint, events: Option<&EventsSince>) -> Self {
+        let since = events.and_then(|events| match events.since() {
+            Since::Position(position) => Some(Begin::Position { position }),
+            Since::Time(time, why) => Some(Begin::Time { time, why: why.as_str() }),
+            _ => None,
+        });
+        Self { since, ..Self::of(stored) }
+    }
+}
+
+/// A position, or a time and why it is no position.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Begin {
+    Position { position: Position },
+    Time { time: Timestamp, why: &'static str },
 }
 
 /// What became of a checkpoint.
@@ -117,7 +140,7 @@ pub(super) fn line(StoredCheckpoint { file, checkpoint, .. }: &StoredCheckpoint)
 /// All of a checkpoint, in words.
 pub(super) fn in_full(out: &mut impl Write, stored: &StoredCheckpoint) -> io::Result<()> {
     writeln!(out, "{}", line(stored))?;
-    let SessionCheckpoint { saved, position, abandonment, .. } = &stored.checkpoint;
+    let SessionCheckpoint { saved, journal, position, abandonment, .. } = &stored.checkpoint;
     let context = &saved.context;
     let named = [
         ("shipment", &context.shipment_id),
@@ -146,8 +169,8 @@ pub(super) fn in_full(out: &mut impl Write, stored: &StoredCheckpoint) -> io::Re
     for (key, value) in context.others() {
         writeln!(out, "{:>12}  {}", Escaped(key).to_string(), Escaped(value.get()))?;
     }
-    if let Some(position) = position {
-        writeln!(out, "{:>12}  {position}", "journal at")?;
+    if let (Some(journal), Some(position)) = (journal, position) {
+        writeln!(out, "{:>12}  {position} of {journal}", "journal at")?;
     }
     if let Some(why) = abandonment {
         let (reason, operator) = (Escaped(&why.reason), Escaped(&why.operator));
