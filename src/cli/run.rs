@@ -219,11 +219,10 @@ async fn run(
     for gap in sums.gaps() {
         complain(&gap);
     }
-    let status = conclude(ended, destination, &broken(watched, unsigned, unsaved, args.json));
     if let Some(way_on) = way_on {
         say(&format!("to go on: {way_on}"));
     }
-    Ok(status)
+    Ok(conclude(ended, destination, &broken(watched, unsigned, unsaved, args.json)))
 }
 
 /// What somebody relies on and did not get.

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use crate::harness::{Task, calls, ended, mend, says, tree};
 use crate::journal_harness::agentbus;
 
+mod calls;
 mod refused;
 mod saved;
 
@@ -207,6 +208,30 @@ fn a_commit_that_was_killed_is_finished_and_what_was_applied_is_not_applied_agai
         assert_eq!(fs::read(saved.task.path("project/notes.txt")).unwrap(), b"mended\n");
         assert_one_run(&saved.recorded());
     }
+}
+
+#[test]
+fn a_plan_that_found_the_project_changed_works_on_it_as_it_is_now() {
+    let saved = Saved::of(Task::small(&[]));
+    let notes = saved.task.path("project/notes.txt");
+    let script = format!("echo theirs > '{}'", notes.display());
+    let meanwhile = calls(&[("run_command", json!({ "command": ["sh", "-c", script] }))]);
+    let replies = json!({ "replies": [meanwhile, mend(), says("done")] });
+    fs::write(saved.task.path("transcript.json"), replies.to_string()).unwrap();
+    let refused = saved.run(&["--write-back"]);
+    refused.assert_code(1);
+    refused.assert_stderr("to go on: ");
+
+    // Behind what was played before.
+    let played = || says("never asked for");
+    let replies = json!({ "replies": [played(), played(), played(), mend(), says("done")] });
+    fs::write(saved.task.path("transcript.json"), replies.to_string()).unwrap();
+    let run = saved.resume(&session_of(&refused.values()));
+    run.assert_code(0);
+    assert_eq!(fs::read(notes).unwrap(), b"mended\n");
+    let kinds = run.kinds();
+    assert!(kinds.contains(&"sandbox.rolled_back".to_owned()), "{kinds:?}");
+    assert_one_run(&saved.recorded());
 }
 
 #[test]

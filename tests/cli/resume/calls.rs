@@ -1,0 +1,76 @@
+//! A run that is killed at its calls that change something on disk, by `strace`, and so is the one that goes on with it.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::saved::{Saved, assert_one_run, session_of};
+use crate::harness::{Ended, Task, ended, mend, says};
+use crate::journal_harness::needs;
+
+/// The calls by which files are changed. Each is counted for itself, in each thread.
+const CALLS: [&str; 6] = ["fsync", "rename", "renameat", "renameat2", "unlink", "unlinkat"];
+
+/// More often none of them is made by one thread.
+const MANY: usize = 400;
+
+/// Runs the program until it makes that call for the nth time, and kills it there.
+fn killed_at(program: &Command, (call, nth): (&str, usize)) -> Ended {
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-o", "/dev/null", "-e", &format!("trace={call}")]);
+    strace.args(["-e", &format!("inject={call}:signal=SIGKILL:when={nth}")]);
+    strace.arg(program.get_program()).args(program.get_args());
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => strace.env(name, value),
+            None => strace.env_remove(name),
+        };
+    }
+    ended(&mut strace)
+}
+
+/// The events of which it printed the whole line.
+fn told(run: &Ended) -> Vec<Value> {
+    run.stdout.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// Kills a run there, then the one that goes on with it, and goes on once more. Whether the first was killed at all.
+fn is_killed_at(place: (&str, usize)) -> bool {
+    let saved = Saved::of(Task::small(&[mend(), says("done")]));
+    let first = killed_at(saved.task.command(&["--write-back"]).args(saved.words()), place);
+    let notes = || fs::read_to_string(saved.task.path("project/notes.txt")).unwrap();
+    let told = told(&first);
+    if told.is_empty() {
+        assert_eq!(notes(), "broken\n", "{place:?}");
+        return first.code != 0;
+    }
+    let session = session_of(&told);
+    killed_at(saved.task.command(&["--resume", &session]).args(saved.words()), place);
+    let last = saved.resume(&session);
+    if last.code != 0 {
+        // Nothing was saved yet, or all was done.
+        last.assert_stderr("there is no active checkpoint of the session");
+        if notes() == "broken\n" {
+            let begun = saved.recorded().iter().any(|event| event["event_type"] == "sandbox.created");
+            assert!(!begun, "{place:?}: {}", last.stderr);
+            return true;
+        }
+    }
+    assert_eq!(notes(), "mended\n", "{place:?}: {}", last.stderr);
+    assert_one_run(&saved.recorded());
+    assert!(saved.active().is_empty(), "{place:?}");
+    first.code != 0
+}
+
+#[test]
+fn a_run_that_is_killed_at_a_call_that_changes_a_file_goes_on() {
+    if !needs("strace") {
+        return;
+    }
+    let step = std::env::var("AGENTBUS_KILL_STEP").map_or(11, |step| step.parse().unwrap());
+    for call in CALLS {
+        let last = (1..MANY).step_by(step).find(|nth| !is_killed_at((call, *nth)));
+        assert!(last.is_some(), "{call} is made more than {MANY} times");
+    }
+}
