@@ -71,7 +71,7 @@ mod tests;
 pub use error::PlanError;
 pub use input::{ApplySummary, DEFAULT_MAX_REVERSIONS, NewPlan, PlanFilter};
 pub use moves::PlanMove;
-use moves::{Ask, Target, decide, lead};
+use moves::{Ask, Target, applied, decide, lead};
 pub use state::Plan;
 use state::{Fact, Identity};
 use tree::{Entry, Plans, plan_scope};
@@ -177,7 +177,8 @@ impl PlanService {
         self.ask(plan, Ask::Complete)
     }
 
-    /// Ends the phase apply, and with it the plan.
+    /// Ends the phase apply, and with it the plan. Of a plan that was restored, and had been applied by a process that was
+    /// killed before all of that was told, it tells the rest.
     ///
     /// # Errors
     /// [`PlanError::Refused`], [`PlanError::Unknown`].
@@ -285,7 +286,7 @@ fn open(
     let scope = plan_scope(scope, &identity, created.actor.as_ref(), &created.project_names);
     let (inside, at) = events.open_timed(&scope, || created.clone());
     let plan = Plan::created(identity, &created, at);
-    plans.insert(Entry { plan: plan.clone(), inside });
+    plans.insert(Entry { plan: plan.clone(), inside, is_untold: false });
     Ok(plan)
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -117,6 +118,7 @@ fn a_scout_that_came_back_is_not_sent_again_and_what_it_said_is_told() {
         memories.values().all(|summary| summary.starts_with("The index lacks 02-february")),
         "{memories:?}"
     );
+    assert_eq!(memories.len(), 1);
     let cancelled = after.iter().find(|event| is("plan.cancelled")(event)).unwrap();
     assert_eq!(cancelled["details"]["reason"], "the process that led it was killed");
 }
@@ -231,6 +233,32 @@ fn a_plan_that_found_the_project_changed_works_on_it_as_it_is_now() {
     assert_eq!(fs::read(notes).unwrap(), b"mended\n");
     let kinds = run.kinds();
     assert!(kinds.contains(&"sandbox.rolled_back".to_owned()), "{kinds:?}");
+    assert_one_run(&saved.recorded());
+}
+
+#[test]
+fn what_the_journal_does_not_have_is_not_saved_and_nothing_is_done_on_it() {
+    let saved = Saved::of(Task::small(&[]));
+    let replies = json!({ "replies": [saved.hold(), mend(), says("done")] });
+    fs::write(saved.task.path("transcript.json"), replies.to_string()).unwrap();
+    let mut command = saved.task.command(&["--write-back"]);
+    let mut child =
+        command.args(saved.words()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let told =
+        saved.told_until_held(&mut child, || fs::rename(saved.path("journal"), saved.path("away")).unwrap());
+    let ended = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{stderr}");
+    assert!(
+        stderr.contains("cannot save how far the run has come: the journal does not have all"),
+        "{stderr}"
+    );
+    assert_eq!(fs::read(saved.task.path("project/notes.txt")).unwrap(), b"broken\n");
+
+    fs::rename(saved.path("away"), saved.path("journal")).unwrap();
+    let replies = json!({ "replies": [mend(), says("done")] });
+    fs::write(saved.task.path("transcript.json"), replies.to_string()).unwrap();
+    saved.resume(&session_of(&told)).assert_code(0);
     assert_one_run(&saved.recorded());
 }
 

@@ -29,6 +29,14 @@ impl Agent {
             return Err(Ending::GivenUp { plan: plan.clone() });
         }
         let is_over = stands.state == PlanState::Applied;
+        if is_over {
+            match self.plans.apply(plan, self.summary(None)) {
+                // It was told, as mostly.
+                Err(PlanError::Refused { .. }) => {}
+                told => drop(told?),
+            }
+            self.recorded().await;
+        }
         // The work is of an earlier round, which was given up, or nobody needs it any more.
         let is_void = self.work(|work| work.round < stands.reversion_count);
         if is_over || is_void || stands.state == PlanState::Constrained {

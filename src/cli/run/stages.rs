@@ -246,18 +246,22 @@ impl Agent {
                 _ => self.sandboxes.commit(sandbox.id()).await?,
             });
         }
+        self.plans.apply(plan, self.summary(diff.as_ref()))?;
+        self.recorded().await;
+        Ok(Applied { plan: plan.clone(), diff })
+    }
+
+    /// What applying came to: that difference, or what was about to be committed when the run was killed.
+    pub(super) fn summary(&self, diff: Option<&SandboxDiff>) -> ApplySummary {
         let (changes, passed) = self.work(|work| (work.changes.unwrap_or_default(), work.passed));
-        let changes = diff.as_ref().map_or(changes, Changes::from);
-        let summary = ApplySummary {
+        let changes = diff.map_or(changes, Changes::from);
+        ApplySummary {
             files_changed: changes.files,
             lines_added: changes.lines_added,
             lines_removed: changes.lines_removed,
             validations_passed: passed.unwrap_or_default(),
             duration: self.elapsed(),
-        };
-        self.plans.apply(plan, summary)?;
-        self.recorded().await;
-        Ok(Applied { plan: plan.clone(), diff })
+        }
     }
 
     /// An error, if the run was cancelled.

@@ -176,15 +176,7 @@ pub(super) fn decide(plan: &Plan, ask: Ask) -> Result<Vec<Fact>, PlanError> {
 fn special(plan: &Plan, ask: Ask) -> Option<Fact> {
     let revision = plan.revision + 2;
     Some(match ask {
-        Ask::Apply(done) => Fact::Applied(PlanApplied::new(
-            revision,
-            plan.project_names.clone(),
-            done.files_changed,
-            done.lines_added,
-            done.lines_removed,
-            done.validations_passed,
-            millis(done.duration),
-        )),
+        Ask::Apply(done) => applied(plan, revision, done),
         Ask::Fail { error, kind } => {
             Fact::Errored(PlanErrored::new(revision, plan.phase, error, kind, plan.attempt))
         }
@@ -193,6 +185,19 @@ fn special(plan: &Plan, ask: Ask) -> Option<Fact> {
         }
         _ => return None,
     })
+}
+
+/// The fact that tells what applying came to.
+pub(super) fn applied(plan: &Plan, revision: u64, done: ApplySummary) -> Fact {
+    Fact::Applied(PlanApplied::new(
+        revision,
+        plan.project_names.clone(),
+        done.files_changed,
+        done.lines_added,
+        done.lines_removed,
+        done.validations_passed,
+        millis(done.duration),
+    ))
 }
 
 /// Whether a fact that was told can have happened to `plan`. `last` is the change of state, from and to, that the fact

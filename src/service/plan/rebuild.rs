@@ -81,7 +81,7 @@ fn open(id: &PlanId, created: &PlanCreated, told: &Recorded) -> Result<Opened, C
     let session_id = event.session_id().cloned();
     let identity = Identity { id: id.clone(), root_id: root.clone(), session_id };
     let plan = Plan::created(identity, created, event.timestamp());
-    let entry = Entry { plan, inside: event.scope() };
+    let entry = Entry { plan, inside: event.scope(), is_untold: false };
     Ok(Opened { entry, position: told.position, last: None })
 }
 
@@ -101,6 +101,7 @@ impl Opened {
             Fact::StateChanged(changed) => Some((changed.from, changed.to)),
             _ => None,
         };
+        self.entry.is_untold = self.last.is_some_and(|(_, to)| to == PlanState::Applied);
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::state::Identity;
-use super::{Ask, Fact, Plan, PlanError, PlanFilter, decide};
+use super::{Ask, Fact, Plan, PlanError, PlanFilter, applied, decide};
 use crate::emitter::Changes;
 use crate::event::{Brief, Few, PlanId, Scope, Text, Timestamp};
 use crate::service::restore::RestoreFault;
@@ -15,6 +15,9 @@ pub(super) struct Entry {
     pub(super) plan: Plan,
     /// The scope of what happens inside the plan: its ids, its opening event as the cause.
     pub(super) inside: Scope,
+    /// Whether it is known to be applied and nothing tells what that came to: a process was killed between the two
+    /// events.
+    pub(super) is_untold: bool,
 }
 
 impl Entry {
@@ -153,7 +156,11 @@ impl Plans {
             Some(Err(fault)) => return Err(broken(id, fault)),
             None => return Err(PlanError::Unknown { plan: id.clone() }),
         };
-        let facts = decide(&entry.plan, ask)?;
+        let facts = match ask {
+            Ask::Apply(done) if entry.is_untold => vec![applied(&entry.plan, entry.plan.revision + 1, done)],
+            ask => decide(&entry.plan, ask)?,
+        };
+        entry.is_untold = false;
         let before = unfinished(&entry.plan);
         entry.take(facts, now, events);
         if let Some(before) = before {

@@ -69,13 +69,22 @@ impl Saved {
     /// Runs it until the program runs that waits, and kills it then; the program, which outlives that, ends. Returns what
     /// was printed.
     pub(super) fn killed_in_hold(&self, more: &[&str]) -> Vec<Value> {
-        let mut held = None;
-        let told = self.killed(more, |event| {
-            let is_held = event["details"]["call_id"] == "call-run_command-0";
-            // Opened once somebody reads.
-            held = is_held.then(|| fs::File::options().write(true).open(self.path("pipe")).unwrap());
-            is_held
-        });
+        let mut command = self.task.command(more);
+        command.args(self.words()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let pid = rustix::process::Pid::from_child(&child);
+        let kill = || rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        let told = self.told_until_held(&mut child, kill);
+        child.wait().unwrap();
+        told
+    }
+
+    /// Does something while the program runs that waits, which ends then. Returns what was printed before.
+    pub(super) fn told_until_held(&self, child: &mut Child, meanwhile: impl FnOnce()) -> Vec<Value> {
+        let told = told_until(child, |event| event["details"]["call_id"] == "call-run_command-0");
+        // Opened once somebody reads.
+        let held = fs::File::options().write(true).open(self.path("pipe")).unwrap();
+        meanwhile();
         drop(held);
         told.expect("it waits")
     }

@@ -373,3 +373,31 @@ async fn a_plan_applied_after_a_reversion_comes_back_as_it_was() {
     assert_eq!(all(&back), all(&plans));
     assert_eq!(back.get(&id).unwrap().state, PlanState::Applied);
 }
+
+#[tokio::test]
+async fn what_applying_came_to_is_told_by_the_next_process_if_the_first_was_killed_before_it_had() {
+    let (bus, next) = (RecordingEventBus::new(), RecordingEventBus::new());
+    let plans = PlanService::new(Some(Arc::new(bus.clone())));
+    let id = plans.create(NewPlan::new("p").with_id("p")).unwrap().id;
+    for _phase in [PlanPhase::Strategize, PlanPhase::Execute] {
+        plans.advance(&id).await.unwrap();
+        plans.start(&id).unwrap();
+        plans.complete(&id).unwrap();
+    }
+    plans.advance(&id).await.unwrap();
+    plans.start(&id).unwrap();
+    let done = ApplySummary { files_changed: 3, ..ApplySummary::default() };
+    let applied = plans.apply(&id, done).unwrap();
+
+    let events = bus.events();
+    let told = events.split_last().unwrap().1.to_vec();
+    let back = PlanService::from_entries(lines(told.clone()), Some(Arc::new(next.clone())));
+    assert_eq!(back.get(&id).unwrap().state, PlanState::Applied);
+    assert_eq!(back.apply(&id, done).unwrap().revision, applied.revision);
+    assert_eq!(next.only::<PlanApplied>().files_changed, 3);
+    let whole = restored(told.into_iter().chain(next.events()));
+    assert!(whole.restored().unwrap().is_whole());
+    for plans in [back, whole, restored(events)] {
+        assert!(matches!(plans.apply(&id, done), Err(PlanError::Refused { .. })), "it is told once");
+    }
+}
