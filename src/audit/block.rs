@@ -6,7 +6,10 @@
 
 use std::fmt;
 
+pub(super) use self::pairs::{Pair, Pairs};
 use crate::journal::Position;
+
+mod pairs;
 
 /// How many positions a block has, as a power of two.
 const BITS: u32 = 12;
@@ -27,6 +30,8 @@ const DENSE: usize = WORDS * 8 / 2;
 pub(super) struct Block(u64);
 
 impl Block {
+    pub(super) const FIRST: Self = Self(0);
+
     /// The block in which that position lies.
     pub(super) const fn of(position: Position) -> Self {
         Self(position.get() >> BITS)
@@ -55,7 +60,7 @@ impl Block {
 }
 
 /// A place in a block: below 4,096.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Place(u16);
 
 impl Place {
@@ -127,9 +132,8 @@ impl Places {
 
     /// All of them, ascending.
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = Place> {
-        (0..64_u16).zip(&self.0).flat_map(|(number, word)| {
-            (0..64_u16).filter(move |bit| word & (1 << bit) != 0).map(move |bit| Place(number * 64 + bit))
-        })
+        let words = (0..64_u16).zip(&self.0).filter(|(_, word)| **word != 0);
+        words.flat_map(|(number, word)| Bits(*word).map(move |bit| Place(number * 64 + bit)))
     }
 
     /// As it is written: two bytes for each place, or a bit for each.
@@ -164,6 +168,31 @@ impl Places {
     pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, NoPlaces> {
         let mut places = Self::NONE;
         places.add_bytes(bytes).map(|()| places)
+    }
+}
+
+/// The bits of a word that are set, by number.
+struct Bits(u64);
+
+impl Iterator for Bits {
+    type Item = u16;
+
+    #[expect(clippy::cast_possible_truncation, reason = "a bit has a number below 64")]
+    fn next(&mut self) -> Option<u16> {
+        let bit = self.0.trailing_zeros();
+        (bit < 64).then(|| {
+            self.0 &= self.0 - 1;
+            bit as u16
+        })
+    }
+}
+
+impl DoubleEndedIterator for Bits {
+    #[expect(clippy::cast_possible_truncation, reason = "a bit has a number below 64")]
+    fn next_back(&mut self) -> Option<u16> {
+        let bit = 63_u32.checked_sub(self.0.leading_zeros())?;
+        self.0 &= !(1 << bit);
+        Some(bit as u16)
     }
 }
 

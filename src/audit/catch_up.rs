@@ -13,15 +13,16 @@ use crate::filter::Filter;
 use crate::journal::{Entry, JournalReader, Position, ReadFrom, line};
 use crate::redact::Redactor;
 
-/// How many rows are handed over at once.
-const BATCH: usize = 512;
+/// How many rows are handed over at once, and how many bytes of lines, about.
+const BATCH_ROWS: usize = 512;
+const BATCH_BYTES: usize = 2 << 20;
 
-/// How many batches wait at most.
+/// How many batches wait at most: more than a transaction has, so that the next is read while one is written.
 const WAITING: usize = 16;
 
 /// How many rows a transaction has, and how many bytes, about.
-const TRANSACTION_ROWS: usize = 32_768;
-const TRANSACTION_BYTES: usize = 64 << 20;
+const TRANSACTION_ROWS: usize = 4_096;
+const TRANSACTION_BYTES: usize = 16 << 20;
 
 /// What indexing came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -108,7 +109,7 @@ impl Source<'_> {
                     refuse_gone(reached, is_met)?;
                     batch.through = Some(position);
                     batch.bytes += reading.line().len();
-                    match Row::of(position, chain, &recorded.event, self.redactor) {
+                    match Row::of_line(position, recorded.event, reading.line(), self.redactor) {
                         Ok(row) => batch.rows.push(row),
                         Err(_no_event_any_more) => batch.unreadable += 1,
                     }
@@ -123,7 +124,8 @@ impl Source<'_> {
                     batch.through = batch.through.max(Some(through));
                 }
             }
-            if batch.rows.len() >= BATCH && batches.send(std::mem::take(&mut batch)).is_err() {
+            let is_full = batch.rows.len() >= BATCH_ROWS || batch.bytes >= BATCH_BYTES;
+            if is_full && batches.send(std::mem::take(&mut batch)).is_err() {
                 return Ok(());
             }
         }

@@ -17,6 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How long it is until somebody who was told that another one writes tries again.
 const MOMENT: Duration = Duration::from_millis(2);
 
+/// How large a page of the database is, in bytes: a few rows fit into one.
+const PAGE: i64 = 8_192;
+
 /// How much of the database is kept in memory, in KiB, negative as SQLite wants it.
 const CACHE: i64 = -65_536;
 
@@ -80,9 +83,12 @@ impl Database {
         let mut database = Self { connection, generation, folder: folder.clone(), file };
         let made = database
             .connection
-            .execute_batch(
-                "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;",
-            )
+            .pragma_update(None, "page_size", PAGE)
+            .and_then(|()| {
+                database.connection.execute_batch(
+                    "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;",
+                )
+            })
             .and_then(|()| database.tune())
             .and_then(|()| database.create());
         made.map_err(|error| database.failed(error))?;
@@ -122,6 +128,8 @@ impl Database {
     }
 
     fn set_up(&mut self) -> rusqlite::Result<()> {
+        // It says something of a file that is new, before all else.
+        self.connection.pragma_update(None, "page_size", PAGE)?;
         // NORMAL: a crash of the machine may take back the last transactions, rows and position together, never a part
         // of one; the next run then indexes those lines again.
         self.connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")?;

@@ -6,6 +6,7 @@ use crate::event::{Category, CorrelationId, EventId, Hash, PlanId, SessionId, Se
 use crate::filter::{Filter, FilterError};
 use crate::journal::Recorded;
 
+mod cause;
 mod condition;
 #[cfg(test)]
 mod plans;

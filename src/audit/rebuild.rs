@@ -147,7 +147,7 @@ fn carry(
 
 fn row_of(old: &Database, position: Position, redactor: &Redactor) -> Option<Row> {
     let recorded = event(&old.connection, position).ok()?;
-    Row::of(position, None, &recorded.event, redactor).ok()
+    Row::of(position, &recorded.event, redactor).ok()
 }
 
 /// Which positions a database has, by block.

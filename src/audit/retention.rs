@@ -5,11 +5,15 @@ use std::time::Duration;
 
 use rusqlite::{Result as Done, Transaction, TransactionBehavior, params};
 
+use self::unlink::Unlinking;
 use super::block::{Block, Place, Places};
 use super::database::Database;
 use super::error::AuditError;
+use super::row::texts_of_event;
 use crate::event::{Severity, Timestamp};
 use crate::journal::Position;
+
+mod unlink;
 
 /// How long events are kept in the index, by class. Without a time they are kept for ever.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -106,6 +110,15 @@ impl std::ops::AddAssign for Retained {
     }
 }
 
+/// What goes with a block of which nothing is left, the plans before the postings that tell them.
+const NOTHING_LEFT: [&str; 4] = [
+    "DELETE FROM plans WHERE block = ?1 AND plan IN \
+     (SELECT value FROM postings WHERE block = ?1 AND field IN (3, 4))",
+    "DELETE FROM postings WHERE block = ?1",
+    "DELETE FROM effects WHERE cause = ?1",
+    "DELETE FROM blocks WHERE block = ?1",
+];
+
 /// Takes what is too old, a block of at most 4,096 events in a transaction.
 pub(super) fn retain(
     database: &Database,
@@ -156,16 +169,14 @@ impl Sweep<'_> {
         let mut rows = statement.query([first, last])?;
         while let Some(row) = rows.next()? {
             let (number, kind, timestamp): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let Some(position) = u64::try_from(number).ok().and_then(Position::new) else { continue };
             match cuts.get(&kind) {
                 Some((class, Some(cut))) if timestamp < *cut => {
                     taken.count(*class);
-                    gone.push(number);
+                    gone.push(position);
                 }
                 _ => {
-                    let position = u64::try_from(number).ok().and_then(Position::new);
-                    if let Some(position) = position {
-                        left.insert(Place::of(position));
-                    }
+                    left.insert(Place::of(position));
                     let (oldest, newest) = times.unwrap_or((timestamp, timestamp));
                     times = Some((timestamp.min(oldest), timestamp.max(newest)));
                 }
@@ -196,12 +207,25 @@ impl Sweep<'_> {
         kinds.collect()
     }
 
-    fn take(&self, gone: &[i64]) -> Done<()> {
+    fn take(&self, gone: &[Position]) -> Done<()> {
+        let sql = "SELECT event, event ->> '$.id' FROM events WHERE position = ?1";
+        let mut read = self.transaction.prepare_cached(sql)?;
         let mut event = self.transaction.prepare_cached("DELETE FROM events WHERE position = ?1")?;
-        let mut text = self.transaction.prepare_cached("DELETE FROM texts WHERE rowid = ?1")?;
-        for number in gone {
+        let sql = "INSERT INTO texts (texts, rowid, details) VALUES ('delete', ?1, ?2)";
+        let mut texts = self.transaction.prepare_cached(sql)?;
+        let links = Unlinking::of(self.transaction, self.block)?;
+        for position in gone {
+            let number = position.get().cast_signed();
+            let (of_event, id): (_, String) =
+                read.query_row([number], |row| Ok((texts_of_event(row.get_ref(0)?.as_str()?), row.get(1)?)))?;
+            // Words whose event is not there find nothing.
+            if let Some(of_event) = of_event.ok().filter(|texts| !texts.is_empty()) {
+                texts.execute(params![number, of_event])?;
+            }
+            if let Ok(id) = id.parse() {
+                links.let_go(id, *position)?;
+            }
             event.execute([number])?;
-            text.execute([number])?;
         }
         Ok(())
     }
@@ -210,8 +234,7 @@ impl Sweep<'_> {
     fn keep(&self, left: &Places, times: Option<(i64, i64)>) -> Done<()> {
         let number = self.block.number();
         let Some((oldest, newest)) = times else {
-            self.transaction.execute("DELETE FROM postings WHERE block = ?1", [number])?;
-            return self.transaction.execute("DELETE FROM blocks WHERE block = ?1", [number]).map(drop);
+            return NOTHING_LEFT.iter().try_for_each(|sql| self.transaction.execute(sql, [number]).map(drop));
         };
         let sql = "UPDATE blocks SET present = ?2, oldest = ?3, newest = ?4 WHERE block = ?1";
         let values = params![number, left.to_bytes(), oldest, newest];

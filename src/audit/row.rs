@@ -1,138 +1,92 @@
-//! [`Row`]: an event as it is kept in the index, and back.
+//! [`Row`]: an event as it is kept in the index.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::texts::texts_of;
-use crate::event::{Category, DomainEvent, Hash, Payload, Severity, Timestamp};
-use crate::journal::Position;
+use crate::event::{DomainEvent, Hash, Payload, PlanId};
+use crate::journal::{Position, line};
 use crate::redact::Redactor;
 
-/// An event, its secrets masked, taken apart.
+/// An event, its secrets masked.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
     pub(super) position: Position,
     /// The chain behind its line.
     pub(super) chain: Option<Hash>,
-    pub(super) kind: Kind,
-    /// Nanoseconds since 1970.
-    pub(super) timestamp: i64,
-    pub(super) envelope: Envelope,
-    /// The plan whose child this event's is.
-    pub(super) parent_plan_id: Option<String>,
-    /// What else stands in the envelope, as an object of JSON.
-    pub(super) more: Option<String>,
+    pub(super) event: Arc<DomainEvent>,
+    /// The event as JSON.
+    pub(super) json: String,
     /// The texts of its details.
     pub(super) texts: String,
 }
 
-/// A kind of event, and what followed from it when it was indexed.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Kind {
-    pub(super) name: String,
-    pub(super) category: Category,
-    pub(super) severity: Severity,
-    pub(super) is_critical: bool,
-    pub(super) is_security: bool,
-}
-
-/// The keys of an event's envelope that have a column of their own, and the details.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Envelope {
-    pub(super) id: String,
-    pub(super) event_type: String,
-    #[serde(skip_deserializing)]
-    pub(super) timestamp: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) origin: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) seq: Option<u64>,
-    pub(super) correlation_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) causation_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) plan_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) root_plan_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) session_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) actor_name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) project_name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) user_identity: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) traceparent: Option<String>,
-    pub(super) details: Box<RawValue>,
+/// The part of an event's JSON in which words are looked for.
+#[derive(Deserialize)]
+struct Details<'a> {
+    #[serde(borrow)]
+    details: &'a RawValue,
 }
 
 impl Row {
-    /// An event at that position. Its secrets are masked once more: its line may have been written by older rules.
+    /// An event at that position. Its secrets are masked once more: it may have been written by older rules.
     ///
     /// # Errors
     /// If it has no JSON form from which it could be read again, which no event of a journal has.
     pub(super) fn of(
         position: Position,
-        chain: Option<Hash>,
         event: &DomainEvent,
         redactor: &Redactor,
     ) -> Result<Self, serde_json::Error> {
         let json = redactor.event_json(event)?;
-        let envelope: Envelope = serde_json::from_str(&json)?;
-        let has_more = event.attributes().next().is_some() || event.unknown_keys().next().is_some();
-        let more = has_more.then(|| more_of(&json)).transpose()?;
-        let parent = match event.payload() {
+        let event = Arc::new(serde_json::from_str(&json)?);
+        Self::new(position, None, event, json)
+    }
+
+    /// An event that was read from that line: as it stands there, if that is clean.
+    ///
+    /// # Errors
+    /// As [`Row::of`].
+    pub(super) fn of_line(
+        position: Position,
+        event: Arc<DomainEvent>,
+        line: &[u8],
+        redactor: &Redactor,
+    ) -> Result<Self, serde_json::Error> {
+        let chain = line::chain_of(line);
+        let body = line::Body::of(line).ok().and_then(|body| std::str::from_utf8(body.bytes).ok());
+        let json = body.map(|body| ["{", body, "}"].concat());
+        match json.filter(|json| redactor.is_clean(&event, json)) {
+            Some(json) => Self::new(position, chain, event, json),
+            None => Self::of(position, &event, redactor).map(|row| Self { chain, ..row }),
+        }
+    }
+
+    fn new(
+        position: Position,
+        chain: Option<Hash>,
+        event: Arc<DomainEvent>,
+        json: String,
+    ) -> Result<Self, serde_json::Error> {
+        let texts = texts_of_event(&json)?;
+        Ok(Self { position, chain, event, json, texts })
+    }
+
+    /// The plan whose child the plan is that this event created.
+    pub(super) fn parent_plan_id(&self) -> Option<&PlanId> {
+        match self.event.payload() {
             Payload::PlanCreated(created) => created.parent_plan_id.as_ref(),
             _ => None,
-        };
-        let parent_plan_id = parent.map(|parent| redactor.redact_text(&parent.to_string()).into_owned());
-        let texts = texts_of(envelope.details.get());
-        let (kind, timestamp) = (Kind::of(event), event.timestamp().unix_nanos());
-        Ok(Self { position, chain, kind, timestamp, envelope, parent_plan_id, more, texts })
-    }
-}
-
-/// The keys of an event that have no column of their own, as an object of JSON.
-fn more_of(json: &str) -> Result<String, serde_json::Error> {
-    let mut all: BTreeMap<String, &RawValue> = serde_json::from_str(json)?;
-    let has_column = |key: &str| key != "attributes" && DomainEvent::KEYS.contains(&key);
-    all.retain(|key, _| !has_column(key));
-    serde_json::to_string(&all)
-}
-
-impl Kind {
-    fn of(event: &DomainEvent) -> Self {
-        let kind = event.event_type();
-        Self {
-            name: event.type_name().to_owned(),
-            category: kind.category(),
-            severity: kind.severity(),
-            is_critical: kind.is_critical(),
-            is_security: kind.is_security(),
         }
     }
 }
 
-/// The event of a row that was written.
-///
-/// # Errors
-/// If what stands there is no event.
-pub(super) fn event_of(
-    mut envelope: Envelope,
-    timestamp: i64,
-    more: Option<&str>,
-) -> Result<DomainEvent, serde_json::Error> {
-    envelope.timestamp = Timestamp::from_unix_nanos(timestamp).to_string();
-    let mut json = serde_json::to_string(&envelope)?;
-    if let Some(more) = more.and_then(|more| more.strip_prefix('{')).filter(|more| *more != "}") {
-        json.pop();
-        json.push(',');
-        json.push_str(more);
-    }
-    serde_json::from_str(&json)
+/// The texts in the details of an event's JSON.
+pub(super) fn texts_of_event(json: &str) -> Result<String, serde_json::Error> {
+    let Details { details } = serde_json::from_str(json)?;
+    Ok(texts_of(details.get()))
 }
 
 #[cfg(test)]
@@ -144,12 +98,17 @@ mod tests {
         serde_json::from_str(json).unwrap()
     }
 
-    fn back(row: Row) -> DomainEvent {
-        event_of(row.envelope, row.timestamp, row.more.as_deref()).unwrap()
+    /// The row of an event, from a line that holds it as `json`.
+    fn row_of(json: &str) -> Row {
+        let (mut line, body) = (Vec::new(), &json[1..json.len() - 1]);
+        line::write(&mut line, Position::FIRST, body.as_bytes(), &Hash::of("before"));
+        Row::of_line(Position::FIRST, Arc::new(read(json)), &line, &Redactor::new()).unwrap()
     }
 
     fn row(event: &DomainEvent) -> Row {
-        Row::of(Position::FIRST, None, event, &Redactor::new()).unwrap()
+        let row = row_of(&serde_json::to_string(event).unwrap());
+        assert_eq!(row.json, Row::of(Position::FIRST, event, &Redactor::new()).unwrap().json);
+        row
     }
 
     #[test]
@@ -170,7 +129,7 @@ mod tests {
                 "details":{"text":"a \ud83d\ude00 b","number":1.500}}"#,
         );
         for event in [plain, full, unknown] {
-            assert_eq!(back(row(&event)), event);
+            assert_eq!(read(&row(&event).json), event);
         }
     }
 
@@ -185,9 +144,39 @@ mod tests {
     }
 
     #[test]
+    fn secrets_in_lines_that_somebody_else_wrote_are_masked_however_they_are_spelt() {
+        let plain = serde_json::to_string(&DomainEvent::new(SessionCreated::new(false))).unwrap();
+        let secret = format!("ghp_{}", "a1B2".repeat(9));
+        let spelt = format!("\\u0067{}", &secret[1..]);
+        for (put, hidden) in [
+            (format!(r#""user_identity":"{secret}""#), secret.as_str()),
+            (format!(r#""user_identity":"{spelt}""#), &secret[1..]),
+            (r#""attributes":{"pass\u0077ord":"hunter2"}"#.to_owned(), "hunter2"),
+            (r#""attributes" : { "password" : "hunter2" }"#.to_owned(), "hunter2"),
+            (r#""later":{"password":"hunter2"}"#.to_owned(), "hunter2"),
+        ] {
+            let behind = format!("{},{put}}}", &plain[..plain.len() - 1]);
+            let before = format!("{{{put},{}", &plain[1..]);
+            for json in [behind, before] {
+                let row = row_of(&json);
+                assert!(!format!("{row:?}").contains(hidden), "{json}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_details_are_texts() {
+        let created = PlanCreated::new(1, "mend", PlanPhase::Action, ["greeter"], 3);
+        let event = DomainEvent::new(created).with_attribute("details", "not these").with_user_identity("nor");
+        let texts = row(&event).texts;
+        assert!(texts.contains("mend") && texts.contains("greeter"), "{texts}");
+        assert!(!texts.contains("not these") && !texts.contains("nor"), "{texts}");
+    }
+
+    #[test]
     fn the_parent_of_a_plan_is_kept() {
         let mut details = PlanCreated::new(1, "mend", PlanPhase::Action, ["greeter"], 3);
         details.parent_plan_id = Some("plan-1".into());
-        assert_eq!(row(&DomainEvent::new(details)).parent_plan_id.as_deref(), Some("plan-1"));
+        assert_eq!(row(&DomainEvent::new(details)).parent_plan_id(), Some(&"plan-1".into()));
     }
 }

@@ -1,21 +1,55 @@
 //! [`Writer`]: rows, and how far the journal is indexed, in one transaction.
 
 use std::collections::HashMap;
+use std::fmt::{Display, Write as _};
 
 use rusqlite::types::ToSql;
-use rusqlite::{Connection, OptionalExtension as _, Result, Transaction, TransactionBehavior, params};
+use rusqlite::{
+    CachedStatement, Connection, OptionalExtension as _, Result, Transaction, TransactionBehavior, params,
+};
 
-use super::block::{Block, Place, Places};
-use super::row::{Kind, Row};
+use self::links::Links;
+use super::block::{Block, NoPlaces, Pairs, Place, Places};
+use super::row::Row;
 use super::schema::Field;
+use crate::event::{Category, DomainEvent, Severity};
 use crate::journal::Position;
 
+mod links;
+
+const ADD_EVENT: &str = "INSERT OR IGNORE INTO events (position, kind, timestamp, id, parent_plan_id, event) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const ADD_TEXTS: &str = "INSERT INTO texts (rowid, details) VALUES (?1, ?2)";
+
 /// A transaction that adds rows.
-#[derive(Debug)]
 pub(super) struct Writer<'c> {
-    transaction: Transaction<'c>,
-    kinds: HashMap<Kind, i64>,
+    add_event: CachedStatement<'c>,
+    add_texts: CachedStatement<'c>,
+    kinds: HashMap<String, (Kind, i64)>,
     block: Option<OpenBlock>,
+    links: Links<'c>,
+    transaction: Transaction<'c>,
+}
+
+/// What follows from the kind of an event, now that it is indexed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Kind {
+    category: Category,
+    severity: Severity,
+    is_critical: bool,
+    is_security: bool,
+}
+
+impl Kind {
+    fn of(event: &DomainEvent) -> Self {
+        let kind = event.event_type();
+        Self {
+            category: kind.category(),
+            severity: kind.severity(),
+            is_critical: kind.is_critical(),
+            is_security: kind.is_security(),
+        }
+    }
 }
 
 /// How far the journal is indexed.
@@ -53,7 +87,14 @@ impl<'c> Writer<'c> {
     pub(super) fn begin(connection: &'c Connection) -> Result<Self> {
         let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)
             .inspect_err(|_| take_back(connection))?;
-        Ok(Self { transaction, kinds: HashMap::new(), block: None })
+        Ok(Self {
+            add_event: connection.prepare_cached(ADD_EVENT)?,
+            add_texts: connection.prepare_cached(ADD_TEXTS)?,
+            kinds: HashMap::new(),
+            block: None,
+            links: Links::new(connection)?,
+            transaction,
+        })
     }
 
     pub(super) fn reached(&self) -> Result<Reached> {
@@ -72,19 +113,39 @@ impl<'c> Writer<'c> {
             self.flush()?;
             self.block = Some(OpenBlock::open(&self.transaction, block)?);
         }
-        let kind = self.kind(&row.kind)?;
+        let kind = self.kind(&row.event)?;
         let Some(open) = &mut self.block else { return Ok(false) };
         if open.present.contains(place) {
             return Ok(false);
         }
-        open.add(row, kind, place);
-        insert(&self.transaction, row, kind)?;
+        open.add(&row.event, kind, place);
+        self.insert(row, kind)?;
         Ok(true)
+    }
+
+    fn insert(&mut self, row: &Row, kind: i64) -> Result<()> {
+        let (position, event) = (row.position.get().cast_signed(), &row.event);
+        let (id, time) = (event.id(), event.timestamp().unix_nanos());
+        let parent = row.parent_plan_id().map(ToString::to_string);
+        let mut add = |id: Option<&[u8; 16]>| {
+            self.add_event.execute(params![position, kind, time, id, parent, row.json])
+        };
+        if add(Some(id.as_bytes()))? == 1 {
+            self.links.add(id, row.position, event.causation_id())?;
+        } else {
+            add(None)?;
+            self.links.add_twin(id, row.position, event.causation_id())?;
+        }
+        if !row.texts.is_empty() {
+            self.add_texts.execute(params![position, row.texts])?;
+        }
+        Ok(())
     }
 
     /// Ends: what was added is there, and the journal indexed that far.
     pub(super) fn finish(mut self, reached: &Reached) -> Result<()> {
         self.flush()?;
+        self.links.write()?;
         let number = reached.position.map_or(0, Position::get).cast_signed();
         self.transaction
             .prepare_cached("UPDATE state SET position = ?1, chain = ?2, journal = ?3")?
@@ -96,18 +157,15 @@ impl<'c> Writer<'c> {
         self.block.take().map_or(Ok(()), |open| open.write(&self.transaction))
     }
 
-    /// The number of a kind.
-    fn kind(&mut self, kind: &Kind) -> Result<i64> {
-        if let Some(number) = self.kinds.get(kind) {
-            return Ok(*number);
+    /// The number of an event's kind.
+    fn kind(&mut self, event: &DomainEvent) -> Result<i64> {
+        let (name, kind) = (event.type_name(), Kind::of(event));
+        match self.kinds.get(name) {
+            Some((known, number)) if *known == kind => return Ok(*number),
+            _ => {}
         }
-        let values = params![
-            kind.name,
-            kind.category.as_str(),
-            kind.severity.as_str(),
-            kind.is_critical,
-            kind.is_security
-        ];
+        let values =
+            params![name, kind.category.as_str(), kind.severity.as_str(), kind.is_critical, kind.is_security];
         let find = "SELECT kind FROM kinds WHERE event_type = ?1 AND category = ?2 AND severity = ?3 \
                     AND is_critical = ?4 AND is_security = ?5";
         let found = self.transaction.prepare_cached(find)?.query_row(values, |row| row.get(0)).optional()?;
@@ -118,42 +176,9 @@ impl<'c> Writer<'c> {
                        VALUES (?1, ?2, ?3, ?4, ?5)";
             self.transaction.prepare_cached(add)?.insert(values)?
         };
-        self.kinds.insert(kind.clone(), number);
+        self.kinds.insert(name.to_owned(), (kind, number));
         Ok(number)
     }
-}
-
-fn insert(transaction: &Transaction<'_>, row: &Row, kind: i64) -> Result<()> {
-    let (position, of) = (row.position.get().cast_signed(), &row.envelope);
-    let sql = "INSERT INTO events (position, kind, timestamp, id, causation_id, plan_id, parent_plan_id, \
-               root_plan_id, session_id, correlation_id, origin, seq, actor_name, project_name, user_identity, \
-               traceparent, more, details) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
-    transaction.prepare_cached(sql)?.execute(params![
-        position,
-        kind,
-        row.timestamp,
-        of.id,
-        of.causation_id,
-        of.plan_id,
-        row.parent_plan_id,
-        of.root_plan_id,
-        of.session_id,
-        of.correlation_id,
-        of.origin,
-        of.seq.map(u64::cast_signed),
-        of.actor_name,
-        of.project_name,
-        of.user_identity,
-        of.traceparent,
-        row.more,
-        of.details.get(),
-    ])?;
-    if !row.texts.is_empty() {
-        let sql = "INSERT INTO texts (rowid, details) VALUES (?1, ?2)";
-        transaction.prepare_cached(sql)?.execute(params![position, row.texts])?;
-    }
-    Ok(())
 }
 
 /// The block to which rows are being added: what is new of it.
@@ -167,6 +192,8 @@ struct OpenBlock {
     is_new: bool,
     kinds: HashMap<i64, Places>,
     values: [HashMap<String, Places>; FIELDS.len()],
+    /// Memory in which the text of a value is written.
+    text: String,
 }
 
 /// The fields whose values are texts.
@@ -183,29 +210,32 @@ impl OpenBlock {
         let found = found.optional()?;
         let is_new = found.is_none();
         let (present, times) = found.map_or((Places::NONE, None), |(present, times)| (present, Some(times)));
-        Ok(Self { block, present, times, is_new, kinds: HashMap::new(), values: Default::default() })
+        Ok(Self { block, present, times, is_new, kinds: HashMap::new(), values: Default::default(), text: String::new() })
     }
 
-    fn add(&mut self, row: &Row, kind: i64, place: Place) {
+    fn add(&mut self, event: &DomainEvent, kind: i64, place: Place) {
         self.present.insert(place);
-        let (oldest, newest) = self.times.unwrap_or((row.timestamp, row.timestamp));
-        self.times = Some((oldest.min(row.timestamp), newest.max(row.timestamp)));
+        let time = event.timestamp().unix_nanos();
+        let (oldest, newest) = self.times.unwrap_or((time, time));
+        self.times = Some((oldest.min(time), newest.max(time)));
         self.kinds.entry(kind).or_insert(Places::NONE).insert(place);
-        let of = &row.envelope;
-        let values = [
-            Some(&of.correlation_id),
-            of.plan_id.as_ref(),
-            of.root_plan_id.as_ref().or(of.plan_id.as_ref()),
-            of.session_id.as_ref(),
-            of.actor_name.as_ref(),
-            of.project_name.as_ref(),
-            of.user_identity.as_ref(),
+        let (plan, root) = (event.plan_id(), event.root_plan_id().or(event.plan_id()));
+        let values: [Option<&dyn Display>; FIELDS.len()] = [
+            Some(event.correlation_id()),
+            plan.map(|plan| plan as _),
+            root.map(|root| root as _),
+            event.session_id().map(|session| session as _),
+            event.actor_name().map(|actor| actor as _),
+            event.project_name().map(|project| project as _),
+            event.user_identity().map(|user| user as _),
         ];
         for (known, value) in self.values.iter_mut().zip(values) {
             let Some(value) = value else { continue };
-            match known.get_mut(value) {
+            self.text.clear();
+            write!(self.text, "{value}").expect("a string takes all that is written");
+            match known.get_mut(&self.text) {
                 Some(places) => places.insert(place),
-                None => drop(known.insert(value.clone(), Places::from_iter([place]))),
+                None => drop(known.insert(self.text.clone(), Places::from_iter([place]))),
             }
         }
     }
@@ -221,6 +251,9 @@ impl OpenBlock {
         let posting = Posting { transaction, block: number, is_new: self.is_new };
         posting.write_all(Field::Kind, self.kinds)?;
         for (field, values) in FIELDS.into_iter().zip(self.values) {
+            if matches!(field, Field::Plan | Field::Root) {
+                posting.write_plans(values.keys())?;
+            }
             posting.write_all(field, values)?;
         }
         Ok(())
@@ -242,6 +275,13 @@ impl Posting<'_> {
         values.into_iter().try_for_each(|(value, places)| self.write(field, &value, places))
     }
 
+    /// Says that events of those plans are in the block.
+    fn write_plans<'p>(&self, plans: impl Iterator<Item = &'p String>) -> Result<()> {
+        let sql = "INSERT OR IGNORE INTO plans (plan, block) VALUES (?1, ?2)";
+        let mut add = self.transaction.prepare_cached(sql)?;
+        plans.into_iter().try_for_each(|plan| add.execute(params![plan, self.block]).map(drop))
+    }
+
     fn write(&self, field: Field, value: &dyn ToSql, mut added: Places) -> Result<()> {
         if !self.is_new {
             let sql = "SELECT places FROM postings WHERE block = ?1 AND field = ?2 AND value = ?3";
@@ -261,7 +301,14 @@ impl Posting<'_> {
 
 /// The set of places that was written.
 pub(super) fn places(bytes: &[u8]) -> Result<Places> {
-    Places::from_bytes(bytes).map_err(|_no_places| {
-        rusqlite::Error::InvalidColumnType(0, "places".to_owned(), rusqlite::types::Type::Blob)
-    })
+    Places::from_bytes(bytes).map_err(no_places)
+}
+
+/// The pairs that were written.
+pub(super) fn pairs(bytes: &[u8]) -> Result<Pairs> {
+    Pairs::from_bytes(bytes).map_err(no_places)
+}
+
+fn no_places(_: NoPlaces) -> rusqlite::Error {
+    rusqlite::Error::InvalidColumnType(0, "places".to_owned(), rusqlite::types::Type::Blob)
 }

@@ -9,6 +9,7 @@
 
 mod catch_up;
 mod hostile;
+mod links;
 mod model;
 mod pages;
 mod proof;

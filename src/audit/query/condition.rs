@@ -6,6 +6,7 @@ use rusqlite::types::{ToSql, ToSqlOutput};
 use rusqlite::{Connection, OptionalExtension as _, Result, params};
 
 use super::AuditQuery;
+use super::cause::{self, Cause};
 use super::under::Tree;
 use crate::audit::block::{Block, Place, Places};
 use crate::audit::schema::Field;
@@ -17,10 +18,6 @@ use crate::journal::Position;
 /// Up to so many kinds are looked up one by one; of more, all kinds of a block are looked through.
 const FEW_KINDS: usize = 8;
 
-pub(super) const BY_ID: &str =
-    "SELECT position FROM events INDEXED BY events_by_id WHERE id = ?1 AND position BETWEEN ?2 AND ?3";
-pub(super) const BY_CAUSE: &str = "SELECT position FROM events INDEXED BY events_by_cause \
-     WHERE causation_id = ?1 AND position BETWEEN ?2 AND ?3";
 pub(super) const BY_VALUE: &str =
     "SELECT places FROM postings WHERE block = ?1 AND field = ?2 AND value = ?3";
 pub(super) const BY_FIELD: &str = "SELECT value, places FROM postings WHERE block = ?1 AND field = ?2";
@@ -40,8 +37,9 @@ enum Asked {
     Kinds(HashSet<i64>),
     /// One of these values.
     Values(Field, Vec<String>),
-    /// That value in an indexed column: the statement that finds it.
-    Column(&'static str, String),
+    /// That they stand at one of these positions.
+    Positions(Vec<Position>),
+    Cause(Cause),
     /// From the first to the last nanosecond, both included.
     Time(i64, i64),
     Under(Tree),
@@ -80,10 +78,12 @@ impl Condition {
         if let Some((first, last)) = times(query.since, query.until) {
             all.push(Self { asked: Asked::Time(first, last), excluded: false });
         }
-        let columns = [(BY_ID, &query.ids), (BY_CAUSE, &query.causes)];
-        for (statement, id) in columns.into_iter().flat_map(|(sql, ids)| ids.iter().map(move |id| (sql, id)))
-        {
-            all.push(Self { asked: Asked::Column(statement, id.to_string()), excluded: false });
+        for id in &query.ids {
+            let positions = cause::events(connection, *id)?;
+            all.push(Self { asked: Asked::Positions(positions), excluded: false });
+        }
+        for id in &query.causes {
+            all.push(Self { asked: Asked::Cause(Cause::new(connection, *id)?), excluded: false });
         }
         let terms = query.filter.terms();
         all.extend(terms.iter().filter_map(Self::of_envelope));
@@ -155,10 +155,11 @@ impl Asked {
                     .iter()
                     .try_for_each(|value| add(connection, block, *field, Value::Text(value), &mut found))?;
             }
-            Self::Column(statement, value) => {
-                let rows = connection.prepare_cached(statement)?;
-                found = positions(rows, params![value, first, last])?;
+            Self::Positions(positions) => {
+                let of_block = positions.iter().filter(|position| Block::of(**position) == of.block);
+                found = of_block.map(|position| Place::of(*position)).collect();
             }
+            Self::Cause(cause) => found = cause.effects(connection, of.block)?,
             Self::Time(since, until) if *since <= of.oldest && of.newest <= *until => {
                 found = of.places.clone();
             }

@@ -2,25 +2,27 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use rusqlite::{Connection, Result, params};
+use rusqlite::{Connection, OptionalExtension as _, Result, params};
 
+use super::cause;
 use crate::audit::block::{Block, Place, Places};
 use crate::audit::schema::Field;
-use crate::audit::write::places;
-use crate::event::EventType;
+use crate::audit::write::{pairs, places};
+use crate::event::{EventId, EventType};
 use crate::journal::Position;
 
 /// How many events under an id are looked at.
 pub const MAX_UNDER: usize = 50_000;
 
-pub(super) const CAUSED: &str =
-    "SELECT position FROM events INDEXED BY events_by_cause WHERE causation_id = ?1";
 pub(super) const CHILDREN: &str =
     "SELECT position FROM events INDEXED BY events_by_parent WHERE parent_plan_id = ?1";
-pub(super) const OF_PLAN: &str = "SELECT b.block, p.places FROM blocks b CROSS JOIN postings p \
-     ON p.block = b.block AND p.field = ?1 AND p.value = ?2";
-pub(super) const EVENT: &str = "SELECT id, plan_id, event_type = ?2 FROM events JOIN kinds USING (kind) \
-     WHERE position = ?1";
+pub(super) const OF_PLAN: &str = "SELECT b.block, p.places FROM plans b CROSS JOIN postings p \
+     ON p.block = b.block AND p.field = ?2 AND p.value = ?1 WHERE b.plan = ?1";
+pub(super) const EFFECTS: &str = "SELECT block, pairs FROM effects WHERE cause = ?1";
+pub(super) const PRESENT: &str = "SELECT present FROM blocks WHERE block = ?1";
+pub(super) const CREATED: &str = "SELECT places FROM postings WHERE block = ?1 AND field = ?2 AND value = ?3";
+pub(super) const PLAN: &str = "SELECT event ->> '$.plan_id' FROM events WHERE position = ?1";
+const CREATING: &str = "SELECT kind FROM kinds WHERE event_type = ?1";
 
 /// Events that an event caused, at however many removes, or that are of a plan and its children.
 #[derive(Debug, Default)]
@@ -35,25 +37,34 @@ pub(super) struct Tree {
 struct Growth<'c> {
     connection: &'c Connection,
     tree: Tree,
-    positions: Vec<Position>,
+    /// Events behind which nobody looked yet.
+    events: BTreeMap<Block, Places>,
+    /// Plans likewise.
     plans: Vec<String>,
     /// Plans that were found.
     known: HashSet<String>,
+    /// The kinds of events that create a plan.
+    creating: Vec<i64>,
 }
 
 impl Tree {
     /// What is under one of those ids, as far as the index has it.
     pub(super) fn under(connection: &Connection, roots: &[impl ToString]) -> Result<Self> {
+        let mut creating = connection.prepare_cached(CREATING)?;
+        let creating = creating.query_map([EventType::PlanCreated.as_str()], |row| row.get(0))?;
         let mut growth = Growth {
             connection,
             tree: Self::default(),
-            positions: Vec::new(),
+            events: BTreeMap::new(),
             plans: Vec::new(),
             known: HashSet::new(),
+            creating: creating.collect::<Result<_>>()?,
         };
         for root in roots {
             let root = root.to_string();
-            growth.caused_by(&root)?;
+            if let Ok(id) = root.parse() {
+                growth.root(id)?;
+            }
             growth.plan(root);
         }
         growth.grow()?;
@@ -76,8 +87,8 @@ impl Growth<'_> {
         loop {
             if let Some(plan) = self.plans.pop() {
                 self.events_of(&plan)?;
-            } else if let Some(position) = self.positions.pop() {
-                self.behind(position)?;
+            } else if let Some((block, places)) = self.events.pop_first() {
+                self.behind(block, places)?;
             } else {
                 return Ok(());
             }
@@ -105,14 +116,25 @@ impl Growth<'_> {
         }
         places.insert(place);
         self.tree.events += 1;
-        self.positions.push(position);
+        self.look_behind(position);
+    }
+
+    fn look_behind(&mut self, position: Position) {
+        self.events.entry(Block::of(position)).or_insert(Places::NONE).insert(Place::of(position));
+    }
+
+    /// What an event caused is under it, but not the event.
+    fn root(&mut self, id: EventId) -> Result<()> {
+        cause::events(self.connection, id)?.into_iter().for_each(|position| self.look_behind(position));
+        cause::unlinked(self.connection, id)?.into_iter().for_each(|position| self.event(position));
+        Ok(())
     }
 
     /// The events of a plan and of its children.
     fn events_of(&mut self, plan: &str) -> Result<()> {
         for field in [Field::Plan, Field::Root] {
             let mut statement = self.connection.prepare_cached(OF_PLAN)?;
-            let mut rows = statement.query(params![field.number(), plan])?;
+            let mut rows = statement.query(params![plan, field.number()])?;
             while let Some(row) = rows.next()? {
                 let block = Block::numbered(row.get(0)?);
                 let found = places(row.get_ref(1)?.as_blob()?)?;
@@ -122,40 +144,43 @@ impl Growth<'_> {
                     .for_each(|position| self.event(position));
             }
         }
-        self.all(CHILDREN, plan)
-    }
-
-    fn caused_by(&mut self, id: &str) -> Result<()> {
-        self.all(CAUSED, id)
-    }
-
-    fn all(&mut self, sql: &str, id: &str) -> Result<()> {
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query([id])?;
-        while let Some(row) = rows.next()?
-            && !self.tree.is_cut
-        {
-            let number: i64 = row.get(0)?;
-            u64::try_from(number)
-                .ok()
-                .and_then(Position::new)
-                .into_iter()
-                .for_each(|found| self.event(found));
-        }
+        cause::positions(self.connection, CHILDREN, &plan)?
+            .into_iter()
+            .for_each(|position| self.event(position));
         Ok(())
     }
 
-    /// What that event caused; and if it created a plan, what is of that.
-    fn behind(&mut self, position: Position) -> Result<()> {
-        let mut statement = self.connection.prepare_cached(EVENT)?;
-        let created = EventType::PlanCreated.as_str();
-        let mut rows = statement.query(params![position.get().cast_signed(), created])?;
-        // Postings may name one that retention took.
-        let Some(row) = rows.next()? else { return Ok(()) };
-        let (id, plan, is_created): (String, Option<String>, bool) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        self.caused_by(&id)?;
-        if let Some(plan) = plan.filter(|_| is_created) {
-            self.plan(plan);
+    /// What events of a block caused; and what is of the plans that they created.
+    fn behind(&mut self, block: Block, mut events: Places) -> Result<()> {
+        let mut statement = self.connection.prepare_cached(PRESENT)?;
+        let present = statement.query_row([block.number()], |row| places(row.get_ref(0)?.as_blob()?));
+        // Links and postings may name one that retention took.
+        events.keep(&present.optional()?.unwrap_or(Places::NONE));
+        let mut statement = self.connection.prepare_cached(EFFECTS)?;
+        let mut rows = statement.query([block.number()])?;
+        while let Some(row) = rows.next()? {
+            let of = Block::numbered(row.get(0)?);
+            let pairs = pairs(row.get_ref(1)?.as_blob()?)?;
+            let caused = pairs.iter().filter(|pair| events.contains(pair.cause));
+            caused.filter_map(|pair| of.position(pair.effect)).for_each(|effect| self.event(effect));
+        }
+        self.plans_created(block, &events)
+    }
+
+    fn plans_created(&mut self, block: Block, events: &Places) -> Result<()> {
+        let mut of_kind = self.connection.prepare_cached(CREATED)?;
+        let mut of_event = self.connection.prepare_cached(PLAN)?;
+        for kind in self.creating.clone() {
+            let values = params![block.number(), Field::Kind.number(), kind];
+            let created = of_kind.query_row(values, |row| places(row.get_ref(0)?.as_blob()?)).optional()?;
+            let mut created = created.unwrap_or(Places::NONE);
+            created.keep(events);
+            for position in created.iter().filter_map(|place| block.position(place)) {
+                let plan = of_event.query_row([position.get().cast_signed()], |row| row.get(0));
+                if let Some(plan) = plan.optional()?.flatten() {
+                    self.plan(plan);
+                }
+            }
         }
         Ok(())
     }
