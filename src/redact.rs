@@ -207,11 +207,11 @@ impl Redactor {
         into: &mut Vec<u8>,
     ) -> Result<bool, serde_json::Error> {
         let start = into.len();
-        serde_json::to_writer(&mut *into, event)?;
+        let details = event.write_json(into)? - start;
         let Some(rules) = &self.rules else { return Ok(false) };
         let line = into.get(start..).and_then(|line| std::str::from_utf8(line).ok());
         let line = line.expect("serde_json writes UTF-8");
-        if clean::is_clean(rules, line, clean::keyed_part(event, line)) {
+        if clean::is_clean(rules, line, clean::keyed_part(event, line, details)) {
             return Ok(false);
         }
         let Some(masked) = Scan::new(rules, line, Of::Event(details_of(event))).run() else {

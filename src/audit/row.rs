@@ -167,7 +167,8 @@ mod tests {
     #[test]
     fn only_the_details_are_texts() {
         let created = PlanCreated::new(1, "mend", PlanPhase::Action, ["greeter"], 3);
-        let event = DomainEvent::new(created).with_attribute("details", "not these").with_user_identity("nor");
+        let event =
+            DomainEvent::new(created).with_attribute("details", "not these").with_user_identity("nor");
         let texts = row(&event).texts;
         assert!(texts.contains("mend") && texts.contains("greeter"), "{texts}");
         assert!(!texts.contains("not these") && !texts.contains("nor"), "{texts}");

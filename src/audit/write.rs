@@ -210,7 +210,15 @@ impl OpenBlock {
         let found = found.optional()?;
         let is_new = found.is_none();
         let (present, times) = found.map_or((Places::NONE, None), |(present, times)| (present, Some(times)));
-        Ok(Self { block, present, times, is_new, kinds: HashMap::new(), values: Default::default(), text: String::new() })
+        Ok(Self {
+            block,
+            present,
+            times,
+            is_new,
+            kinds: HashMap::new(),
+            values: Default::default(),
+            text: String::new(),
+        })
     }
 
     fn add(&mut self, event: &DomainEvent, kind: i64, place: Place) {

@@ -6,10 +6,11 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memchr_iter, memchr3_iter, memmem, memrchr};
+use memchr::{memchr, memchr_iter, memchr3_iter, memrchr};
 
 use super::MAX_DEPTH;
 use super::rules::Rules;
+use super::text::MAX_MARKER_BYTES;
 use crate::event::{DomainEvent, Payload};
 
 /// Whether no rule masks anything in JSON, of which keys say something in that part of it only.
@@ -23,22 +24,18 @@ pub(super) fn is_clean(rules: &Rules, json: &str, keyed: Range<usize>) -> bool {
 }
 
 /// The part of an event's line in which keys say something: attributes, what this build does not know, the details of
-/// kinds that are not the domain's. It may begin earlier and end later than that.
-pub(super) fn keyed_part(event: &DomainEvent, line: &str) -> Range<usize> {
-    // A quote within a text is escaped, so that these are keys.
-    let (attributes, details) = ("\"attributes\":", "\"details\":");
+/// kinds that are not the domain's. It may begin earlier than that. The details begin at `details`.
+pub(super) fn keyed_part(event: &DomainEvent, line: &str, details: usize) -> Range<usize> {
     let is_custom = matches!(event.payload(), Payload::Custom(_));
-    let start = if event.attributes().next().is_some() {
-        memmem::find(line.as_bytes(), attributes.as_bytes())
-    } else if event.unknown_keys().next().is_some() {
-        Some(0)
-    } else if is_custom {
-        memmem::find(line.as_bytes(), details.as_bytes())
+    let start = if event.unknown_keys().next().is_some() {
+        0
+    } else if event.attributes().next().is_some() {
+        // No other object stands before them.
+        memchr(b'{', line.as_bytes().get(1..).unwrap_or_default()).map_or(0, |at| at + 1)
     } else {
-        return 0..0;
+        details
     };
-    let end = if is_custom { None } else { memmem::rfind(line.as_bytes(), details.as_bytes()) };
-    start.unwrap_or_default()..end.unwrap_or(line.len())
+    start..if is_custom { line.len() } else { details }
 }
 
 /// Whether no key in it can be secret, and nothing is nested too deep.
@@ -76,29 +73,48 @@ fn arrays(json: &str) -> Option<&str> {
 
 /// Whether no argument in it announces a secret, and no texts in it are one together.
 fn are_arrays_clean(rules: &Rules, json: &str) -> bool {
-    let announces = |quote: usize| {
-        let text = json.get(quote + 1..).unwrap_or_default();
+    let bytes = json.as_bytes();
+    let announces = |dash: usize| {
+        let text = json.get(dash..).unwrap_or_default();
         rules.keys.is_secret(text.split(['"', '=']).next().unwrap_or_default())
     };
-    !memmem::find_iter(json.as_bytes(), b"\"-").any(announces) && !rules.may_find(&joined(json))
+    let mut dashes =
+        memchr_iter(b'-', bytes).filter(|at| at.checked_sub(1).and_then(|at| bytes.get(at)) == Some(&b'"'));
+    !dashes.any(announces) && !rules.may_find_in(&seams(bytes), json)
 }
 
-/// The JSON with nothing between texts that follow one another. Where a text itself holds `","`, that goes too: what is
-/// looked for has neither quote nor comma nor space, so it is not lost by it.
-fn joined(json: &str) -> String {
-    let bytes = json.as_bytes();
-    let (mut joined, mut copied) = (String::with_capacity(json.len()), 0);
-    for comma in memchr_iter(b',', bytes) {
-        let before = bytes.get(copied..comma).unwrap_or_default().trim_ascii_end();
-        let after = bytes.get(comma + 1..).unwrap_or_default();
+/// The JSON with nothing between texts that follow one another, as far as a marker reaches from where they meet. Where
+/// a text itself holds `","`, that goes too: no marker has a quote, a comma or space, so none is lost by it.
+fn seams(json: &[u8]) -> Vec<u8> {
+    let (mut seams, mut copied) = (Vec::new(), 0);
+    for comma in memchr_iter(b',', json) {
+        let after = json.get(comma + 1..).unwrap_or_default();
         let space = after.len() - after.trim_ascii_start().len();
-        if before.ends_with(b"\"") && after.get(space) == Some(&b'"') {
-            joined.push_str(json.get(copied..copied + before.len() - 1).unwrap_or_default());
+        let before = json.get(copied..comma).unwrap_or_default().trim_ascii_end();
+        if after.get(space) == Some(&b'"')
+            && let Some(text) = before.strip_suffix(b"\"")
+        {
+            push_ends(text, &mut seams);
             copied = comma + space + 2;
         }
     }
-    joined.push_str(json.get(copied..).unwrap_or_default());
-    joined
+    if copied > 0 {
+        push_ends(json.get(copied..).unwrap_or_default(), &mut seams);
+    }
+    seams
+}
+
+/// Appends how a text begins and how it ends.
+fn push_ends(text: &[u8], into: &mut Vec<u8>) {
+    const REACH: usize = MAX_MARKER_BYTES - 1;
+    match (text.first_chunk::<REACH>(), text.last_chunk::<REACH>()) {
+        (Some(beginning), Some(end)) if text.len() > 2 * REACH => {
+            into.extend_from_slice(beginning);
+            into.push(b'\n');
+            into.extend_from_slice(end);
+        }
+        _ => into.extend_from_slice(text),
+    }
 }
 
 #[cfg(test)]

@@ -44,6 +44,11 @@ impl Rules {
         !self.patterns.is_empty() || self.looks.hints(text) != Hints::NONE
     }
 
+    /// The same of parts of a text in which all stands by which one is told.
+    pub(super) fn may_find_in(&self, parts: &[u8], text: &str) -> bool {
+        !self.patterns.is_empty() || self.looks.hints_in(parts, text) != Hints::NONE
+    }
+
     /// Whether nothing was added.
     pub(super) fn are_built_in_only(&self) -> bool {
         self.patterns.is_empty()

@@ -72,7 +72,7 @@ const WEB_TOKEN: &str = r"(eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)+)";
 
 /// Texts of which one stands in every secret of a kind, found all in one pass. None is shorter than three bytes: the
 /// search is by their first ones, which should be rare. None has a quote, a comma or space.
-const MARKERS: [(&str, Hints); 22] = [
+pub(super) const MARKERS: [(&str, Hints); 22] = [
     ("PRIVATE", Hints::PRIVATE_KEY),
     ("://", Hints::URL),
     (r":/\", Hints::URL),
@@ -97,6 +97,9 @@ const MARKERS: [(&str, Hints); 22] = [
     // In JSON any of their letters may be written so.
     (r"\u00", Hints::ESCAPE),
 ];
+
+/// How many bytes the longest marker has.
+pub(super) const MAX_MARKER_BYTES: usize = 11;
 
 /// Which kinds of secrets may stand in a text; what is not there certainly does not.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -158,8 +161,13 @@ impl Looks {
 
     /// Which kinds of secrets may stand in a text, or in the texts of a line of JSON.
     pub(super) fn hints(&self, text: &str) -> Hints {
+        self.hints_in(text.as_bytes(), text)
+    }
+
+    /// The same of parts of it in which all markers stand that say something.
+    pub(super) fn hints_in(&self, parts: &[u8], text: &str) -> Hints {
         let mut hints = Hints::NONE;
-        for found in self.markers.find_iter(text) {
+        for found in self.markers.find_iter(parts) {
             let (_, kind) = MARKERS.get(found.pattern().as_usize()).unwrap_or(&("", Hints::NONE));
             hints.0 |= kind.0;
         }

@@ -46,7 +46,8 @@ fn event(told_by: &Told) -> DomainEvent {
         None => told(1),
     };
     let event = told_by.cause.into_iter().fold(event, |event, cause| event.with_causation_id(id(cause)));
-    let event = told_by.plan.into_iter().fold(event, |event, number| event.with_plan_id(plan(number).as_str()));
+    let event =
+        told_by.plan.into_iter().fold(event, |event, number| event.with_plan_id(plan(number).as_str()));
     let event =
         told_by.root.into_iter().fold(event, |event, number| event.with_root_plan_id(plan(number).as_str()));
     event.with_timestamp(second(told_by.at)).with_id(id(told_by.id))

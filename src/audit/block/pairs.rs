@@ -39,7 +39,8 @@ impl Pairs {
             if usize::from(number) < POSITIONS { Ok(Place(number)) } else { Err(NoPlaces) }
         };
         let (pairs, rest) = bytes.as_chunks();
-        let pairs = pairs.iter().map(|[a, b, c, d]| Ok(Pair { cause: place(*a, *b)?, effect: place(*c, *d)? }));
+        let pairs =
+            pairs.iter().map(|[a, b, c, d]| Ok(Pair { cause: place(*a, *b)?, effect: place(*c, *d)? }));
         if rest.is_empty() { pairs.collect::<Result<_, _>>().map(Self) } else { Err(NoPlaces) }
     }
 }

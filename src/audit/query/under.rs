@@ -116,16 +116,14 @@ impl Growth<'_> {
         }
         places.insert(place);
         self.tree.events += 1;
-        self.look_behind(position);
-    }
-
-    fn look_behind(&mut self, position: Position) {
         self.events.entry(Block::of(position)).or_insert(Places::NONE).insert(Place::of(position));
     }
 
-    /// What an event caused is under it, but not the event.
+    /// What an event caused is under it; not the event, nor a plan that it created.
     fn root(&mut self, id: EventId) -> Result<()> {
-        cause::events(self.connection, id)?.into_iter().for_each(|position| self.look_behind(position));
+        for position in cause::events(self.connection, id)? {
+            self.effects_of(Block::of(position), &Places::from_iter([Place::of(position)]))?;
+        }
         cause::unlinked(self.connection, id)?.into_iter().for_each(|position| self.event(position));
         Ok(())
     }
@@ -156,6 +154,11 @@ impl Growth<'_> {
         let present = statement.query_row([block.number()], |row| places(row.get_ref(0)?.as_blob()?));
         // Links and postings may name one that retention took.
         events.keep(&present.optional()?.unwrap_or(Places::NONE));
+        self.effects_of(block, &events)?;
+        self.plans_created(block, &events)
+    }
+
+    fn effects_of(&mut self, block: Block, events: &Places) -> Result<()> {
         let mut statement = self.connection.prepare_cached(EFFECTS)?;
         let mut rows = statement.query([block.number()])?;
         while let Some(row) = rows.next()? {
@@ -164,7 +167,7 @@ impl Growth<'_> {
             let caused = pairs.iter().filter(|pair| events.contains(pair.cause));
             caused.filter_map(|pair| of.position(pair.effect)).for_each(|effect| self.event(effect));
         }
-        self.plans_created(block, &events)
+        Ok(())
     }
 
     fn plans_created(&mut self, block: Block, events: &Places) -> Result<()> {

@@ -42,13 +42,7 @@ impl<'c> Links<'c> {
             connection.prepare_cached(&sql)?.query_row([], |row| row.get(0))
         };
         let (is_any_waiting, is_any_twin) = (is_any("unlinked")?, is_any("twins")?);
-        Ok(Self {
-            connection,
-            recent: HashMap::new(),
-            pairs: BTreeMap::new(),
-            is_any_waiting,
-            is_any_twin,
-        })
+        Ok(Self { connection, recent: HashMap::new(), pairs: BTreeMap::new(), is_any_waiting, is_any_twin })
     }
 
     /// Links an event that was added: to its cause, and to what waited for it.

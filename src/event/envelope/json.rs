@@ -22,21 +22,19 @@ use crate::event::wire::{Key, Optional, Rest, Unknown, keepable, read_once, with
 impl Serialize for DomainEvent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("id", &self.id)?;
-        map.serialize_entry("event_type", self.type_name())?;
-        map.serialize_entry("timestamp", &self.timestamp)?;
-        if let Some((origin, seq)) = &self.place {
-            map.serialize_entry("origin", origin)?;
-            map.serialize_entry("seq", seq)?;
-        }
-        self.scope.write(&mut map)?;
-        if let Some(attributes) = self.attributes.as_ref().filter(|attributes| !attributes.is_empty()) {
-            map.serialize_entry("attributes", attributes)?;
-        }
-        if let Some(unknown) = &self.unknown {
-            unknown.envelope.write(&mut map)?;
-        }
+        self.write_envelope(&mut map)?;
         map.serialize_entry("details", &DetailsOf(self))?;
+        map.end()
+    }
+}
+
+/// An event without its details.
+struct EnvelopeOf<'a>(&'a DomainEvent);
+
+impl Serialize for EnvelopeOf<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        self.0.write_envelope(&mut map)?;
         map.end()
     }
 }
@@ -99,6 +97,36 @@ impl DomainEvent {
         "attributes",
         "details",
     ];
+
+    fn write_envelope<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        map.serialize_entry("id", &self.id)?;
+        map.serialize_entry("event_type", self.type_name())?;
+        map.serialize_entry("timestamp", &self.timestamp)?;
+        if let Some((origin, seq)) = &self.place {
+            map.serialize_entry("origin", origin)?;
+            map.serialize_entry("seq", seq)?;
+        }
+        self.scope.write(map)?;
+        if let Some(attributes) = self.attributes.as_ref().filter(|attributes| !attributes.is_empty()) {
+            map.serialize_entry("attributes", attributes)?;
+        }
+        self.unknown.as_ref().map_or(Ok(()), |unknown| unknown.envelope.write(map))
+    }
+
+    /// Appends the JSON form, and gives where in `into` its details begin. After an error part of it may stand there.
+    ///
+    /// # Errors
+    /// `serde_json`'s, if custom details have no JSON form.
+    pub(crate) fn write_json(&self, into: &mut Vec<u8>) -> Result<usize, serde_json::Error> {
+        serde_json::to_writer(&mut *into, &EnvelopeOf(self))?;
+        // An envelope has keys: the details follow as one more.
+        into.pop();
+        into.extend_from_slice(b",\"details\":");
+        let details = into.len();
+        serde_json::to_writer(&mut *into, &DetailsOf(self))?;
+        into.push(b'}');
+        Ok(details)
+    }
 
     /// The details alone, as JSON text.
     ///

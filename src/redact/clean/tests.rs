@@ -7,6 +7,7 @@ use super::*;
 use crate::event::{EventType, PlanApplied, ToolErrorKind, ToolErrored};
 use crate::redact::details_of;
 use crate::redact::json::{Of, Scan};
+use crate::redact::text::MARKERS;
 
 /// Parts of secrets, of what only resembles one, and what JSON is made of.
 const PARTS: [&str; 36] = [
@@ -76,6 +77,16 @@ fn written(value: &Value) -> [String; 4] {
     [compact.replace('o', "\\u006F"), compact.replace('/', "\\/"), pretty.replace(':', " \t:"), compact]
 }
 
+/// The line of an event, as any serialiser writes it, and where its details begin.
+fn written_as_event(event: &DomainEvent) -> (String, usize) {
+    let mut line = Vec::new();
+    let details = event.write_json(&mut line).unwrap();
+    let line = String::from_utf8(line).unwrap();
+    assert_eq!(line, serde_json::to_string(event).unwrap());
+    assert_eq!(line[details..line.len() - 1], event.details_json().unwrap());
+    (line, details)
+}
+
 proptest! {
     #[test]
     fn what_is_told_to_be_clean_has_nothing_to_mask(value in value()) {
@@ -100,10 +111,25 @@ proptest! {
         if has[1] {
             event = event.with_attribute(key, attribute);
         }
-        let line = serde_json::to_string(&event).unwrap();
-        if is_clean(&rules, &line, keyed_part(&event, &line)) {
+        let (line, details) = written_as_event(&event);
+        if is_clean(&rules, &line, keyed_part(&event, &line, details)) {
             prop_assert!(Scan::new(&rules, &line, Of::Event(details_of(&event))).run().is_none(), "{line}");
         }
+    }
+}
+
+/// A token in two texts, each so long that only its ends are looked at.
+#[test]
+fn a_secret_in_two_texts_is_seen_wherever_it_is_cut() {
+    let (rules, long) = (Rules::built_in(), "an innocent text ".repeat(20));
+    for marker in MARKERS.map(|(marker, _)| marker).into_iter().filter(|marker| !marker.contains('\\')) {
+        let secret = format!("{marker}u:p@\u{2026}");
+        for cut in 0..=marker.len() {
+            let (before, after) = secret.split_at(cut);
+            let json = json!({"a": [format!("{long}{before}"), format!("{after}{long}")]}).to_string();
+            assert!(!is_clean(&rules, &json, 0..0), "{before} {after}");
+        }
+        assert!(marker.len() <= MAX_MARKER_BYTES);
     }
 }
 
@@ -121,8 +147,8 @@ fn what_agents_do_is_told_to_be_clean() {
     }
     let applied = DomainEvent::new(PlanApplied::new(1, ["docs", "site"], 3, 20, 4, 2, 1_500));
     for event in [applied.clone().with_attribute("lane", "left").with_attribute("n", json!(["a"])), applied] {
-        let line = serde_json::to_string(&event).unwrap();
-        assert!(is_clean(&rules, &line, keyed_part(&event, &line)), "{line}");
+        let (line, details) = written_as_event(&event);
+        assert!(is_clean(&rules, &line, keyed_part(&event, &line, details)), "{line}");
     }
 }
 
