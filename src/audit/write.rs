@@ -21,12 +21,18 @@ const ADD_EVENT: &str = "INSERT OR IGNORE INTO events (position, kind, timestamp
      VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const ADD_TEXTS: &str = "INSERT INTO texts (rowid, details) VALUES (?1, ?2)";
 
+/// How many blocks of a transaction are kept until they are written.
+const MAX_FILLED: usize = 4;
+
 /// A transaction that adds rows.
 pub(super) struct Writer<'c> {
     add_event: CachedStatement<'c>,
     add_texts: CachedStatement<'c>,
     kinds: HashMap<String, (Kind, i64)>,
     block: Option<OpenBlock>,
+    /// Blocks that are not written yet. What is written beside words has SQLite write the words out too, which should
+    /// be many at once.
+    filled: Vec<OpenBlock>,
     links: Links<'c>,
     transaction: Transaction<'c>,
 }
@@ -92,6 +98,7 @@ impl<'c> Writer<'c> {
             add_texts: connection.prepare_cached(ADD_TEXTS)?,
             kinds: HashMap::new(),
             block: None,
+            filled: Vec::new(),
             links: Links::new(connection)?,
             transaction,
         })
@@ -110,7 +117,10 @@ impl<'c> Writer<'c> {
     pub(super) fn add(&mut self, row: &Row) -> Result<bool> {
         let (block, place) = (Block::of(row.position), Place::of(row.position));
         if self.block.as_ref().is_none_or(|open| open.block != block) {
-            self.flush()?;
+            self.filled.extend(self.block.take());
+            if self.filled.len() >= MAX_FILLED || self.filled.iter().any(|filled| filled.block == block) {
+                self.flush()?;
+            }
             self.block = Some(OpenBlock::open(&self.transaction, block)?);
         }
         let kind = self.kind(&row.event)?;
@@ -154,7 +164,8 @@ impl<'c> Writer<'c> {
     }
 
     fn flush(&mut self) -> Result<()> {
-        self.block.take().map_or(Ok(()), |open| open.write(&self.transaction))
+        let filled = self.filled.drain(..).chain(self.block.take());
+        filled.map(|open| open.write(&self.transaction)).collect()
     }
 
     /// The number of an event's kind.
