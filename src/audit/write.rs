@@ -164,8 +164,8 @@ impl<'c> Writer<'c> {
     }
 
     fn flush(&mut self) -> Result<()> {
-        let filled = self.filled.drain(..).chain(self.block.take());
-        filled.map(|open| open.write(&self.transaction)).collect()
+        let mut filled = self.filled.drain(..).chain(self.block.take());
+        filled.try_for_each(|open| open.write(&self.transaction))
     }
 
     /// The number of an event's kind.

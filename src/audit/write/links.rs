@@ -53,7 +53,9 @@ impl<'c> Links<'c> {
         self.recent.insert(id, position);
         if self.is_any_waiting {
             let waiting = self.positions(WAITING, id)?;
-            waiting.iter().for_each(|effect| self.link(position, *effect));
+            for effect in &waiting {
+                self.link(position, *effect);
+            }
             if !waiting.is_empty() {
                 self.connection.prepare_cached(WAIT_NO_MORE)?.execute([id.as_bytes()])?;
             }
@@ -94,7 +96,9 @@ impl<'c> Links<'c> {
     fn link_to(&mut self, effect: Position, cause: Option<EventId>) -> Result<()> {
         let Some(cause) = cause else { return Ok(()) };
         let causes = self.all_of(cause)?;
-        causes.iter().for_each(|cause| self.link(*cause, effect));
+        for cause in &causes {
+            self.link(*cause, effect);
+        }
         if causes.is_empty() {
             self.is_any_waiting = true;
             let values = params![cause.as_bytes(), effect.get().cast_signed()];
