@@ -104,7 +104,8 @@ impl TelemetryInterval {
         }
         let told = self.budgets.iter().flat_map(|budget| [budget.warnings, budget.exceeded]);
         let mut numbers = told.chain([self.missed, self.forgotten, self.other_budgets]);
-        if numbers.any(|number| number > MAX_NUMBER) {
+        let mut amounts = self.budgets.iter().flat_map(|budget| [budget.spent_usd, budget.limit_usd]);
+        if numbers.any(|number| number > MAX_NUMBER) || amounts.any(|amount| amount < Usd::ZERO) {
             return Err(IntervalFault::Number);
         }
         let mut held = 0_u64;
@@ -234,6 +235,13 @@ mod tests {
         interval.rows = vec![TelemetryRow { times, ..row }];
         assert_eq!(interval.check(), Err(IntervalFault::Slots { actual: MAX_SLOTS + 1 }));
         interval.rows.clear();
+        for (spent, limit) in [("-5", "1"), ("5", "-1")] {
+            let json =
+                format!(r#"{{"tier":"plan","scope_id":"x","spent_usd":"{spent}","limit_usd":"{limit}"}}"#);
+            interval.budgets = vec![serde_json::from_str(&json).unwrap()];
+            assert_eq!(interval.check(), Err(IntervalFault::Number));
+        }
+        interval.budgets.clear();
         (interval.from, interval.to) = (moment(1), moment(0));
         assert_eq!(interval.check(), Err(IntervalFault::Backward));
         (interval.to, interval.digits) = (moment(1), 3);

@@ -22,19 +22,6 @@ const FILLED: [&str; 3] = ["id", "timestamp", "correlation_id"];
 /// What must not be left out.
 const REQUIRED: [&str; 2] = ["event_type", "details"];
 
-/// The other keys of an envelope.
-const OPTIONAL: [&str; 9] = [
-    "causation_id",
-    "plan_id",
-    "root_plan_id",
-    "session_id",
-    "actor_name",
-    "project_name",
-    "user_identity",
-    "traceparent",
-    "attributes",
-];
-
 /// Why a line is no event that may be recorded. Never with its content; columns count bytes from 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum LineError {
@@ -92,7 +79,7 @@ impl Outline {
         {
             return Err(LineError::Reserved { key, who });
         }
-        let known = FILLED.into_iter().chain(REQUIRED).chain(OPTIONAL);
+        let known = DomainEvent::KEYS.into_iter();
         let place = |value: &RawValue| {
             let start = value.get().as_ptr() as usize - text.as_ptr() as usize;
             start..start + value.get().len()
