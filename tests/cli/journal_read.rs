@@ -3,8 +3,11 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, ChildStdout, Stdio};
+use std::time::Duration;
 
-use agentbus::EventType;
+use agentbus::event::SessionCreated;
+use agentbus::journal::Journal;
+use agentbus::{DomainEvent, EventType, Redactor};
 use rustix::process::Signal;
 
 use crate::harness::ended;
@@ -24,6 +27,36 @@ fn json_is_what_is_stored_byte_for_byte() {
     assert_eq!(dir.run("tail", &["--json", "-n", "0"]).stdout, "");
     let polled = dir.run("poll", &["indexer", "--json", "--max", "4"]);
     assert_eq!(polled.stdout.lines().collect::<Vec<_>>(), spaced.lines().take(4).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_was_recorded_without_a_redactor_is_shown_without_secrets() {
+    let (dir, secret) = (Dir::with_events(2), format!("ghp_{}", "a1B2".repeat(9)));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let journal = Journal::builder(dir.path()).redactor(Redactor::none()).open().unwrap();
+        let event = DomainEvent::new(SessionCreated::new(false)).with_attribute("password", "open sesame");
+        journal.append(event.with_actor_name(secret.as_str())).await.unwrap();
+        journal.close(Duration::from_secs(10)).await.unwrap();
+    });
+    let stored = dir.stored();
+    assert!(stored.contains(&secret) && stored.contains("open sesame"));
+    for args in [&["query", "--json"][..], &["tail", "--json"], &["poll", "indexer", "--json"], &["query"]] {
+        let shown = dir.run(args[0], &args[1..]);
+        shown.assert_code(0);
+        assert!(!shown.stdout.contains(&secret) && !shown.stdout.contains("sesame"), "{}", shown.stdout);
+        if args.contains(&"--json") {
+            let lines: Vec<_> = shown.stdout.lines().collect();
+            assert_eq!(lines[..2], stored.lines().take(2).collect::<Vec<_>>());
+            let [masked, stored] = [lines[2], stored.lines().nth(2).unwrap()]
+                .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+            assert_eq!(
+                [&masked["pos"], &masked["chain"], &masked["id"]],
+                [&stored["pos"], &stored["chain"], &stored["id"]]
+            );
+            shown.assert_stderr("1 line not as stored");
+        }
+    }
 }
 
 #[test]

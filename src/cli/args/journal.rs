@@ -187,7 +187,7 @@ pub(crate) struct Selection {
     #[arg(long, value_name = "FILTER")]
     pub(crate) filter: Option<Filter>,
 
-    /// Print each line as it is stored, byte for byte.
+    /// Print each line as it is stored, byte for byte, unless something in it looks like a secret: that is masked.
     #[arg(long)]
     pub(crate) json: bool,
 }

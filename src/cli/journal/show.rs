@@ -1,7 +1,10 @@
-//! Shows what stands in a journal: lines as they are stored for machines, a timeline with positions for people.
+//! Shows what stands in a journal: lines as they are stored for machines, a timeline with positions for people. Neither
+//! shows a secret, also of a journal that was written without a redactor.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
+use agentbus::Redactor;
 use agentbus::event::Timestamp;
 use agentbus::journal::{Entry, Position, Recorded, Unreadable};
 use anstyle::Style;
@@ -20,26 +23,28 @@ pub(super) struct Show<W> {
     look: Look,
     /// How many lines could not be read.
     unreadable: u64,
+    /// How many lines are not shown as they are stored, as there are secrets in them.
+    masked: u64,
     /// Whether lines are gone.
     lacks_lines: bool,
 }
 
 #[derive(Debug)]
 enum Look {
-    /// The bytes of each line.
-    AsStored,
+    /// The bytes of each line, without secrets.
+    AsStored(Redactor),
     /// A timeline, and the day of the last line.
     Timeline(Timeline, Option<String>),
 }
 
 impl<W: Write> Show<W> {
     fn new(out: W, look: Look) -> Self {
-        Self { out, look, unreadable: 0, lacks_lines: false }
+        Self { out, look, unreadable: 0, masked: 0, lacks_lines: false }
     }
 
     /// Lines as they are stored.
     pub(super) fn as_stored(out: W) -> Self {
-        Self::new(out, Look::AsStored)
+        Self::new(out, Look::AsStored(Redactor::new()))
     }
 
     /// A timeline.
@@ -49,7 +54,7 @@ impl<W: Write> Show<W> {
 
     /// Whether it shows the bytes of lines.
     pub(super) fn wants_lines(&self) -> bool {
-        matches!(self.look, Look::AsStored)
+        matches!(self.look, Look::AsStored(_))
     }
 
     /// Shows an entry, and of an event the bytes of its line.
@@ -73,7 +78,14 @@ impl<W: Write> Show<W> {
 
     fn event(&mut self, recorded: &Recorded, line: &[u8]) -> io::Result<()> {
         match &mut self.look {
-            Look::AsStored => self.out.write_all(line),
+            Look::AsStored(redactor) => {
+                if matches!(redactor.redact_event(&recorded.event), Ok(Cow::Borrowed(_))) {
+                    return self.out.write_all(line);
+                }
+                self.masked += 1;
+                let line = String::from_utf8_lossy(line.trim_ascii_end());
+                writeln!(self.out, "{}", redactor.redact_json(&line))
+            }
             Look::Timeline(timeline, day) => {
                 let today = day_of(recorded.event.timestamp());
                 let dim = Style::new().dimmed();
@@ -96,6 +108,12 @@ impl<W: Write> Show<W> {
         self.out.flush()?;
         if self.unreadable > TOLD_ONE_BY_ONE {
             complain(&format!("cannot read {} in all", counted(self.unreadable, "line")));
+        }
+        if self.masked > 0 {
+            let lines = counted(self.masked, "line");
+            complain(&format!(
+                "{lines} not as stored: what looks like a secret is masked, and no chain follows from that"
+            ));
         }
         Ok(Ended::well_if(self.unreadable == 0 && !self.lacks_lines))
     }
