@@ -10,8 +10,6 @@ use crate::event::EventId;
 use crate::journal::Position;
 
 const EFFECTS: &str = "SELECT block, pairs FROM effects WHERE cause = ?1";
-const OTHERS: &str = "SELECT EXISTS (SELECT 1 FROM events WHERE id = ?1 AND position <> ?2) \
-     OR EXISTS (SELECT 1 FROM twins WHERE id = ?1 AND position <> ?2)";
 const WAIT: &str = "INSERT OR IGNORE INTO unlinked (cause, position) VALUES (?1, ?2)";
 const NO_TWIN: &str = "DELETE FROM twins WHERE id = ?1 AND position = ?2";
 
@@ -36,16 +34,12 @@ impl<'c> Unlinking<'c> {
         Ok(Self { connection, effects })
     }
 
-    /// Lets go of an event that goes; what it caused is linked to another of its id, or else waits. The links that are
-    /// written stay: they count only while their cause is there.
+    /// Lets go of an event that goes: what it caused waits, also if another event has its id, to which it is linked too.
+    /// The links that are written stay: they count only while their cause is there.
     pub(super) fn let_go(&self, id: EventId, position: Position) -> Result<()> {
         let at = position.get().cast_signed();
         self.connection.prepare_cached(NO_TWIN)?.execute(params![id.as_bytes(), at])?;
         let Some(effects) = self.effects.get(&Place::of(position)) else { return Ok(()) };
-        let mut others = self.connection.prepare_cached(OTHERS)?;
-        if others.query_row(params![id.as_bytes(), at], |row| row.get(0))? {
-            return Ok(());
-        }
         let mut wait = self.connection.prepare_cached(WAIT)?;
         let mut waits = |effect: &Position| wait.execute(params![id.as_bytes(), effect.get().cast_signed()]);
         effects.iter().try_for_each(|effect| waits(effect).map(drop))
