@@ -25,6 +25,12 @@ fn plan(number: u8) -> String {
     format!("plan-{number}")
 }
 
+/// A plan that is created, maybe as the child of another.
+#[derive(Clone, Copy, Debug)]
+struct Created {
+    parent: Option<u8>,
+}
+
 /// What an event is told by: its id, its cause, its plan, and whether and under which it creates that.
 #[derive(Clone, Debug)]
 struct Told {
@@ -32,13 +38,13 @@ struct Told {
     cause: Option<u8>,
     plan: Option<u8>,
     root: Option<u8>,
-    creates: Option<Option<u8>>,
+    creates: Option<Created>,
     at: i64,
 }
 
 fn event(told_by: &Told) -> DomainEvent {
     let event = match &told_by.creates {
-        Some(parent) => {
+        Some(Created { parent }) => {
             let mut details = PlanCreated::new(1, "mend", PlanPhase::Action, ["greeter"], 3);
             details.parent_plan_id = parent.map(|parent| plan(parent).as_str().into());
             DomainEvent::new(details)
@@ -55,7 +61,7 @@ fn event(told_by: &Told) -> DomainEvent {
 
 fn told_by() -> impl Strategy<Value = Told> {
     let number = |of| prop::option::weighted(0.3, 0..of);
-    let creates = prop::option::weighted(0.3, number(3_u8));
+    let creates = prop::option::weighted(0.3, number(3_u8).prop_map(|parent| Created { parent }));
     (0..IDS - OUTSIDE, prop::option::weighted(0.7, 0..IDS), number(3), number(3), creates, 0_i64..10)
         .prop_map(|(id, cause, plan, root, creates, at)| Told { id, cause, plan, root, creates, at })
 }
