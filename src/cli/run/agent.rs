@@ -133,26 +133,30 @@ impl Agent {
 
     fn sink(&self) -> Option<SessionSink> {
         let session = self.said().session.clone()?;
-        Some(SessionSink { sessions: self.sessions.clone(), session, purse: self.purse() })
+        Some(SessionSink { sessions: self.sessions.clone(), session, purse: None })
     }
 
-    /// Who keeps what is spent, if the run saves how far it has come.
+    /// Who keeps what an actor spends, if the run saves how far it has come.
     pub(super) fn purse(&self) -> Option<Arc<Purse>> {
         let keeping = Arc::clone(self.keeping.as_ref()?);
-        Some(Arc::new(Purse { keeping, budgets: self.budgets.clone() }))
+        Some(Arc::new(Purse::new(keeping, self.budgets.clone(), &self.cancelled)))
     }
 
     /// Lets the actor work in `sandbox` on what `prompt` asks, until it is done.
     pub(super) async fn act(&self, sandbox: &Sandbox, prompt: String) -> Result<(), Ending> {
         let conversation = self.said().conversation.clone();
-        let mut task =
-            ActorTask::new(prompt).with_context(self.tool_context(sandbox)).with_conversation(conversation);
+        let purse = self.purse();
+        let context = self.tool_context(sandbox, purse.as_deref());
+        let mut task = ActorTask::new(prompt).with_context(context).with_conversation(conversation);
         if let Some(sink) = self.sink() {
-            task = task.with_sink(Arc::new(sink));
+            task = task.with_sink(Arc::new(SessionSink { purse: purse.clone(), ..sink }));
         }
         let actor = self.actor(&self.task.actor, Arc::clone(&self.task.model), [sandbox.plan_id()]);
         let outcome = self.actors.run(&actor, task).await;
         self.remember(&outcome);
+        if let Some(purse) = purse {
+            purse.close()?;
+        }
         match outcome {
             ActorOutcome::Completed { .. } => Ok(()),
             ActorOutcome::Escalated { escalation, .. } => {
@@ -165,11 +169,11 @@ impl Agent {
         }
     }
 
-    /// The context of calls of tools in `sandbox`.
-    pub(super) fn tool_context(&self, sandbox: &Sandbox) -> ToolContext {
+    /// The context in which an actor works in `sandbox`, and calls tools: for as long as what it spends is kept.
+    pub(super) fn tool_context(&self, sandbox: &Sandbox, purse: Option<&Purse>) -> ToolContext {
         ToolContext::in_sandbox(sandbox.clone())
             .with_resources(self.resources.clone())
-            .with_cancellation(self.cancelled.clone())
+            .with_cancellation(purse.map_or(&self.cancelled, Purse::stop).clone())
     }
 
     /// An actor of the task, within its limits, paid by those plans.
@@ -211,14 +215,8 @@ impl Agent {
         let taken = &mut said.taken;
         taken.input_tokens = taken.input_tokens.saturating_add(report.usage.input_tokens);
         taken.output_tokens = taken.output_tokens.saturating_add(report.usage.output_tokens);
-        taken.cost = taken.cost.saturating_add(report.cost);
         taken.unrecorded += u64::from(report.unrecorded);
         taken.unmetered += u64::from(report.unmetered);
-        drop(said);
-        // An answer that could not be used was paid too, and told to nobody.
-        if let Some(purse) = self.purse() {
-            purse.keep();
-        }
     }
 
     /// What the plans and decisions are at.
@@ -229,9 +227,11 @@ impl Agent {
     /// What the run came to.
     pub(super) fn sums(&self, applied: Option<&Applied>) -> Sums {
         let said = self.said();
+        // By its account, which is kept with each answer: what was taken is only known as of the last checkpoint.
+        let spent = said.plan.clone().map(|plan| self.budgets.status(&plan.into()).spent);
         let taken = &said.taken;
         Sums {
-            spent: taken.cost,
+            spent: spent.unwrap_or_default(),
             limit: self.task.budget.plan,
             tokens: (taken.input_tokens, taken.output_tokens),
             unrecorded: taken.unrecorded,

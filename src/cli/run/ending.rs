@@ -41,7 +41,9 @@ pub(super) enum Ending {
     #[error("plan {plan} was given up; run the task anew")]
     GivenUp { plan: PlanId },
     #[error("cannot save how far the run has come")]
-    Unsaved(#[from] SaveError),
+    Unsaved(#[source] SaveError),
+    #[error("the run was given up: its checkpoint {file} is not active any more")]
+    Withdrawn { file: String },
     #[error("the budget cannot be set")]
     Budget(#[from] BudgetError),
     #[error("the project cannot be opened")]
@@ -56,6 +58,15 @@ pub(super) enum Ending {
     Context(#[from] ContextError),
     #[error("the invariants cannot be set")]
     Invariant(#[from] InvariantError),
+}
+
+impl From<SaveError> for Ending {
+    fn from(error: SaveError) -> Self {
+        match error {
+            SaveError::Ended { file } => Self::Withdrawn { file },
+            error => Self::Unsaved(error),
+        }
+    }
 }
 
 impl Ending {

@@ -120,6 +120,11 @@ impl RunFolder {
         read(&self.path.join(file.file()))
     }
 
+    /// Where it is kept what was spent.
+    pub(super) fn budgets(&self) -> PathBuf {
+        self.path.join(BUDGETS)
+    }
+
     pub(super) fn write_budgets(&self, content: &[u8]) -> io::Result<()> {
         self.replace(BUDGETS, content)
     }

@@ -79,7 +79,7 @@ impl Agent {
         let Err(ending) = ended else { return false };
         let can_fail = || self.stands(plan).is_ok_and(|plan| plan.state == PlanState::Processing);
         self.keeping.is_some()
-            && !matches!(ending, Ending::Cancelled)
+            && !matches!(ending, Ending::Cancelled | Ending::Withdrawn { .. })
             && (matches!(ending, Ending::Unsaved(_)) || can_fail())
     }
 }

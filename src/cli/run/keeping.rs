@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use agentbus::bus::{EventBus, FlushError};
 use agentbus::checkpoint::memory::{MemoryError, MemoryStore};
-use agentbus::checkpoint::{CheckpointDraft, CheckpointError, CheckpointStore};
+use agentbus::checkpoint::{CheckpointDraft, CheckpointError, CheckpointStatus, CheckpointStore};
 use agentbus::event::SessionId;
 use agentbus::journal::JournalReader;
 use agentbus::service::budget::BudgetService;
@@ -35,6 +35,8 @@ pub(super) enum SaveError {
     Form(#[from] serde_json::Error),
     #[error("cannot write {}", path.display())]
     Write { path: PathBuf, source: io::Error },
+    #[error("the checkpoint {file} is not active any more: somebody has ended the run")]
+    Ended { file: String },
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
     #[error(transparent)]
@@ -57,7 +59,7 @@ pub(super) struct Keeping {
 /// What was saved.
 #[derive(Debug)]
 pub(super) struct Saved {
-    /// The checkpoints that are active.
+    /// The checkpoints that are active, the newest first.
     pub(super) active: Vec<String>,
     /// What the newest of them names.
     pub(super) file: Option<KeptFile>,
@@ -108,20 +110,40 @@ impl Keeping {
     /// Saves how far the run has come. It blocks.
     pub(super) fn save(&self, kept: &Kept, mut draft: CheckpointDraft) -> Result<(), SaveError> {
         let mut saved = self.saved();
+        self.is_still_active(&mut saved)?;
         let file = saved.file.map_or_else(|| self.folder.first_file(), KeptFile::next);
         let written = self.folder.write(file, &serde_json::to_vec(kept)?);
         written.map_err(|source| SaveError::Write { path: file.name().into(), source })?;
         draft.context.add(STATE, &file.name())?;
         let stored = self.store.create(&draft)?;
-        let before = std::mem::replace(&mut saved.active, vec![stored.file]);
+        saved.active.insert(0, stored.file);
         let earlier = saved.file.replace(file);
-        for file in before {
-            self.store.resolve(&file)?;
+        while let Some(before) = saved.active.get(1) {
+            self.store.resolve(before)?;
+            // Only now: one that could not be resolved is resolved with the next.
+            saved.active.remove(1);
         }
         if let Some(earlier) = earlier {
             self.folder.remove(earlier);
         }
         Ok(())
+    }
+
+    /// Refuses to save more of a run whose newest checkpoint somebody has ended, or moved away: the next one would be
+    /// active, as if it had not been.
+    fn is_still_active(&self, saved: &mut Saved) -> Result<(), SaveError> {
+        let Some(newest) = saved.active.first() else { return Ok(()) };
+        let is_active = match self.store.get(newest) {
+            Ok(stored) => stored.checkpoint.status == CheckpointStatus::Active,
+            Err(CheckpointError::NotFound { .. }) => false,
+            Err(error) => return Err(error.into()),
+        };
+        if is_active {
+            return Ok(());
+        }
+        let file = newest.clone();
+        saved.active.clear();
+        Err(SaveError::Ended { file })
     }
 
     /// Whether there is anything to go on from.
@@ -130,11 +152,9 @@ impl Keeping {
     }
 
     /// Keeps what was spent, which counts also where nothing else is saved since. It blocks.
-    pub(super) fn keep_budgets(&self, budgets: &BudgetService) {
-        let kept = serde_json::to_vec(&budgets.snapshot(None)).map_err(io::Error::from);
-        if let Err(error) = kept.and_then(|json| self.folder.write_budgets(&json)) {
-            complain(&format!("what was spent is not kept: {error}"));
-        }
+    pub(super) fn keep_budgets(&self, budgets: &BudgetService) -> Result<(), SaveError> {
+        let written = self.folder.write_budgets(&serde_json::to_vec(&budgets.snapshot(None))?);
+        written.map_err(|source| SaveError::Write { path: self.folder.budgets(), source })
     }
 
     /// The run is over: nobody goes on with it. It blocks.
@@ -169,7 +189,11 @@ pub(super) enum End<'a> {
 
 /// How a run of `args` is gone on with, but for its session.
 fn command(args: &RunArgs, checkpoints: &Path) -> String {
-    let path = |path: &Path| quoted(&path.to_string_lossy());
+    // Whoever goes on may stand elsewhere.
+    let path = |path: &Path| {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        quoted(&path.to_string_lossy())
+    };
     let mut words = vec!["agentbus run".to_owned(), path(&args.task)];
     words.extend(args.journal.as_deref().map(|journal| format!("--journal {}", path(journal))));
     words.push(format!("--checkpoints {}", path(checkpoints)));

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use agentbus::event::{Hash, PlanId, SessionId, SessionMessageSent, Text, Usd};
+use agentbus::event::{Hash, PlanId, SessionId, SessionMessageSent, Text};
 use agentbus::service::actor::{Conversation, Message, ToolRequest};
 use agentbus::service::session::SessionSnapshot;
 use agentbus::{DomainEvent, Redactor};
@@ -58,7 +58,6 @@ pub(super) struct Taken {
     pub(super) questions: u64,
     pub(super) input_tokens: u64,
     pub(super) output_tokens: u64,
-    pub(super) cost: Usd,
     /// How many messages the session did not take.
     pub(super) unrecorded: u64,
     /// How many answers did not say what they took.

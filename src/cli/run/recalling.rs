@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use agentbus::Redactor;
-use agentbus::checkpoint::memory::{MAX_KEY_BYTES, MAX_SUMMARY_BYTES, MemoryError, MemoryStore};
+use agentbus::checkpoint::memory::{MAX_SUMMARY_BYTES, MemoryError, MemoryStore};
 use agentbus::event::{Hash, SessionId};
 use tokio::task::block_in_place;
 
@@ -12,6 +12,9 @@ use super::fixing::both_ends;
 use super::stages::done_or_told;
 use crate::cli::report::{complain, with_causes};
 use crate::cli::task::Scout;
+
+/// What may stand under any key whose names do not read as one of a secret.
+const PLAIN: &str = "fine";
 
 /// What marks the middle that is left out of a summary, at most.
 const CUT: usize = 16;
@@ -46,10 +49,15 @@ impl Agent {
     }
 }
 
-/// The key of what a scout answered in a session.
+/// The key of what a scout answered in a session. Where the names are too long, or read as if what stands under them were
+/// a secret, it has their hash in their place.
 fn key(project: &str, scout: &str, session: &SessionId) -> String {
     let key = format!("{project}/scouts/{scout}/{session}");
-    if key.len() <= MAX_KEY_BYTES { key } else { format!("scouts/{}/{session}", Hash::of(key)) }
+    if MemoryStore::check(&key, PLAIN, scout).is_ok() {
+        key
+    } else {
+        format!("scouts/{}/{session}", Hash::of(key))
+    }
 }
 
 /// An answer as a memory keeps it: without secrets, and of a long one both ends.
@@ -74,6 +82,9 @@ mod tests {
         let (one, other) =
             (key_of(&format!("{}1", "x".repeat(255))), key_of(&format!("{}2", "x".repeat(255))));
         assert_ne!(one, other);
+        let secret = key_of("agents/password");
+        assert!(secret.starts_with("scouts/"), "{secret}");
+        MemoryStore::check(&secret, "It lies in the vault.", "agents/password").unwrap();
         let long = "\u{e9}\r\n".repeat(9_000);
         for answer in ["", " \n", "fine\u{1b}[2J\tyes\r\n", "the key is sk-ant-api03-abcdefghijklmnop", &long]
         {

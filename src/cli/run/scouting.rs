@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use agentbus::event::{DecisionType, PlanId};
+use agentbus::event::{DecisionType, PlanId, Usd};
 use agentbus::service::actor::{ActorOutcome, ActorTask, Message};
 use agentbus::service::decision::{Decision, NewDecision};
 use agentbus::service::plan::{ApplySummary, NewPlan, Plan};
@@ -15,6 +15,7 @@ use agentbus::service::plan::{ApplySummary, NewPlan, Plan};
 use super::agent::Agent;
 use super::ending::{Ending, error_kind};
 use super::progress::Part;
+use super::sink::Purse;
 use super::stages::done_or_told;
 use crate::cli::task::Scout;
 
@@ -36,7 +37,21 @@ impl Agent {
             if let Some(found) = found {
                 self.say(Message::User(format!("{} reports:\n{found}", scout.actor))).await?;
             }
-            self.progress(|progress| progress.scouts.push(scout.actor.clone()));
+            self.is_done_with(scout).await?;
+        }
+        Ok(())
+    }
+
+    /// Saves that the scout is not sent again, once.
+    async fn is_done_with(&self, scout: &Scout) -> Result<(), Ending> {
+        let is_known = self.progress(|progress| {
+            let is_known = progress.scouts.contains(&scout.actor);
+            if !is_known {
+                progress.scouts.push(scout.actor.clone());
+            }
+            is_known
+        });
+        if !is_known {
             self.save(Part::Strategize).await?;
         }
         Ok(())
@@ -59,10 +74,20 @@ impl Agent {
         led
     }
 
+    /// What a scout may still spend, of whose budget earlier processes of the run spent some, which were killed.
+    fn left_for(&self, scout: &Scout, child: &Plan) -> Result<Usd, Ending> {
+        let sent = self.plans.tree(&child.root_id)?;
+        let earlier = sent.iter().filter(|sent| sent.id != child.id && sent.id != child.root_id);
+        let its = earlier.filter(|sent| sent.actor.as_ref() == Some(&scout.actor));
+        let spent = its.map(|sent| self.budgets.status(&sent.id.clone().into()).spent);
+        let left = scout.budget.checked_sub(spent.fold(Usd::ZERO, Usd::saturating_add));
+        Ok(left.map_or(Usd::ZERO, |left| left.max(Usd::ZERO)))
+    }
+
     /// What the scout found; nothing if it was given up.
     async fn lead_scout(&self, scout: &Scout, child: &Plan) -> Result<Option<String>, Ending> {
         let (plan, started) = (&child.id, Instant::now());
-        self.budgets.set_limit(&plan.clone().into(), scout.budget)?;
+        self.budgets.set_limit(&plan.clone().into(), self.left_for(scout, child)?)?;
         if scout.is_read_only {
             self.tools.restrict(plan);
         }
@@ -73,16 +98,17 @@ impl Agent {
         self.plans.start(plan)?;
         match self.explore(scout, child).await? {
             ActorOutcome::Completed { answer, .. } => {
-                // Before its plan ends: a scout that is known to be back is not sent again.
-                self.keep_report(scout, &answer);
                 self.report(plan, started.elapsed()).await?;
                 return Ok(Some(answer));
             }
             ActorOutcome::Escalated { escalation, .. } => {
                 let reason = format!("a limit was reached, {}: {}", escalation.reason, escalation.limit);
+                // Before that is told: a scout that is known to be given up is not sent again.
+                self.is_done_with(scout).await?;
                 self.plans.cancel(plan, reason)?;
             }
             ActorOutcome::Errored { failure, .. } => {
+                self.is_done_with(scout).await?;
                 self.plans.fail(plan, failure.message, error_kind(failure.is_transient))?;
                 self.plans.cancel(plan, "the scout failed")?;
             }
@@ -95,14 +121,22 @@ impl Agent {
     async fn explore(&self, scout: &Scout, child: &Plan) -> Result<ActorOutcome, Ending> {
         let sandbox = self.sandbox_for(&child.id).await?;
         let actor = self.actor(&scout.actor, Arc::clone(&scout.model), [&child.id, &child.root_id]);
-        let mut task = ActorTask::new(scout.goal.as_str()).with_context(self.tool_context(&sandbox));
-        if let Some(purse) = self.purse() {
-            task = task.with_sink(purse);
+        let purse = self.purse();
+        let context = self.tool_context(&sandbox, purse.as_deref());
+        let mut task = ActorTask::new(scout.goal.as_str()).with_context(context);
+        if let Some(purse) = &purse {
+            task = task.with_sink(Arc::<Purse>::clone(purse));
         }
         let outcome = self.actors.run(&actor, task).await;
         self.count(&outcome);
+        if let ActorOutcome::Completed { answer, .. } = &outcome {
+            // Before anything else is done: a scout that is known to be back is not sent again.
+            self.keep_report(scout, answer);
+        }
+        let is_kept = purse.map_or(Ok(()), |purse| purse.close());
         let disposed = self.dispose_of(&sandbox, "what a scout writes is not kept").await;
         done_or_told("remove the sandbox of a scout", disposed);
+        is_kept?;
         Ok(outcome)
     }
 

@@ -1,14 +1,15 @@
 //! Who hears what actors say: the session, and whoever keeps what it cost.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use agentbus::event::{MessageRole, SessionId};
 use agentbus::service::actor::{ConversationSink, Message, SinkError};
 use agentbus::service::budget::BudgetService;
 use agentbus::service::session::SessionService;
 use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
 
-use super::keeping::Keeping;
+use super::keeping::{Keeping, SaveError};
 
 /// Keeps what is said in a session.
 #[derive(Debug)]
@@ -40,23 +41,49 @@ impl ConversationSink for SessionSink {
     }
 }
 
-/// Keeps what was spent: with each answer, which is paid before it is told, so that a run that goes on in another process
-/// has no more to spend than this one.
+/// Keeps what an actor spends: with each answer, which is paid before it is told, so that a run that goes on in another
+/// process has no more to spend than this one. Where that cannot be kept, the actor is stopped: it spends nothing more.
 #[derive(Debug)]
 pub(super) struct Purse {
-    pub(super) keeping: Arc<Keeping>,
-    pub(super) budgets: BudgetService,
+    keeping: Arc<Keeping>,
+    budgets: BudgetService,
+    stop: CancellationToken,
+    /// Guards why it could not be kept; held for single moves.
+    failed: Mutex<Option<SaveError>>,
 }
 
 impl Purse {
+    /// One for one run of an actor, which ends with `cancelled` in any case.
+    pub(super) fn new(keeping: Arc<Keeping>, budgets: BudgetService, cancelled: &CancellationToken) -> Self {
+        Self { keeping, budgets, stop: cancelled.child_token(), failed: Mutex::default() }
+    }
+
+    /// What stops the actor.
+    pub(super) fn stop(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// Keeps what was spent in the end: an answer that could not be used was paid too, and told to nobody.
+    pub(super) fn close(&self) -> Result<(), SaveError> {
+        self.keep();
+        self.failed().take().map_or(Ok(()), Err)
+    }
+
     fn hear(&self, message: &Message) {
         if matches!(message, Message::Assistant { .. }) {
             self.keep();
         }
     }
 
-    pub(super) fn keep(&self) {
-        tokio::task::block_in_place(|| self.keeping.keep_budgets(&self.budgets));
+    fn keep(&self) {
+        if let Err(error) = tokio::task::block_in_place(|| self.keeping.keep_budgets(&self.budgets)) {
+            self.failed().get_or_insert(error);
+            self.stop.cancel();
+        }
+    }
+
+    fn failed(&self) -> MutexGuard<'_, Option<SaveError>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

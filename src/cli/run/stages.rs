@@ -79,7 +79,7 @@ impl Agent {
         };
         if let Err(ending) = &ended {
             let told = match ending {
-                Ending::Cancelled => self.plans.cancel(plan, ending.to_string()),
+                Ending::Cancelled | Ending::Withdrawn { .. } => self.plans.cancel(plan, ending.to_string()),
                 Ending::Sandbox(SandboxError::Conflicts { .. }) => {
                     self.plans.constrain(plan, with_causes(ending))
                 }
