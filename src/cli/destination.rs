@@ -7,9 +7,10 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use walkdir::{DirEntry, WalkDir};
 
@@ -40,6 +41,11 @@ pub(crate) enum DestinationError {
         Shown(folder)
     )]
     Gone { folder: PathBuf },
+    #[error(
+        "another folder stands at {} than the one that the run worked for: put that back, or run the task anew",
+        Shown(folder)
+    )]
+    Other { folder: PathBuf },
     #[error("cannot make the output folder {}", Shown(folder))]
     Make { folder: PathBuf, source: io::Error },
     #[error("cannot copy {} of the project", Shown(path))]
@@ -48,10 +54,26 @@ pub(crate) enum DestinationError {
     Cancelled,
 }
 
+/// What a folder is known by, whatever stands at its path later: device and inode.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Place {
+    device: u64,
+    inode: u64,
+}
+
+impl Place {
+    /// What is at that path now.
+    fn at(folder: &Path) -> io::Result<Self> {
+        fs::metadata(folder).map(|found| Self { device: found.dev(), inode: found.ino() })
+    }
+}
+
 /// A folder to commit to.
 #[derive(Debug)]
 pub(crate) struct Destination {
     folder: PathBuf,
+    place: Place,
     kind: Kind,
     committed: bool,
     /// Whether somebody may go on with it later.
@@ -87,7 +109,8 @@ impl Destination {
             return Err(DestinationError::NotAFolder { project });
         }
         if args.write_back {
-            return Ok(Self::new(project, Kind::Project));
+            let of_project = Self::new(project.clone(), Kind::Project);
+            return of_project.map_err(|source| DestinationError::NoProject { project, source });
         }
         let copy = match &args.output {
             Some(folder) => Self::chosen(folder, &project)?,
@@ -100,17 +123,27 @@ impl Destination {
     /// The folder that a run worked for whose process is gone.
     ///
     /// # Errors
-    /// [`DestinationError::Gone`].
-    pub(crate) fn of_earlier(folder: &Path, is_project: bool) -> Result<Self, DestinationError> {
+    /// [`DestinationError::Gone`]; [`DestinationError::Other`] where another stands in its place, also by a link.
+    pub(crate) fn of_earlier(
+        folder: &Path,
+        place: Place,
+        is_project: bool,
+    ) -> Result<Self, DestinationError> {
         if !folder.is_dir() {
             return Err(DestinationError::Gone { folder: folder.to_owned() });
         }
         let kind = if is_project { Kind::Project } else { Kind::Earlier };
-        Ok(Self::new(folder.to_owned(), kind))
+        let found = Self::new(folder.to_owned(), kind);
+        let found = found.map_err(|_gone| DestinationError::Gone { folder: folder.to_owned() })?;
+        if found.place == place {
+            Ok(found)
+        } else {
+            Err(DestinationError::Other { folder: folder.to_owned() })
+        }
     }
 
-    fn new(folder: PathBuf, kind: Kind) -> Self {
-        Self { folder, kind, committed: false, is_left: false }
+    fn new(folder: PathBuf, kind: Kind) -> io::Result<Self> {
+        Ok(Self { place: Place::at(&folder)?, folder, kind, committed: false, is_left: false })
     }
 
     fn chosen(folder: &Path, project: &Path) -> Result<Self, DestinationError> {
@@ -123,7 +156,7 @@ impl Destination {
         if kind == Kind::Filled && fs::read_dir(folder).map_err(failed)?.next().is_some() {
             return Err(DestinationError::Occupied { folder: folder.to_owned() });
         }
-        let chosen = Self::new(folder.canonicalize().map_err(failed)?, kind);
+        let chosen = Self::new(folder.canonicalize().map_err(failed)?, kind).map_err(failed)?;
         if chosen.folder.starts_with(project) {
             let folder = folder.to_owned();
             return Err(DestinationError::InProject { folder, project: project.to_owned() });
@@ -134,12 +167,17 @@ impl Destination {
     fn fresh() -> Result<Self, DestinationError> {
         let failed = |source| DestinationError::Make { folder: std::env::temp_dir(), source };
         let folder = tempfile::Builder::new().prefix("agentbus-result-").tempdir().map_err(failed)?.keep();
-        Ok(Self::new(folder, Kind::Made))
+        Self::new(folder, Kind::Made).map_err(failed)
     }
 
     /// The folder, with all links resolved.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// What that folder is.
+    pub(crate) fn place(&self) -> Place {
+        self.place
     }
 
     /// Whether it is the project itself.

@@ -10,7 +10,7 @@ use agentbus::audit::proof::{HeadOptions, HeadSigner, SecretKey, SignError};
 use agentbus::journal::Journal;
 use agentbus::service::sandbox::SandboxError;
 use tempfile::NamedTempFile;
-use tokio::runtime;
+use tokio::runtime::{self, Runtime};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +39,7 @@ mod making;
 mod places;
 mod progress;
 mod recalling;
+mod refusing;
 mod resuming;
 mod rules;
 mod said;
@@ -54,7 +55,7 @@ use ending::Ending;
 use keeping::SaveError;
 use making::Making;
 use places::{Places, folder_name, say_applied};
-use resuming::{ResumeError, Resuming};
+use resuming::{Known, Leading, ResumeError, Resuming};
 use stages::Applied;
 
 /// How long what still runs when a run was given up may take to end: a commit in the middle, a printer without reader.
@@ -89,7 +90,9 @@ enum RunError {
 impl RunError {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Destination(DestinationError::Cancelled | DestinationError::Gone { .. })
+            Self::Destination(
+                DestinationError::Cancelled | DestinationError::Gone { .. } | DestinationError::Other { .. },
+            )
             | Self::Start(_)
             | Self::Save(_)
             | Self::Sandbox(_) => EXIT_NOT_DONE,
@@ -113,42 +116,71 @@ pub(crate) fn main(args: &RunArgs) -> ExitCode {
 #[derive(Debug)]
 struct Order {
     task: Task,
-    resuming: Option<Resuming>,
+    /// The run that is gone on with, and where.
+    resuming: Option<(Resuming, Destination)>,
     journal: Option<Journal>,
     key: Option<SecretKey>,
 }
 
 impl Order {
-    fn read(args: &RunArgs) -> Result<Self, RunError> {
+    /// Reads it. Where the run cannot be gone on with that is asked for, it is not left in the middle of a commit.
+    fn read(args: &RunArgs, runtime: &Runtime) -> Result<Self, RunError> {
         if args.journal.is_some() && args.bus != BusKind::Reactive {
             return Err(RunError::JournalWithoutBus);
         }
-        let resuming = match (&args.resume, &args.checkpoints, &args.journal) {
+        let mut leading = match (&args.resume, &args.checkpoints, &args.journal) {
             (Some(session), Some(checkpoints), Some(journal)) => {
-                Some(Resuming::look(resuming::Places { checkpoints, journal }, session)?)
+                Some(Leading::look(resuming::Places { checkpoints, journal }, session)?)
             }
             _ => None,
         };
-        let is_replaced = args.project.is_some() || resuming.is_some();
-        let own_project = if is_replaced { OwnProject::Replaced } else { OwnProject::Needed };
-        let mut task = task::read(&args.task, own_project, &args.send_key)?;
-        if let Some(resuming) = &resuming {
-            resuming.check(&task, &args.task)?;
-            task.project_name = resuming.known.kept.about.project_name.clone();
-        } else if let Some(name) = args.project.as_deref().and_then(folder_name) {
-            task.project_name = name;
+        let checked = Self::checked(args, leading.as_mut());
+        if let (Some(leading), Err(error)) = (&leading, &checked)
+            // Another project is none of its business.
+            && !matches!(error, RunError::Destination(_))
+        {
+            runtime.block_on(leading.leave_whole());
         }
+        let (task, earlier) = checked?;
+        let resuming = leading.zip(earlier);
+        let resuming = resuming
+            .map(|(leading, (known, destination))| (Resuming { led: leading.led, known }, destination));
         let key = args.sign_with.as_deref().map(SecretKey::read).transpose().map_err(VerbError::from)?;
         let journal = args.journal.as_deref().map(journal::open).transpose()?;
         Ok(Self { task, resuming, journal, key })
+    }
+
+    /// The task, if it is that of the run which is gone on with, and what is known of that.
+    fn checked(
+        args: &RunArgs,
+        leading: Option<&mut Leading<'_>>,
+    ) -> Result<(Task, Option<(Known, Destination)>), RunError> {
+        let earlier = match leading {
+            Some(leading) => {
+                let known = leading.known()?;
+                let destination = known.destination()?;
+                Some((known, destination))
+            }
+            None => None,
+        };
+        let is_replaced = args.project.is_some() || earlier.is_some();
+        let own_project = if is_replaced { OwnProject::Replaced } else { OwnProject::Needed };
+        let mut task = task::read(&args.task, own_project, &args.send_key)?;
+        if let Some((known, _destination)) = &earlier {
+            known.check(&task, &args.task)?;
+            task.project_name = known.kept.about.project_name.clone();
+        } else if let Some(name) = args.project.as_deref().and_then(folder_name) {
+            task.project_name = name;
+        }
+        Ok((task, earlier))
     }
 }
 
 /// Reads what is needed and runs it; returns the exit status.
 fn begin(args: &RunArgs) -> Result<u8, RunError> {
     log::start(log::level_of(args.bus))?;
-    let order = Order::read(args)?;
     let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let order = Order::read(args, &runtime)?;
     let (mut places, given_up) = (Places::default(), CancellationToken::new());
     let ended = runtime.block_on(async {
         let interrupts = Interrupts::listen(given_up.clone(), Some("cancelling the run"))?;
@@ -179,9 +211,9 @@ async fn run(
 ) -> Result<u8, RunError> {
     let Order { task, resuming, journal, key } = order;
     let signer = journal.as_ref().zip(key).map(|(journal, key)| sign(journal, key)).transpose()?;
-    let opened = match &resuming {
-        Some(resuming) => resuming.destination()?,
-        None => destination(args, &task, interrupts.token().clone()).await?,
+    let (resuming, opened) = match resuming {
+        Some((resuming, opened)) => (Some(resuming), opened),
+        None => (None, destination(args, &task, interrupts.token().clone()).await?),
     };
     let destination = places.destination.insert(opened);
     let reader = journal.as_ref().map(|journal| journal.reader().clone());

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::progress::Progress;
+use crate::cli::destination::Place;
 
 /// The form that is written and read.
 const FORMAT: u32 = 1;
@@ -46,6 +47,8 @@ pub(super) struct About {
     pub(super) project_name: Text,
     /// The folder that is committed to.
     pub(super) destination: PathBuf,
+    /// What that folder is, whatever comes to stand at its path.
+    pub(super) place: Place,
     /// Whether that is the user's own.
     pub(super) is_project: bool,
 }
@@ -225,6 +228,7 @@ mod tests {
             task: Hash::of("task"),
             project_name: "notes".into(),
             destination: "/nowhere".into(),
+            place: Place::default(),
             is_project: false,
         };
         let (taken, progress) = (Taken::default(), Progress::default());

@@ -65,6 +65,7 @@ impl Making<'_> {
             task: self.task.hash,
             project_name: self.task.project_name.clone(),
             destination: self.destination.folder().to_owned(),
+            place: self.destination.place(),
             is_project: self.destination.is_project(),
         };
         let keeping = Keeping::open(self.args, checkpoints, folder, about, saved)?;

@@ -4,7 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use agentbus::checkpoint::{
-    CheckpointError, CheckpointFilter, CheckpointStatus, CheckpointStore, Resumed, StoredCheckpoint,
+    CheckpointError, CheckpointFilter, CheckpointStatus, CheckpointStore, EventsSince, Resumed, Since,
+    StoredCheckpoint,
 };
 use agentbus::event::{PlanCreated, SessionId};
 use agentbus::journal::{Entry, JournalReader, ReadError, ReadFrom};
@@ -13,7 +14,7 @@ use agentbus::service::session::SessionSnapshot;
 
 use super::folder::{KeptFile, RunFolder};
 use super::keeping::{STATE, Saved};
-use super::kept::Kept;
+use super::kept::{About, Kept};
 use crate::cli::EXIT_NOT_DONE;
 use crate::cli::destination::{Destination, DestinationError};
 use crate::cli::escape::Escaped;
@@ -47,7 +48,10 @@ pub(super) enum ResumeError {
     },
     #[error("the run was of another task, or {} has changed since: give the one that it was of", Shown(task))]
     OtherTask { task: PathBuf },
-    #[error("the journal {} does not tell of this run: give the one that it recorded", Shown(directory))]
+    #[error(
+        "the journal {} does not tell of this run: give the one that it recorded; a commit that the run was killed in is finished or undone then",
+        Shown(directory)
+    )]
     OtherJournal { directory: PathBuf },
     #[error("cannot read the journal")]
     Read(#[from] ReadError),
@@ -86,6 +90,18 @@ pub(super) struct Known {
     pub(super) told: Vec<Entry>,
 }
 
+/// A run that this process leads, of which nothing is read yet but its newest checkpoint.
+#[derive(Debug)]
+pub(super) struct Leading<'a> {
+    pub(super) led: Led,
+    pub(super) places: Places<'a>,
+    /// Whether the journal is the one that the checkpoint was saved beside.
+    pub(super) knows_journal: bool,
+    newest: Resumed,
+    file: KeptFile,
+    reader: JournalReader,
+}
+
 /// Where to look.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Places<'a> {
@@ -93,9 +109,9 @@ pub(super) struct Places<'a> {
     pub(super) journal: &'a Path,
 }
 
-impl Resuming {
+impl<'a> Leading<'a> {
     /// Looks what there is of the run of that session. From then on this process leads it. It blocks.
-    pub(super) fn look(places: Places<'_>, session: &SessionId) -> Result<Self, ResumeError> {
+    pub(super) fn look(places: Places<'a>, session: &SessionId) -> Result<Self, ResumeError> {
         journal::look(places.checkpoints)?;
         let reader = journal::reader(places.journal)?;
         let store = CheckpointStore::open_existing(places.checkpoints).map_err(VerbError::from)?;
@@ -110,19 +126,27 @@ impl Resuming {
         let newest = self::newest(&store, places, session)?;
         let file = named(&newest.stored).ok_or_else(|| damaged(&newest.stored.file, None))?;
         let saved = Saved { active: active(&store, session)?, file: Some(file) };
-        let known = Known::read(newest, file, (&reader, places), &folder)?;
-        Ok(Self { led: Led { folder, saved }, known })
+        let since = newest.events.as_ref().map(EventsSince::since);
+        let knows_journal = matches!(since, Some(Since::Position(_)));
+        Ok(Self { led: Led { folder, saved }, places, knows_journal, newest, file, reader })
     }
 
-    /// Where it works.
+    /// What is known of it.
+    pub(super) fn known(&mut self) -> Result<Known, ResumeError> {
+        Known::read(&mut self.newest, self.file, (&self.reader, self.places), &self.led.folder)
+    }
+}
+
+impl Known {
+    /// Where the run works.
     pub(super) fn destination(&self) -> Result<Destination, DestinationError> {
-        let about = &self.known.kept.about;
-        Destination::of_earlier(&about.destination, about.is_project)
+        let About { destination, place, is_project, .. } = &self.kept.about;
+        Destination::of_earlier(destination, *place, *is_project)
     }
 
     /// Refuses another task than that of the run, and has a recording go on where it was.
     pub(super) fn check(&self, task: &Task, path: &Path) -> Result<(), ResumeError> {
-        let kept = &self.known.kept;
+        let kept = &self.kept;
         if task.hash != kept.about.task {
             return Err(ResumeError::OtherTask { task: path.to_owned() });
         }
@@ -131,11 +155,9 @@ impl Resuming {
         }
         Ok(())
     }
-}
 
-impl Known {
     fn read(
-        newest: Resumed,
+        newest: &mut Resumed,
         file: KeptFile,
         (reader, places): (&JournalReader, Places<'_>),
         folder: &RunFolder,
@@ -155,7 +177,7 @@ impl Known {
         let other = || ResumeError::OtherJournal { directory: places.journal.to_owned() };
         let told = told_of(reader, &kept)?.ok_or_else(other)?;
         let mut since = Vec::new();
-        for entry in newest.events.into_iter().flatten() {
+        for entry in newest.events.take().into_iter().flatten() {
             if let Entry::Event(recorded) = entry? {
                 since.push(recorded.event);
             }

@@ -81,7 +81,7 @@ impl Services {
 }
 
 /// Says what of the sandboxes could not be seen to.
-fn tell(recovered: &Recovered) {
+pub(super) fn tell(recovered: &Recovered) {
     for (folder, error) in &recovered.unreadable {
         complain(&format!("the sandbox in {} cannot be opened: {}", folder.display(), with_causes(error)));
     }
