@@ -48,6 +48,7 @@ mod scouting;
 mod services;
 mod sink;
 mod stages;
+mod sweeping;
 mod workplace;
 
 use agent::Agent;

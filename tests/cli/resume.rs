@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::{Task, calls, ended, mend, says, tree};
-use crate::journal_harness::agentbus;
 
 mod calls;
+mod meanwhile;
 mod refused;
 mod saved;
+mod scouts;
 
 use saved::{Saved, assert_one_run, is, session_of};
 
@@ -107,53 +108,6 @@ fn invoked(told: &[Value]) -> Vec<&str> {
 }
 
 #[test]
-fn a_scout_that_came_back_is_not_sent_again_and_what_it_said_is_told() {
-    let (told, after, saved) = held_and_resumed("rewriter.json", 0);
-    assert_eq!(invoked(&told), ["agents/reader", "agents/rewriter"]);
-    let keeper = "agents/almanac-keeper";
-    assert!(invoked(&after).iter().all(|actor| ["agents/rewriter", keeper].contains(actor)), "{after:?}");
-    assert_eq!(invoked(&after)[0], "agents/rewriter", "it did not come back");
-    let memories = saved.memories();
-    assert!(
-        memories.values().all(|summary| summary.starts_with("The index lacks 02-february")),
-        "{memories:?}"
-    );
-    assert_eq!(memories.len(), 1);
-    let cancelled = after.iter().find(|event| is("plan.cancelled")(event)).unwrap();
-    assert_eq!(cancelled["details"]["reason"], "the process that led it was killed");
-}
-
-#[test]
-fn what_is_known_of_a_scout_before_anything_else_was_saved_is_told_to_the_actor() {
-    let (saved, output) = (Saved::of(Task::tour()), TempDir::new().unwrap());
-    let mut waiting: Value =
-        serde_json::from_slice(&fs::read(saved.task.path("reader.json")).unwrap()).unwrap();
-    waiting["replies"][0] = saved.hold();
-    // It may write, or it could not run a program.
-    saved.task.edit("task.toml", "read_only = true", "read_only = false");
-    fs::write(saved.task.path("reader.json"), waiting.to_string()).unwrap();
-    let told = saved.killed_in_hold(&["--output", output.path().to_str().unwrap()]);
-    let session = session_of(&told);
-    // As if it had come back just before it was killed.
-    let key = format!("almanac/scouts/agents/reader/{session}");
-    let mut set = agentbus("memory");
-    set.arg("set").arg(saved.path("checkpoints")).args([
-        &key,
-        "Nothing is lacking.",
-        "--author",
-        "agents/reader",
-    ]);
-    ended(&mut set).assert_code(0);
-    let run = saved.resume(&session);
-    run.assert_code(0);
-    assert!(!invoked(&run.values()).contains(&"agents/reader"), "{}", run.stdout);
-    let report = "agents/reader reports:\nNothing is lacking.";
-    let is_told =
-        |event: &Value| is("session.message_sent")(event) && event["details"]["bytes"] == report.len();
-    assert!(run.values().iter().any(is_told), "{}", run.stdout);
-}
-
-#[test]
 fn what_was_decided_is_found_and_an_attempt_goes_on_where_the_model_was() {
     // The first question of the second attempt that gets an answer.
     let (told, after, _) = held_and_resumed("keeper.json", 7);
@@ -205,8 +159,12 @@ fn a_commit_that_was_killed_is_finished_and_what_was_applied_is_not_applied_agai
         let saved = Saved::of(Task::small(&[mend(), says("done")]));
         let told = saved.killed(&["--write-back"], is(kind)).unwrap();
         let run = saved.resume(&session_of(&told));
-        // The killed process may have come to its end behind what it told.
-        assert!(run.code == 0 || saved.active().is_empty(), "{}", run.stderr);
+        if run.code != 0 {
+            // The killed process had come to its end behind what it told.
+            run.assert_stderr("there is no active checkpoint of the session");
+        }
+        assert!(saved.active().is_empty());
+        assert_eq!(fs::read_dir(saved.path("checkpoints/runs")).unwrap().count(), 0, "nothing is kept");
         assert_eq!(fs::read(saved.task.path("project/notes.txt")).unwrap(), b"mended\n");
         assert_one_run(&saved.recorded());
     }
@@ -293,15 +251,21 @@ fn what_was_spent_counts_in_the_next_process_too() {
     poor.assert_stderr("the actor reached a limit, budget");
     poor.assert_stderr("to go on: agentbus run ");
     fs::write(run.join("budgets.json"), kept.to_string()).unwrap();
-    saved.resume(&session).assert_code(0);
+    let words: Vec<_> = saved.words().into_iter().filter(|word| word != "--json").collect();
+    let rich = ended(saved.task.command(&["--resume", &session]).args(words));
+    rich.assert_code(0);
+    assert!(rich.stdout.contains("0.0027 of 1 USD"), "six answers: {}", rich.stdout);
 }
 
 #[test]
 fn a_run_that_failed_is_gone_on_with() {
     let saved = Saved::of(Task::small(&[says("I cannot")]));
-    let failed = saved.run(&["--write-back"]);
+    let words = ["--write-back", "--json", "--journal", "journal", "--checkpoints", "checkpoints"];
+    let failed = ended(saved.task.command(&words).current_dir(saved.place.path()));
     failed.assert_code(1);
     failed.assert_stderr("to go on: agentbus run ");
+    // From wherever somebody stands.
+    failed.assert_stderr(&format!("--journal {}", saved.path("journal").display()));
     let session = session_of(&failed.values());
     assert!(failed.stderr.contains(&format!("--resume {session}")), "{}", failed.stderr);
     // The attempt is made again from its first question on.

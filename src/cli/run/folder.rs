@@ -2,15 +2,18 @@
 //!
 //! `runs/<id>/` in the folder of the checkpoints, for its owner alone. Whoever leads the run holds its lock.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use agentbus::event::SandboxId;
+use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, fsync, mkdirat, openat, renameat, unlinkat};
 use ulid::Ulid;
 
-use crate::cli::regular::{self, Links};
+/// How a folder is opened: a link is refused.
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// Where the folders of all runs are.
 const RUNS: &str = "runs";
@@ -45,6 +48,11 @@ impl KeptFile {
         (read.name() == name).then_some(read)
     }
 
+    /// The run that it is of.
+    pub(super) fn run(self) -> Ulid {
+        self.run
+    }
+
     fn file(self) -> String {
         format!("state-{}.json", self.number)
     }
@@ -54,23 +62,25 @@ impl KeptFile {
     }
 }
 
-/// The folder of a run, which is this process's while it is held.
+/// The folder of a run, which is this process's while it is held. It is kept as a handle: whoever moves it away, or puts a
+/// link in its place or in that of the folder of all runs, has nothing written or removed elsewhere.
 #[derive(Debug)]
 pub(super) struct RunFolder {
+    handle: OwnedFd,
+    /// For its sandboxes, and for messages.
     path: PathBuf,
-    run: Ulid,
+    pub(super) run: Ulid,
     _lock: File,
 }
 
 impl RunFolder {
     /// A new one.
     pub(super) fn make(checkpoints: &Path) -> io::Result<Self> {
+        DirBuilder::new().recursive(true).mode(0o700).create(checkpoints.join(RUNS))?;
+        let runs = runs_in(checkpoints)?;
         let run: Ulid = SandboxId::generate().to_string().parse().expect("an id that is made is a ULID");
-        let runs = checkpoints.join(RUNS);
-        DirBuilder::new().recursive(true).mode(0o700).create(&runs)?;
-        check_folder(&runs)?;
-        DirBuilder::new().mode(0o700).create(runs.join(run.to_string()))?;
-        Self::lock(checkpoints, run)
+        mkdirat(&runs, run.to_string(), Mode::RWXU)?;
+        Self::lock(checkpoints, &runs, run)
     }
 
     /// The one that holds that file.
@@ -78,22 +88,39 @@ impl RunFolder {
     /// # Errors
     /// [`io::ErrorKind::NotFound`] if it is gone, [`io::ErrorKind::ResourceBusy`] if a live process leads the run.
     pub(super) fn open(checkpoints: &Path, file: KeptFile) -> io::Result<Self> {
-        check_folder(&checkpoints.join(RUNS))?;
-        Self::lock(checkpoints, file.run)
+        Self::lock(checkpoints, &runs_in(checkpoints)?, file.run)
     }
 
-    fn lock(checkpoints: &Path, run: Ulid) -> io::Result<Self> {
-        let path = checkpoints.join(RUNS).join(run.to_string());
-        check_folder(&path)?;
-        let no_link = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
-        let mut options = OpenOptions::new();
-        options.create(true).truncate(false).write(true).mode(0o600).custom_flags(no_link);
-        let lock = options.open(path.join(LOCK))?;
+    /// Those that no live process leads, of runs that `is_left` holds for.
+    pub(super) fn left(checkpoints: &Path, is_left: impl Fn(Ulid) -> bool) -> io::Result<Vec<Self>> {
+        let runs = match runs_in(checkpoints) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            runs => runs?,
+        };
+        let mut left = Vec::new();
+        for entry in Dir::read_from(&runs)? {
+            let entry = entry?;
+            let run = entry.file_name().to_str().ok().and_then(|name| name.parse::<Ulid>().ok());
+            let Some(run) = run.filter(|run| run.to_string().as_bytes() == entry.file_name().to_bytes())
+            else {
+                continue;
+            };
+            // One that cannot be had is led by somebody, or no folder of a run.
+            left.extend(is_left(run).then(|| Self::lock(checkpoints, &runs, run).ok()).flatten());
+        }
+        Ok(left)
+    }
+
+    fn lock(checkpoints: &Path, runs: &OwnedFd, run: Ulid) -> io::Result<Self> {
+        let handle = openat(runs, run.to_string(), FOLDER, Mode::empty())?;
+        let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let lock = File::from(openat(&handle, LOCK, flags, Mode::RUSR | Mode::WUSR)?);
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => io::ErrorKind::ResourceBusy.into(),
             TryLockError::Error(error) => error,
         })?;
-        Ok(Self { path: path.canonicalize()?, run, _lock: lock })
+        let path = checkpoints.join(RUNS).join(run.to_string()).canonicalize()?;
+        Ok(Self { handle, path, run, _lock: lock })
     }
 
     /// The first file of the run.
@@ -113,11 +140,11 @@ impl RunFolder {
 
     /// Removes what was kept before. Left over, it goes with the folder.
     pub(super) fn remove(&self, file: KeptFile) {
-        drop(fs::remove_file(self.path.join(file.file())));
+        let _left_over = unlinkat(&self.handle, file.file(), AtFlags::empty());
     }
 
     pub(super) fn read(&self, file: KeptFile) -> io::Result<Vec<u8>> {
-        read(&self.path.join(file.file()))
+        self.read_file(&file.file())
     }
 
     /// Where it is kept what was spent.
@@ -130,37 +157,46 @@ impl RunFolder {
     }
 
     pub(super) fn read_budgets(&self) -> io::Result<Vec<u8>> {
-        read(&self.path.join(BUDGETS))
+        self.read_file(BUDGETS)
     }
 
-    /// Writes a file whole or not at all.
+    /// Writes a file whole or not at all, for its owner alone. One is written at a time.
     fn replace(&self, name: &str, content: &[u8]) -> io::Result<()> {
-        // For its owner alone.
-        let mut file = tempfile::NamedTempFile::new_in(&self.path)?;
+        let new = format!("{name}.tmp");
+        // Left by a process that was killed.
+        let _none = unlinkat(&self.handle, &new, AtFlags::empty());
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut file = File::from(openat(&self.handle, &new, flags, Mode::RUSR | Mode::WUSR)?);
         file.write_all(content)?;
-        file.as_file().sync_all()?;
-        file.persist(self.path.join(name))?;
-        File::open(&self.path)?.sync_all()
+        file.sync_all()?;
+        renameat(&self.handle, &new, &self.handle, name)?;
+        Ok(fsync(&self.handle)?)
     }
 
-    /// Removes it with all that is in it.
+    fn read_file(&self, name: &str) -> io::Result<Vec<u8>> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = File::from(openat(&self.handle, name, flags, Mode::empty())?);
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+        }
+        let mut content = Vec::new();
+        file.take(MAX_BYTES + 1).read_to_end(&mut content)?;
+        if content.len() as u64 > MAX_BYTES {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        Ok(content)
+    }
+
+    /// Removes it with all that is in it, wherever it is by now.
     pub(super) fn forget(&self) -> io::Result<()> {
-        fs::remove_dir_all(&self.path)
+        cap_std::fs::Dir::from_std_file(File::from(self.handle.try_clone()?)).remove_open_dir_all()
     }
 }
 
-/// Refuses what is no folder, and a link to one.
-fn check_folder(path: &Path) -> io::Result<()> {
-    if fs::symlink_metadata(path)?.is_dir() { Ok(()) } else { Err(io::ErrorKind::NotADirectory.into()) }
-}
-
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut content = Vec::new();
-    regular::open(path, Links::Refused)?.take(MAX_BYTES + 1).read_to_end(&mut content)?;
-    if content.len() as u64 > MAX_BYTES {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    Ok(content)
+/// The folder of all runs; a link in its place is refused.
+fn runs_in(checkpoints: &Path) -> io::Result<OwnedFd> {
+    let checkpoints = openat(CWD, checkpoints, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    Ok(openat(&checkpoints, RUNS, FOLDER, Mode::empty())?)
 }
 
 #[cfg(test)]
@@ -204,5 +240,35 @@ mod tests {
         let place = checkpoints.path().join(RUNS).join(file.run.to_string());
         std::os::unix::fs::symlink(elsewhere.path(), place).unwrap();
         assert_eq!(kind(), io::ErrorKind::NotADirectory);
+    }
+
+    #[test]
+    fn nothing_is_written_or_removed_through_a_link_that_came_meanwhile() {
+        let checkpoints = tempfile::tempdir().unwrap();
+        let (path, elsewhere) = (|name: &str| checkpoints.path().join(name), tempfile::tempdir().unwrap());
+        let made = RunFolder::make(checkpoints.path()).unwrap();
+        let its = |runs: &Path, name: &str| runs.join(made.run.to_string()).join(name);
+        std::fs::rename(path(RUNS), path("moved")).unwrap();
+        std::fs::create_dir(elsewhere.path().join(made.run.to_string())).unwrap();
+        std::fs::write(its(elsewhere.path(), "foreign"), "theirs").unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), path(RUNS)).unwrap();
+        made.write_budgets(b"{}").unwrap();
+        assert!(!its(elsewhere.path(), BUDGETS).exists() && its(&path("moved"), BUDGETS).exists());
+        made.forget().unwrap();
+        assert!(its(elsewhere.path(), "foreign").exists() && !its(&path("moved"), "").exists());
+    }
+
+    #[test]
+    fn what_nobody_leads_is_found() {
+        let checkpoints = tempfile::tempdir().unwrap();
+        let runs = |left: Vec<RunFolder>| left.into_iter().map(|folder| folder.run).collect::<Vec<_>>();
+        assert!(RunFolder::left(checkpoints.path(), |_| true).unwrap().is_empty());
+        let (live, dead) = [(); 2].map(|()| RunFolder::make(checkpoints.path()).unwrap()).into();
+        let run = dead.run;
+        drop(dead);
+        std::fs::create_dir(checkpoints.path().join(RUNS).join("theirs")).unwrap();
+        assert_eq!(runs(RunFolder::left(checkpoints.path(), |_| true).unwrap()), [run]);
+        assert!(RunFolder::left(checkpoints.path(), |left| left != run).unwrap().is_empty());
+        drop(live);
     }
 }

@@ -153,6 +153,8 @@ impl Keeping {
 
     /// Keeps what was spent, which counts also where nothing else is saved since. It blocks.
     pub(super) fn keep_budgets(&self, budgets: &BudgetService) -> Result<(), SaveError> {
+        // One at a time.
+        let _saving = self.saved();
         let written = self.folder.write_budgets(&serde_json::to_vec(&budgets.snapshot(None))?);
         written.map_err(|source| SaveError::Write { path: self.folder.budgets(), source })
     }

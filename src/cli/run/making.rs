@@ -14,6 +14,7 @@ use super::keeping::{Keeping, SaveError, Saved};
 use super::kept::About;
 use super::resuming::{Led, Resuming};
 use super::services::Services;
+use super::sweeping;
 use crate::cli::args::RunArgs;
 use crate::cli::destination::Destination;
 use crate::cli::task::Task;
@@ -42,6 +43,7 @@ impl Making<'_> {
                 Ok(Services::restored(known, keeping, bus.as_ref()).await?)
             }
             (Some(checkpoints), None) => {
+                sweeping::sweep(checkpoints, bus.as_ref()).await;
                 let keeping = block_in_place(|| self.first_keeping(checkpoints))?;
                 Ok(Services::new(self.task, &keeping.sandboxes(), Some(keeping), bus.as_ref()))
             }

@@ -203,7 +203,7 @@ fn newest(store: &CheckpointStore, places: Places<'_>, session: &SessionId) -> R
 }
 
 /// What a checkpoint says that the run kept for it.
-fn named(stored: &StoredCheckpoint) -> Option<KeptFile> {
+pub(super) fn named(stored: &StoredCheckpoint) -> Option<KeptFile> {
     let context = &stored.checkpoint.saved.context;
     let name = context.others().find_map(|(key, value)| (key == STATE).then_some(value))?;
     KeptFile::parse(&serde_json::from_str::<String>(name.get()).ok()?)

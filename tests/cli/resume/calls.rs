@@ -3,10 +3,10 @@
 use std::fs;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::saved::{Saved, assert_one_run, session_of};
-use crate::harness::{Ended, Task, ended, mend, says};
+use crate::harness::{Ended, Task, calls, ended, mend, says};
 use crate::journal_harness::needs;
 
 /// The calls by which files are changed. Each is counted for itself, in each thread.
@@ -73,4 +73,53 @@ fn a_run_that_is_killed_at_a_call_that_changes_a_file_goes_on() {
         let last = (1..MANY).step_by(step).find(|nth| !is_killed_at((call, *nth)));
         assert!(last.is_some(), "{call} is made more than {MANY} times");
     }
+}
+
+/// How many files the work makes.
+const FILES: usize = 40;
+
+/// Kills a run in the middle of its commit, so that some of the files are there.
+fn half_committed() -> (Saved, String) {
+    for nth in (1..MANY).step_by(FILES / 4) {
+        let script = format!("for n in $(seq {FILES}); do echo new > new-$n.txt; done");
+        let make = calls(&[("run_command", json!({ "command": ["sh", "-c", script] }))]);
+        let saved = Saved::of(Task::small(&[make, mend(), says("done")]));
+        let mut command = saved.task.command(&["--write-back"]);
+        let told = told(&killed_at(command.args(saved.words()), ("renameat", nth)));
+        if (1..FILES).contains(&made(&saved)) {
+            return (saved, session_of(&told));
+        }
+    }
+    panic!("no commit was killed in the middle");
+}
+
+/// How many of the files are there.
+fn made(saved: &Saved) -> usize {
+    let names = fs::read_dir(saved.task.path("project")).unwrap().map(|entry| entry.unwrap().file_name());
+    names.filter(|name| name.to_string_lossy().starts_with("new-")).count()
+}
+
+#[test]
+fn a_run_that_is_refused_is_not_left_in_the_middle_of_its_commit() {
+    if !needs("strace") {
+        return;
+    }
+    let (saved, session) = half_committed();
+    saved.task.edit("task.toml", "goal = ", "# another\ngoal = ");
+    let refused = saved.resume(&session);
+    refused.assert_code(1);
+    refused.assert_stderr("the run was of another task, or");
+    refused.assert_stderr("the commit that the run was killed in is ");
+    let is_finished = made(&saved) == FILES;
+    assert!(is_finished || made(&saved) == 0, "{}: {}", made(&saved), refused.stderr);
+    let committed = |saved: &Saved| {
+        let recorded = saved.recorded();
+        recorded.iter().filter(|event| event["event_type"] == "sandbox.committed").count()
+    };
+    assert_eq!(committed(&saved), usize::from(is_finished), "it is told");
+
+    saved.task.edit("task.toml", "# another\n", "");
+    saved.resume(&session).assert_code(0);
+    assert_eq!((made(&saved), committed(&saved)), (FILES, 1));
+    assert_one_run(&saved.recorded());
 }

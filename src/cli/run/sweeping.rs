@@ -1,0 +1,60 @@
+//! Removing what runs left that nobody goes on with: killed before they had saved anything, or given up by hand.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use agentbus::bus::EventBus;
+use agentbus::checkpoint::{CheckpointFilter, CheckpointStatus, CheckpointStore};
+use agentbus::service::sandbox::{Recovered, SandboxError, SandboxService};
+use tokio::task::block_in_place;
+use ulid::Ulid;
+
+use super::folder::RunFolder;
+use super::resuming::named;
+use super::services::tell;
+use super::stages::done_or_told;
+
+/// Removes the folders of runs that no live process leads and no active checkpoint names. A commit that one of them was
+/// killed in is finished or undone before, and told on the bus. What cannot be seen to stays.
+pub(super) async fn sweep(checkpoints: &Path, bus: Option<&Arc<dyn EventBus>>) {
+    for folder in block_in_place(|| left(checkpoints)).unwrap_or_default() {
+        match SandboxService::open(folder.sandboxes(), bus.cloned()).await {
+            Ok((sandboxes, recovered)) => {
+                drop(sandboxes);
+                tell(&recovered);
+                if is_seen_to(&recovered) {
+                    done_or_told("remove what a run left", block_in_place(|| folder.forget()));
+                }
+            }
+            Err(error) => done_or_told("look at what a run left", Err::<(), _>(error)),
+        }
+    }
+}
+
+/// Whether nothing of the sandboxes is needed any more.
+fn is_seen_to(recovered: &Recovered) -> bool {
+    // Where the project is gone, there is nothing to finish.
+    let is_gone = |error: &SandboxError| matches!(error, SandboxError::ProjectMoved { .. });
+    recovered.in_use.is_empty()
+        && recovered.kept.is_empty()
+        && recovered.unreadable.iter().all(|(_, error)| is_gone(error))
+}
+
+/// The folders of such runs, which nobody else leads meanwhile. None where not all is known.
+fn left(checkpoints: &Path) -> Option<Vec<RunFolder>> {
+    let store = CheckpointStore::open_existing(checkpoints).ok()?;
+    let before = named_runs(&store)?;
+    let mut left = RunFolder::left(checkpoints, |run| !before.contains(&run)).ok()?;
+    // Anew, now that nobody leads them: one may have saved something before it was killed.
+    let now = named_runs(&store)?;
+    left.retain(|folder| !now.contains(&folder.run));
+    Some(left)
+}
+
+/// The runs that active checkpoints name; none if one of them cannot be read, which may name any.
+fn named_runs(store: &CheckpointStore) -> Option<BTreeSet<Ulid>> {
+    let listing = store.list(&CheckpointFilter::all().status(CheckpointStatus::Active)).ok()?;
+    let named = listing.checkpoints.iter().filter_map(named).map(|file| file.run()).collect();
+    listing.malformed.is_empty().then_some(named)
+}

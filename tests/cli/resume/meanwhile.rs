@@ -1,0 +1,129 @@
+//! What somebody does to a run while it lives, or while nobody leads it.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::saved::{Saved, assert_one_run, session_of};
+use crate::harness::{Task, mend, says};
+
+/// A task whose actor waits in a program, then does the work.
+fn held() -> Saved {
+    let saved = Saved::of(Task::small(&[]));
+    let replies = json!({ "replies": [saved.hold(), mend(), says("done")] });
+    fs::write(saved.task.path("transcript.json"), replies.to_string()).unwrap();
+    saved
+}
+
+/// Has the actor do the work without waiting.
+fn hold_no_more(saved: &Saved) {
+    let replies = json!({ "replies": [mend(), says("done")] });
+    fs::write(saved.task.path("transcript.json"), replies.to_string()).unwrap();
+}
+
+/// Runs it to its end, and does something to it while it waits. Returns its session and how it ended.
+fn ended_after(saved: &Saved, meanwhile: impl FnOnce()) -> (String, Output) {
+    let mut command = saved.task.command(&["--write-back"]);
+    command.args(saved.words()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let told = saved.told_until_held(&mut child, meanwhile);
+    (session_of(&told), child.wait_with_output().unwrap())
+}
+
+fn kept_runs(saved: &Saved) -> usize {
+    fs::read_dir(saved.path("checkpoints/runs")).unwrap().count()
+}
+
+fn notes(saved: &Saved) -> String {
+    fs::read_to_string(saved.task.path("project/notes.txt")).unwrap()
+}
+
+#[test]
+fn a_run_whose_checkpoint_somebody_ended_ends_and_saves_no_other() {
+    let abandon = |saved: &Saved| {
+        let [file] = saved.active().try_into().unwrap();
+        saved.store().abandon(&file, "no longer wanted", "me").unwrap();
+    };
+    let archive = |saved: &Saved| drop(saved.store().cleanup(Duration::ZERO).unwrap());
+    for end in [abandon, archive] {
+        let saved = held();
+        let (session, ended) = ended_after(&saved, || end(&saved));
+        let stderr = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains("is not active any more"), "{stderr}");
+        assert!(!stderr.contains("to go on: "), "{stderr}");
+        assert_eq!(notes(&saved), "broken\n");
+        assert!(saved.active().is_empty(), "what was ended is not active again");
+        assert_eq!(kept_runs(&saved), 0);
+        let last = saved.recorded().into_iter().rfind(|event| event["event_type"] == "plan.cancelled");
+        assert!(last.is_some(), "the plan is over too");
+        saved.resume(&session).assert_stderr("there is no active checkpoint");
+    }
+}
+
+#[test]
+fn a_run_that_cannot_keep_what_it_spends_spends_nothing_more() {
+    let saved = held();
+    let [mut budgets, mut away] = [saved.path(""), saved.path("away.json")];
+    let (session, ended) = ended_after(&saved, || {
+        let runs = fs::read_dir(saved.path("checkpoints/runs")).unwrap();
+        let [run] = runs.map(|run| run.unwrap().path()).collect::<Vec<_>>().try_into().unwrap();
+        budgets = run.join("budgets.json");
+        fs::rename(&budgets, &away).unwrap();
+        fs::create_dir_all(budgets.join("in the way")).unwrap();
+    });
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("cannot save how far the run has come: cannot write"), "{stderr}");
+    assert!(stderr.contains("to go on: "), "{stderr}");
+    let stdout = String::from_utf8(ended.stdout).unwrap();
+    assert!(!stdout.contains("call-write_file-0"), "it went on: {stdout}");
+
+    fs::remove_dir_all(&budgets).unwrap();
+    fs::rename(std::mem::take(&mut away), &budgets).unwrap();
+    hold_no_more(&saved);
+    saved.resume(&session).assert_code(0);
+    assert_eq!(notes(&saved), "mended\n");
+    assert_one_run(&saved.recorded());
+}
+
+#[test]
+fn a_run_writes_to_no_other_folder_than_the_one_it_worked_for() {
+    let saved = held();
+    let session = session_of(&saved.killed_in_hold(&["--write-back"]));
+    hold_no_more(&saved);
+    let path = |name: &str| saved.task.path(name);
+    fs::rename(path("project"), path("real")).unwrap();
+    fs::create_dir(path("other")).unwrap();
+    fs::write(path("other/notes.txt"), "broken\n").unwrap();
+    symlink(path("other"), path("project")).unwrap();
+    let refused = saved.resume(&session);
+    refused.assert_code(1);
+    refused.assert_stderr("another folder stands at");
+    assert_eq!(fs::read_to_string(path("other/notes.txt")).unwrap(), "broken\n");
+
+    fs::remove_file(path("project")).unwrap();
+    fs::rename(path("real"), path("project")).unwrap();
+    saved.resume(&session).assert_code(0);
+    assert_eq!(notes(&saved), "mended\n");
+}
+
+#[test]
+fn what_is_left_of_runs_that_nobody_goes_on_with_goes_with_the_next() {
+    let saved = held();
+    let given_up = session_of(&saved.killed_in_hold(&[]));
+    let [file] = saved.active().try_into().unwrap();
+    saved.store().abandon(&file, "no longer wanted", "me").unwrap();
+    let wanted = session_of(&saved.killed_in_hold(&[]));
+    // As one that was killed before it had saved anything.
+    fs::create_dir(saved.path("checkpoints/runs/01ARZ3NDEKTSV4RRFFQ69G5FAV")).unwrap();
+    hold_no_more(&saved);
+    saved.run(&[]).assert_code(0);
+    assert_eq!(kept_runs(&saved), 1, "that of the run that can be gone on with");
+    saved.resume(&given_up).assert_stderr("there is no active checkpoint");
+    saved.resume(&wanted).assert_code(0);
+    assert_eq!(kept_runs(&saved), 0);
+}
