@@ -151,6 +151,7 @@ fn a_run_is_killed_and_gone_on_with_as_often_as_it_takes() {
     assert_one_run(&saved.recorded());
     assert_mended(output.path(), &project);
     assert!(saved.active().is_empty());
+    assert_eq!(fs::read_dir(saved.path("checkpoints/runs")).unwrap().count(), 0, "nothing is kept");
 }
 
 #[test]

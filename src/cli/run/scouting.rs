@@ -76,10 +76,10 @@ impl Agent {
 
     /// What a scout may still spend, of whose budget earlier processes of the run spent some, which were killed.
     fn left_for(&self, scout: &Scout, child: &Plan) -> Result<Usd, Ending> {
-        let sent = self.plans.tree(&child.root_id)?;
-        let earlier = sent.iter().filter(|sent| sent.id != child.id && sent.id != child.root_id);
-        let its = earlier.filter(|sent| sent.actor.as_ref() == Some(&scout.actor));
-        let spent = its.map(|sent| self.budgets.status(&sent.id.clone().into()).spent);
+        let all = self.plans.tree(&child.root_id)?;
+        let earlier = all.iter().filter(|plan| plan.id != child.id && plan.id != child.root_id);
+        let its = earlier.filter(|plan| plan.actor.as_ref() == Some(&scout.actor));
+        let spent = its.map(|plan| self.budgets.status(&plan.id.clone().into()).spent);
         let left = scout.budget.checked_sub(spent.fold(Usd::ZERO, Usd::saturating_add));
         Ok(left.map_or(Usd::ZERO, |left| left.max(Usd::ZERO)))
     }

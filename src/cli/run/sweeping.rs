@@ -10,7 +10,7 @@ use agentbus::service::sandbox::{Recovered, SandboxError, SandboxService};
 use tokio::task::block_in_place;
 use ulid::Ulid;
 
-use super::folder::RunFolder;
+use super::folder::{KeptFile, RunFolder};
 use super::resuming::named;
 use super::services::tell;
 use super::stages::done_or_told;
@@ -55,6 +55,6 @@ fn left(checkpoints: &Path) -> Option<Vec<RunFolder>> {
 /// The runs that active checkpoints name; none if one of them cannot be read, which may name any.
 fn named_runs(store: &CheckpointStore) -> Option<BTreeSet<Ulid>> {
     let listing = store.list(&CheckpointFilter::all().status(CheckpointStatus::Active)).ok()?;
-    let named = listing.checkpoints.iter().filter_map(named).map(|file| file.run()).collect();
+    let named = listing.checkpoints.iter().filter_map(named).map(KeptFile::run).collect();
     listing.malformed.is_empty().then_some(named)
 }

@@ -80,17 +80,16 @@ const FILES: usize = 40;
 
 /// Kills a run in the middle of its commit, so that some of the files are there.
 fn half_committed() -> (Saved, String) {
-    for nth in (1..MANY).step_by(FILES / 4) {
+    let half = |nth| {
         let script = format!("for n in $(seq {FILES}); do echo new > new-$n.txt; done");
         let make = calls(&[("run_command", json!({ "command": ["sh", "-c", script] }))]);
         let saved = Saved::of(Task::small(&[make, mend(), says("done")]));
         let mut command = saved.task.command(&["--write-back"]);
-        let told = told(&killed_at(command.args(saved.words()), ("renameat", nth)));
-        if (1..FILES).contains(&made(&saved)) {
-            return (saved, session_of(&told));
-        }
-    }
-    panic!("no commit was killed in the middle");
+        // By that call what is new is put where nothing may be.
+        let told = told(&killed_at(command.args(saved.words()), ("renameat2", nth)));
+        (1..FILES).contains(&made(&saved)).then(|| (saved, session_of(&told)))
+    };
+    (1..MANY).step_by(FILES / 4).find_map(half).expect("a commit is killed in the middle")
 }
 
 /// How many of the files are there.

@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::saved::{Saved, assert_one_run, is, session_of};
 use super::{assert_mended, held_and_resumed, invoked};
-use crate::harness::{Task, ended};
+use crate::harness::{Task, ended, mend, says};
 use crate::journal_harness::agentbus;
 
 #[test]
@@ -61,6 +61,10 @@ fn what_is_known_of_a_scout_before_anything_else_was_saved_is_told_to_the_actor(
 fn a_scout_is_known_to_be_back_before_anything_else_is_done() {
     let (saved, output) = (Saved::of(Task::tour()), TempDir::new().unwrap());
     let project = saved.task.project();
+    // It writes, so that its sandbox goes with an event.
+    saved.task.edit("task.toml", "read_only = true", "read_only = false");
+    let replies = json!({ "replies": [mend(), says("Nothing is lacking.")] });
+    fs::write(saved.task.path("reader.json"), replies.to_string()).unwrap();
     let told = saved.killed(&["--output", output.path().to_str().unwrap()], is("sandbox.rolled_back"));
     let told = told.unwrap();
     assert_eq!(invoked(&told), ["agents/reader"]);
@@ -98,8 +102,9 @@ fn a_scout_spends_its_budget_once_however_often_it_is_sent() {
     let [run] = runs.map(|run| run.unwrap().path()).collect::<Vec<_>>().try_into().unwrap();
     let kept: Value = serde_json::from_slice(&fs::read(run.join("budgets.json")).unwrap()).unwrap();
     let number = |value: &Value| value.as_str().unwrap().parse::<f64>().unwrap();
+    // Beside the account of the plan itself.
     let mut of_scout: Vec<_> = kept["accounts"].as_array().unwrap().iter().collect();
-    of_scout.retain(|account| account["tier"] == "plan" && account["limit_usd"] != "1");
+    of_scout.retain(|account| account["tier"] == "plan" && account["limit_usd"] != "0.3");
     let mut limits: Vec<_> = of_scout.iter().map(|account| number(&account["limit_usd"])).collect();
     limits.sort_by(f64::total_cmp);
     assert!(limits.len() == 2 && limits[0] < limits[1], "{kept}");
