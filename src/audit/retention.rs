@@ -110,7 +110,8 @@ impl std::ops::AddAssign for Retained {
     }
 }
 
-/// What goes with a block of which nothing is left, the plans before the postings that tell them.
+/// What goes with a block of which nothing is left, the plans before the postings that tell them: 3 and 4 are the numbers
+/// of `Field::Plan` and `Field::Root`.
 const NOTHING_LEFT: [&str; 4] = [
     "DELETE FROM plans WHERE block = ?1 AND plan IN \
      (SELECT value FROM postings WHERE block = ?1 AND field IN (3, 4))",

@@ -12,8 +12,7 @@
 //! | `effects` | by two blocks: which events of the one caused which of the other, as pairs of places |
 //! | `unlinked` | the events whose cause is not in the index |
 //! | `texts` | the texts of the details, for full-text search (FTS5, without a copy of them) |
-//! | `log` | a view of the events for whoever opens the database by hand: a column for each key of the envelope, and what
-//! followed from their kinds |
+//! | `log` | a view of the events with a column for each key, for whoever opens the database by hand |
 
 /// The format that this build writes and reads (`user_version`).
 pub(super) const FORMAT: i64 = 2;
