@@ -4,9 +4,9 @@
 //! from here on keys can be named; then all that is wrong with its keys and their values is told at once; then it must
 //! not contradict itself.
 //!
-//! A key may stand in an object once, at any depth. Where keys have a meaning (at the top, in `progress`, in `context`)
-//! none may differ from another, or from one that is known, by case alone, also by that of other alphabets: `\u017f` is
-//! an `s`, `\u212a` a `k`.
+//! A key may stand in an object once, and differ from no other one of it by case alone, at any depth; where keys are known
+//! (at the top, in `progress`, in `context`) from none of these either. Case is that of all alphabets: `\u017f` is an `s`,
+//! `\u212a` a `k`.
 
 use std::collections::BTreeSet;
 
@@ -21,6 +21,7 @@ use super::model::{
 use crate::event::Text;
 use crate::redact::Redactor;
 
+mod cases;
 mod fields;
 mod json;
 
@@ -140,11 +141,11 @@ impl Rules {
             return Err(Refused::TooLarge(at_most));
         }
         let text = str::from_utf8(bytes).map_err(|_no_utf8| Refused::Corrupt(CorruptFault::Encoding))?;
-        let (raw, duplicates) = json::look(text).map_err(Refused::Corrupt)?;
+        let (raw, faults) = json::look(text).map_err(Refused::Corrupt)?;
         if matches!(self.redactor.redact_json(text), std::borrow::Cow::Owned(masked) if masked != text) {
             return Err(Refused::Secret);
         }
-        Ok((duplicates.into_iter().map(|key| KeyFault::Duplicate { key }).collect(), raw))
+        Ok((faults, raw))
     }
 
     fn check_agent(&self, draft: &CheckpointDraft) -> Result<(), Refused> {

@@ -1,11 +1,11 @@
 //! [`Fields`]: the keys of an object, taken one by one; what is wrong with them is gathered.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use serde_json::value::RawValue;
 
+use super::cases::Cases;
 use super::json::{Array, Object};
-use crate::checkpoint::fold::fold;
 use crate::checkpoint::key_fault::{Key, KeyFault};
 use crate::event::{EventId, SessionId, Text, Timestamp};
 use crate::journal::Position;
@@ -44,19 +44,12 @@ impl<'a, 'f> Fields<'a, 'f> {
 
     /// Finds keys that differ by case alone from others, or from known ones, and takes them.
     fn find_variants(&mut self, known: &[&str]) {
-        let known: Vec<_> = known.iter().map(|key| (fold(key), (*key).to_owned())).collect();
-        let mut seen = HashMap::new();
+        let mut cases = Cases::knowing(known);
         let mut variants = Vec::new();
         self.left.retain(|(key, _)| {
-            let folded = fold(key);
-            let like = known.iter().find(|(known, _)| *known == folded).map(|(_, known)| known);
-            let like =
-                like.cloned().unwrap_or_else(|| seen.entry(folded).or_insert_with(|| key.clone()).clone());
-            let is_same = like == *key;
-            if !is_same {
-                variants.push((key.clone(), like));
-            }
-            is_same
+            let like = cases.like(key);
+            variants.extend(like.map(|like| (key.clone(), like.to_owned())));
+            like.is_none()
         });
         for (key, other) in variants {
             let (key, other) = (self.key(&key), self.key(&other));

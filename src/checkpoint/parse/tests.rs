@@ -3,6 +3,8 @@ use proptest::prelude::*;
 use super::json::MAX_DEPTH;
 use super::*;
 
+mod keys;
+
 const LEAST: &str = r#"{"agent":"a","session_id":"s","phase":"p"}"#;
 
 fn draft(json: &str) -> Result<CheckpointDraft, Refused> {
@@ -64,48 +66,6 @@ fn what_was_given_on_many_lines_is_kept_on_one_each_number_and_text_as_it_was_sp
         line.as_bytes(),
         "what was written by hand is one line when it is written again"
     );
-}
-
-#[test]
-fn all_keys_that_nobody_knows_are_named() {
-    let refused =
-        refusal(draft(&with(r#""one":1,"progress":{"two":2,"thr\"ee{}\n":3},"context":{"four":4}"#)));
-    assert_eq!(
-        refused,
-        r#"what was given is no checkpoint: "progress.two" is unknown; "progress.thr\"ee{}\n" is unknown; "one" is unknown"#
-    );
-}
-
-#[test]
-fn a_key_that_stands_there_twice_is_refused_at_any_depth() {
-    for (keys, name) in [
-        (r#""agent":"b""#, r#""agent""#),
-        (r#""progress":{"decisions":[],"decisions":[]}"#, r#""progress.decisions""#),
-        (r#""context":{"x":{"y":[{"z":1,"z":1}]}}"#, r#""context.x.y.z""#),
-        (r#""context":{"x":1,"\u0078":2}"#, r#""context.x""#),
-    ] {
-        let refused = refusal(draft(&with(keys)));
-        assert!(refused.ends_with(&format!("{name} stands there more than once")), "{refused}");
-    }
-}
-
-#[test]
-fn a_key_that_differs_by_case_alone_is_refused_in_any_alphabet() {
-    for (keys, name, like) in [
-        (r#""Agent":"b""#, "Agent", "agent"),
-        (r#""\u017fession_id":"b""#, "\u{17f}ession_id", "session_id"),
-        (r#""context":{"ta\u017f\u212a_ids":[]}"#, "context.ta\u{17f}\u{212a}_ids", "context.task_ids"),
-        (r#""context":{"\u03c3":1,"\u03c2":2}"#, "context.\u{3c2}", "context.\u{3c3}"),
-        (r#""context":{"stra\u00dfe":1,"STRASSE":2}"#, "context.STRASSE", "context.stra\u{df}e"),
-        (r#""context":{"\u1e9e":1,"ss":2}"#, "context.ss", "context.\u{1e9e}"),
-        (r#""progress":{"DECISIONS":[]}"#, "progress.DECISIONS", "progress.decisions"),
-        (r#""STATUS":"active""#, "STATUS", "status"),
-    ] {
-        let refused = refusal(draft(&with(keys)));
-        assert!(refused.contains(&format!("{name:?} differs from {like:?} by case alone")), "{refused}");
-    }
-    // What stands deeper has no meaning here.
-    draft(&with(r#""context":{"files":{"README":1,"readme":2}}"#)).unwrap();
 }
 
 #[test]
