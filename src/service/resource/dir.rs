@@ -17,7 +17,7 @@ use super::handler::{
 use super::index::{Seen, Signature};
 use super::path::{STAGING_PREFIX, is_left_out};
 use super::place::{NO_FILE, folder_of, is_root, make_folder_of, place_of};
-use crate::event::{Hash, Timestamp};
+use crate::event::{Hash, SandboxStrategy, Timestamp};
 use crate::service::blocking::blocking;
 use crate::service::sandbox::Sandbox;
 use crate::service::sandbox::place::open_root;
@@ -41,6 +41,8 @@ pub struct DirHandler {
     path: PathBuf,
     /// What the sandbox whose files these are puts there itself; nothing if it is no sandbox.
     rewrites: Rewrites,
+    /// The folder of the sandbox whose files these are, if they are its own: what is put there goes with it.
+    home: Option<PathBuf>,
 }
 
 impl DirHandler {
@@ -50,13 +52,14 @@ impl DirHandler {
     /// Whatever the system says, if there is no such folder or it cannot be opened.
     pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref().canonicalize()?;
-        Ok(Self { dir: open_root(&path)?, path, rewrites: Rewrites::default() })
+        Ok(Self { dir: open_root(&path)?, path, rewrites: Rewrites::default(), home: None })
     }
 
     /// The files of a sandbox.
     pub(super) fn in_sandbox(sandbox: &Sandbox) -> io::Result<Self> {
         let (dir, rewrites) = (sandbox.dir().try_clone()?, sandbox.rewrites().clone());
-        Ok(Self { dir, path: sandbox.tree(), rewrites })
+        let home = (sandbox.strategy() != SandboxStrategy::InPlace).then(|| sandbox.home().to_owned());
+        Ok(Self { dir, path: sandbox.tree(), rewrites, home })
     }
 
     /// Where it was when it was opened.
@@ -67,6 +70,10 @@ impl DirHandler {
     /// Its handle; what is opened relative to it cannot lie outside.
     pub(in crate::service) fn dir(&self) -> &Dir {
         &self.dir
+    }
+
+    pub(super) fn home(&self) -> Option<&Path> {
+        self.home.as_deref()
     }
 
     pub(super) fn rewrites(&self) -> &Rewrites {

@@ -116,6 +116,11 @@ impl Sandbox {
         self.shared.tree_path()
     }
 
+    /// The folder with everything of it.
+    pub(in crate::service) fn home(&self) -> &Path {
+        &self.shared.home.path
+    }
+
     /// The folder beside the tree for what builds make; it is neither compared nor committed.
     pub fn target(&self) -> PathBuf {
         self.shared.home.path.join(super::TARGET)

@@ -26,7 +26,9 @@ impl Resource {
     /// Tells from now on, as `resource.modified`, what others change in the folder. In what scope this is called, the
     /// changes are told.
     ///
-    /// Every folder in it that an index does not leave out is watched, which takes one of the system's watches each.
+    /// Every folder in it that an index does not leave out is watched, which takes one of the system's watches each. A
+    /// folder `.agentbus-staging-*` is made for as long as it is watched, whose files say how far that is: of a sandbox
+    /// beside its files, else in the folder for temporary files; a process that is killed leaves it, empty.
     ///
     /// # Errors
     /// [`WatchError`].
@@ -37,7 +39,9 @@ impl Resource {
     /// # Cancel safety
     /// Dropped, nothing is watched.
     pub async fn watch(&self) -> Result<Watch, WatchError> {
-        self.watch_with_marks_in(std::env::temp_dir()).await
+        // Of a sandbox beside its files: what a process leaves that is killed goes with the sandbox.
+        let home = self.folder("watch")?.home().map(Path::to_owned);
+        self.watch_with_marks_in(home.unwrap_or_else(std::env::temp_dir)).await
     }
 
     /// The same; the marks by which the watcher knows how far it is are made in `temporary`.
