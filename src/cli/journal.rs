@@ -210,6 +210,11 @@ impl Ended {
     fn well_if(is_well: bool) -> Self {
         if is_well { Self::Well } else { Self::Ill }
     }
+
+    /// How both ended.
+    fn and(self, other: Self) -> Self {
+        Self::well_if(self == Self::Well && other == Self::Well)
+    }
 }
 
 /// Does what that verb says.

@@ -36,6 +36,7 @@ mod keeping;
 mod kept;
 mod looking;
 mod making;
+mod metering;
 mod places;
 mod progress;
 mod recalling;
@@ -58,6 +59,7 @@ use making::Making;
 use places::{Places, folder_name, say_applied};
 use resuming::{Known, Leading, ResumeError, Resuming};
 use stages::Applied;
+pub(crate) use sweeping::{Swept, sweep};
 
 /// How long what still runs when a run was given up may take to end: a commit in the middle, a printer without reader.
 const GIVEN_UP_AT_MOST: Duration = Duration::from_secs(1);

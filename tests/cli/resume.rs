@@ -11,11 +11,13 @@ use tempfile::TempDir;
 use crate::harness::{Task, calls, ended, mend, says, tree};
 
 mod calls;
+mod cost;
 mod meanwhile;
 mod refused;
 mod saved;
 mod scouts;
 
+use cost::{Cost, HELD, undisturbed};
 use saved::{Saved, assert_one_run, is, session_of};
 
 /// What the tour leaves.
@@ -39,6 +41,7 @@ fn is_gone_on_with_after(events: usize) -> bool {
         count == events
     });
     let Some(told) = told else { return false };
+    saved.task.assert_nothing_left();
     let session = session_of(&told);
     let before = saved.memories();
     let run = saved.resume(&session);
@@ -54,7 +57,9 @@ fn is_gone_on_with_after(events: usize) -> bool {
     }
     assert_eq!(run.code, 0, "killed after {events} events: {}\n{}", run.stderr, run.stdout);
     run.assert_stderr("applied ");
-    assert_one_run(&saved.recorded());
+    assert_one_run(&saved, &run);
+    let (cost, undisturbed) = (Cost::told(&run), undisturbed());
+    assert!(cost.read >= undisturbed.read && cost.written >= undisturbed.written, "{cost:?} {undisturbed:?}");
     assert_mended(output.path(), &project);
     assert!(saved.active().is_empty());
     assert_eq!(fs::read_dir(saved.path("checkpoints/runs")).unwrap().count(), 0, "nothing is kept");
@@ -80,7 +85,7 @@ fn a_tour_that_is_killed_anywhere_goes_on_to_the_same_end() {
 }
 
 /// Has the reply number `nth` of a recording of the tour wait, kills the tour there, and goes on with it as it was
-/// recorded. Returns what the two processes told.
+/// recorded. Returns what the two processes told. What it costs is what it costs undisturbed, and the answer that waited.
 fn held_and_resumed(recording: &str, nth: usize) -> (Vec<Value>, Vec<Value>, Saved) {
     let (saved, output) = (Saved::of(Task::tour()), TempDir::new().unwrap());
     let project = saved.task.project();
@@ -91,11 +96,12 @@ fn held_and_resumed(recording: &str, nth: usize) -> (Vec<Value>, Vec<Value>, Sav
     let told = saved.killed_in_hold(&["--output", output.path().to_str().unwrap()]);
 
     fs::write(saved.task.path(recording), original).unwrap();
-    let run = saved.resume(&session_of(&told));
+    let (run, after) = saved.resumed(&session_of(&told));
     run.assert_code(0);
-    assert_one_run(&saved.recorded());
+    assert_one_run(&saved, &run);
+    assert_eq!(Cost::told(&run), undisturbed().plus(HELD.0, HELD.1));
     assert_mended(output.path(), &project);
-    (told, run.values(), saved)
+    (told, after, saved)
 }
 
 fn questions(told: &[Value]) -> Vec<String> {
@@ -145,10 +151,11 @@ fn a_run_is_killed_and_gone_on_with_as_often_as_it_takes() {
     };
     let told = saved.killed(&["--output", output.path().to_str().unwrap()], after(40)).unwrap();
     let session = session_of(&told);
-    let kills =
-        (1..).take_while(|kill| saved.killed(&["--resume", &session], after(20 + 20 * kill)).is_some());
-    assert!(kills.count() >= 2);
-    assert_one_run(&saved.recorded());
+    let killed = |events| saved.killed(&["--resume", &session], after(events)).is_some();
+    assert!([40, 60].into_iter().all(killed));
+    let run = saved.resume(&session);
+    run.assert_code(0);
+    assert_one_run(&saved, &run);
     assert_mended(output.path(), &project);
     assert!(saved.active().is_empty());
     assert_eq!(fs::read_dir(saved.path("checkpoints/runs")).unwrap().count(), 0, "nothing is kept");
@@ -160,14 +167,16 @@ fn a_commit_that_was_killed_is_finished_and_what_was_applied_is_not_applied_agai
         let saved = Saved::of(Task::small(&[mend(), says("done")]));
         let told = saved.killed(&["--write-back"], is(kind)).unwrap();
         let run = saved.resume(&session_of(&told));
-        if run.code != 0 {
+        if run.code == 0 {
+            assert_one_run(&saved, &run);
+            assert_eq!(Cost::told(&run), Cost::of(200, 20));
+        } else {
             // The killed process had come to its end behind what it told.
             run.assert_stderr("there is no active checkpoint of the session");
         }
         assert!(saved.active().is_empty());
         assert_eq!(fs::read_dir(saved.path("checkpoints/runs")).unwrap().count(), 0, "nothing is kept");
         assert_eq!(fs::read(saved.task.path("project/notes.txt")).unwrap(), b"mended\n");
-        assert_one_run(&saved.recorded());
     }
 }
 
@@ -187,12 +196,12 @@ fn a_plan_that_found_the_project_changed_works_on_it_as_it_is_now() {
     let played = || says("never asked for");
     let replies = json!({ "replies": [played(), played(), played(), mend(), says("done")] });
     fs::write(saved.task.path("transcript.json"), replies.to_string()).unwrap();
-    let run = saved.resume(&session_of(&refused.values()));
+    let (run, after) = saved.resumed(&session_of(&refused.values()));
     run.assert_code(0);
     assert_eq!(fs::read(notes).unwrap(), b"mended\n");
-    let kinds = run.kinds();
-    assert!(kinds.contains(&"sandbox.rolled_back".to_owned()), "{kinds:?}");
-    assert_one_run(&saved.recorded());
+    assert!(after.iter().any(is("sandbox.rolled_back")), "{after:?}");
+    assert_one_run(&saved, &run);
+    assert_eq!(Cost::told(&run), Cost::of(500, 50), "five answers");
 }
 
 #[test]
@@ -217,45 +226,9 @@ fn what_the_journal_does_not_have_is_not_saved_and_nothing_is_done_on_it() {
     fs::rename(saved.path("away"), saved.path("journal")).unwrap();
     let replies = json!({ "replies": [mend(), says("done")] });
     fs::write(saved.task.path("transcript.json"), replies.to_string()).unwrap();
-    saved.resume(&session_of(&told)).assert_code(0);
-    assert_one_run(&saved.recorded());
-}
-
-#[test]
-fn what_was_spent_counts_in_the_next_process_too() {
-    let look = || calls(&[("list_files", json!({}))]);
-    let saved = Saved::of(Task::small(&[]));
-    let replies = json!({ "replies": [look(), look(), saved.hold()] });
-    fs::write(saved.task.path("transcript.json"), replies.to_string()).unwrap();
-    let session = session_of(&saved.killed_in_hold(&[]));
-    let replies = json!({ "replies": [look(), mend(), says("done")] });
-    fs::write(saved.task.path("transcript.json"), replies.to_string()).unwrap();
-    // Each answer took 100 and 10 tokens.
-    let runs = fs::read_dir(saved.path("checkpoints/runs")).unwrap();
-    let [run] = runs.map(|run| run.unwrap().path()).collect::<Vec<_>>().try_into().unwrap();
-    let kept: Value = serde_json::from_slice(&fs::read(run.join("budgets.json")).unwrap()).unwrap();
-    assert!(
-        kept["accounts"].as_array().unwrap().iter().all(|account| account["spent_usd"] == "0.00135"),
-        "{kept}"
-    );
-
-    // With no more than that, nothing is left to go on with.
-    let mut poorer = kept.clone();
-    for account in poorer["accounts"].as_array_mut().unwrap() {
-        if account["tier"] == "plan" {
-            account["limit_usd"] = account["spent_usd"].clone();
-        }
-    }
-    fs::write(run.join("budgets.json"), poorer.to_string()).unwrap();
-    let poor = saved.resume(&session);
-    poor.assert_code(1);
-    poor.assert_stderr("the actor reached a limit, budget");
-    poor.assert_stderr("to go on: agentbus run ");
-    fs::write(run.join("budgets.json"), kept.to_string()).unwrap();
-    let words: Vec<_> = saved.words().into_iter().filter(|word| word != "--json").collect();
-    let rich = ended(saved.task.command(&["--resume", &session]).args(words));
-    rich.assert_code(0);
-    assert!(rich.stdout.contains("0.0027 of 1 USD"), "six answers: {}", rich.stdout);
+    let run = saved.resume(&session_of(&told));
+    run.assert_code(0);
+    assert_one_run(&saved, &run);
 }
 
 #[test]
@@ -272,9 +245,10 @@ fn a_run_that_failed_is_gone_on_with() {
     // The attempt is made again from its first question on.
     let replies = json!({ "replies": [mend(), says("done")] });
     fs::write(saved.task.path("transcript.json"), replies.to_string()).unwrap();
-    saved.resume(&session).assert_code(0);
+    let run = saved.resume(&session);
+    run.assert_code(0);
     assert_eq!(fs::read(saved.task.path("project/notes.txt")).unwrap(), b"mended\n");
-    assert_one_run(&saved.recorded());
+    assert_one_run(&saved, &run);
 }
 
 #[test]

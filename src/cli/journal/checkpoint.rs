@@ -20,8 +20,10 @@ use crate::cli::escape::Escaped;
 use crate::cli::report::complain;
 
 mod answer;
+mod ending;
 
 use answer::{Answer, Cleaned, NewStatus, Unusable};
+use ending::end_runs;
 
 pub(super) fn main(args: CheckpointArgs) -> Result<Ended, VerbError> {
     match args.verb {
@@ -51,13 +53,26 @@ fn recorded<T>(
     args: &WritingArgs,
     run: impl FnOnce(&CheckpointStore) -> Result<T, CheckpointError>,
 ) -> Result<(T, Ended), VerbError> {
-    recorded_on(existing(&args.of)?, args.journal.as_deref(), run)
+    recorded_on(existing(&args.of)?, args.journal.as_deref(), run, |_done, _recording| Ended::Well)
 }
 
+/// The same of a verb that ends checkpoints. Where it may have ended one, what runs left goes that nobody goes on with.
+fn ended<T>(
+    args: &WritingArgs,
+    run: impl FnOnce(&CheckpointStore) -> Result<T, CheckpointError>,
+    is_any: impl FnOnce(&T) -> bool,
+) -> Result<(T, Ended), VerbError> {
+    recorded_on(existing(&args.of)?, args.journal.as_deref(), run, |done, recording| {
+        if is_any(done) { end_runs(&args.of.directory, recording) } else { Ended::Well }
+    })
+}
+
+/// Does something, and what follows from it, and records both.
 fn recorded_on<T>(
     store: CheckpointStore,
     journal: Option<&Path>,
     run: impl FnOnce(&CheckpointStore) -> Result<T, CheckpointError>,
+    follow_up: impl FnOnce(&T, Option<&Recording>) -> Ended,
 ) -> Result<(T, Ended), VerbError> {
     let (recording, begun) = Recording::start_if_named(journal);
     let store = match &recording {
@@ -66,8 +81,9 @@ fn recorded_on<T>(
     };
     let done = run(&store);
     drop(store);
-    let ended = recording.map_or(begun, Recording::close);
-    Ok((done?, ended))
+    let followed = done.as_ref().map_or(Ended::Well, |done| follow_up(done, recording.as_ref()));
+    let recorded = recording.map_or(begun, Recording::close);
+    Ok((done?, recorded.and(followed)))
 }
 
 fn create(args: &CreateArgs) -> Result<Ended, VerbError> {
@@ -83,7 +99,8 @@ fn create(args: &CreateArgs) -> Result<Ended, VerbError> {
         return Err(CheckpointError::NotConforming { subject, reason }.into());
     }
     let store = allowing(CheckpointStore::open(&of.directory)?, of);
-    let (stored, ended) = recorded_on(store, journal.as_deref(), |store| store.create_json(&json))?;
+    let (stored, ended) =
+        recorded_on(store, journal.as_deref(), |store| store.create_json(&json), |_, _| Ended::Well)?;
     print_answer(of.json, &Answer::of(&stored), |out| writeln!(out, "{}", stored.file))?;
     Ok(ended)
 }
@@ -144,14 +161,14 @@ fn get(args: &GetArgs) -> Result<Ended, VerbError> {
 }
 
 fn resolve(args: &ResolveArgs) -> Result<Ended, VerbError> {
-    let (resolved, ended) = recorded(&args.of, |store| store.resolve(&args.file))?;
+    let (resolved, ended) = ended(&args.of, |store| store.resolve(&args.file), |_resolved| true)?;
     changed(&resolved, args.of.of.json)?;
     Ok(ended)
 }
 
 fn abandon(args: &MotivatedArgs) -> Result<Ended, VerbError> {
     let run = |store: &CheckpointStore| store.abandon(&args.file, &args.reason, &args.operator);
-    let (abandoned, ended) = recorded(&args.of, run)?;
+    let (abandoned, ended) = ended(&args.of, run, |_abandoned| true)?;
     changed(&abandoned, args.of.of.json)?;
     Ok(ended)
 }
@@ -175,7 +192,8 @@ fn quarantine(args: &MotivatedArgs) -> Result<Ended, VerbError> {
 }
 
 fn cleanup(args: &CleanupArgs) -> Result<Ended, VerbError> {
-    let (report, ended) = recorded(&args.of, |store| store.cleanup(args.older_than))?;
+    let run = |store: &CheckpointStore| store.cleanup(args.older_than);
+    let (report, ended) = ended(&args.of, run, |report| !report.archived.is_empty())?;
     print_answer(args.of.of.json, &Cleaned::of(&report), |out| answer::cleaned(out, &report))?;
     Ok(if report.errors.is_empty() { ended } else { Ended::Ill })
 }

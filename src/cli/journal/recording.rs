@@ -48,6 +48,11 @@ impl Recording {
         store.with_bus(Some(self.bus())).with_journal(self.journal.reader().clone())
     }
 
+    /// Does what tells on its bus.
+    pub(super) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
     pub(super) fn bus(&self) -> Arc<dyn EventBus> {
         Arc::new(self.bus.clone())
     }

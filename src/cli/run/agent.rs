@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use super::ending::Ending;
 use super::keeping::Keeping;
 use super::kept::Come;
+use super::metering::Meter;
 use super::rules::Rules;
 use super::said::Said;
 use super::services::{Earlier, Services};
@@ -48,6 +49,7 @@ pub(super) struct Agent {
     pub(super) resources: ResourceService,
     pub(super) validations: ValidationPipeline,
     pub(super) budgets: BudgetService,
+    pub(super) meter: Meter,
     pub(super) tools: ToolRuntime,
     pub(super) actors: ActorRuntime,
     /// What plans are held to.
@@ -74,7 +76,7 @@ impl Agent {
     ) -> Self {
         let bus = || bus.cloned();
         let tools = tools(&task, bus());
-        let Services { sessions, plans, decisions, budgets, sandboxes, keeping, earlier } = services;
+        let Services { sessions, plans, decisions, budgets, meter, sandboxes, keeping, earlier } = services;
         let (mut said, mut before) = (Said::default(), Duration::ZERO);
         let earlier = earlier.map(|Earlier { kept, come }| {
             let Come { conversation, taken, elapsed_ms, progress } = come;
@@ -94,6 +96,7 @@ impl Agent {
             resources: ResourceService::new(bus()),
             validations: ValidationPipeline::new(bus()),
             budgets,
+            meter,
             actors: ActorRuntime::new(tools.clone(), bus()),
             tools,
             rules,
@@ -139,7 +142,7 @@ impl Agent {
     /// Who keeps what an actor spends, if the run saves how far it has come.
     pub(super) fn purse(&self) -> Option<Arc<Purse>> {
         let keeping = Arc::clone(self.keeping.as_ref()?);
-        Some(Arc::new(Purse::new(keeping, self.budgets.clone(), &self.cancelled)))
+        Some(Arc::new(Purse::new(keeping, self.budgets.clone(), self.meter.clone(), &self.cancelled)))
     }
 
     /// Lets the actor work in `sandbox` on what `prompt` asks, until it is done.
@@ -151,7 +154,7 @@ impl Agent {
         if let Some(sink) = self.sink() {
             task = task.with_sink(Arc::new(SessionSink { purse: purse.clone(), ..sink }));
         }
-        let actor = self.actor(&self.task.actor, Arc::clone(&self.task.model), [sandbox.plan_id()]);
+        let actor = self.actor(&self.task.actor, &self.task.model, [sandbox.plan_id()]);
         let outcome = self.actors.run(&actor, task).await;
         self.remember(&outcome);
         if let Some(purse) = purse {
@@ -180,7 +183,7 @@ impl Agent {
     pub(super) fn actor<'a>(
         &self,
         name: &Text,
-        model: Arc<dyn LanguageModel>,
+        model: &Arc<dyn LanguageModel>,
         paid_by: impl IntoIterator<Item = &'a PlanId>,
     ) -> Actor {
         let Task { limits, budget, .. } = &self.task;
@@ -189,7 +192,7 @@ impl Agent {
             output_per_million: budget.output_per_million,
         };
         let tiers: BudgetTiers = paid_by.into_iter().cloned().map(BudgetTier::from).collect();
-        Actor::new(name.as_str(), model)
+        Actor::new(name.as_str(), self.meter.on(model))
             .with_limits(ActorLimits {
                 max_iterations: limits.iterations,
                 max_tool_calls: limits.tool_calls.get(),
@@ -213,10 +216,7 @@ impl Agent {
         let report = outcome.report();
         let mut said = self.said();
         let taken = &mut said.taken;
-        taken.input_tokens = taken.input_tokens.saturating_add(report.usage.input_tokens);
-        taken.output_tokens = taken.output_tokens.saturating_add(report.usage.output_tokens);
         taken.unrecorded += u64::from(report.unrecorded);
-        taken.unmetered += u64::from(report.unmetered);
     }
 
     /// What the plans and decisions are at.
@@ -229,13 +229,13 @@ impl Agent {
         let said = self.said();
         // By its account, which is kept with each answer: what was taken is only known as of the last checkpoint.
         let spent = said.plan.clone().map(|plan| self.budgets.status(&plan.into()).spent);
-        let taken = &said.taken;
+        let (taken, metered) = (&said.taken, self.meter.read());
         Sums {
             spent: spent.unwrap_or_default(),
             limit: self.task.budget.plan,
-            tokens: (taken.input_tokens, taken.output_tokens),
+            tokens: (metered.input_tokens, metered.output_tokens),
             unrecorded: taken.unrecorded,
-            unmetered: taken.unmetered,
+            unmetered: metered.unmetered,
             diff: applied.and_then(|applied| applied.diff.clone()),
             words: said.answer.clone(),
         }

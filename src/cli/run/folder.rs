@@ -2,6 +2,7 @@
 //!
 //! `runs/<id>/` in the folder of the checkpoints, for its owner alone. Whoever leads the run holds its lock.
 
+use std::ffi::CStr;
 use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
@@ -111,6 +112,13 @@ impl RunFolder {
         Ok(left)
     }
 
+    /// Whether there are folders of runs.
+    pub(super) fn is_any(checkpoints: &Path) -> bool {
+        let is_named_so = |name: &CStr| name.to_str().is_ok_and(|name| name.parse::<Ulid>().is_ok());
+        let entries = runs_in(checkpoints).and_then(|runs| Ok(Dir::read_from(runs)?));
+        entries.is_ok_and(|entries| entries.flatten().any(|entry| is_named_so(entry.file_name())))
+    }
+
     fn lock(checkpoints: &Path, runs: &OwnedFd, run: Ulid) -> io::Result<Self> {
         let handle = openat(runs, run.to_string(), FOLDER, Mode::empty())?;
         let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -201,6 +209,9 @@ fn runs_in(checkpoints: &Path) -> io::Result<OwnedFd> {
 
 #[cfg(test)]
 mod tests {
+    use rustix::fs::{FileType, mknodat};
+    use rustix::io::Errno;
+
     use super::*;
 
     #[test]
@@ -240,6 +251,22 @@ mod tests {
         let place = checkpoints.path().join(RUNS).join(file.run.to_string());
         std::os::unix::fs::symlink(elsewhere.path(), place).unwrap();
         assert_eq!(kind(), io::ErrorKind::NotADirectory);
+    }
+
+    #[test]
+    fn a_file_is_written_over_what_a_killed_process_left_and_only_a_file_is_read() {
+        let checkpoints = tempfile::tempdir().unwrap();
+        let made = RunFolder::make(checkpoints.path()).unwrap();
+        std::fs::write(made.path.join("budgets.json.tmp"), "half").unwrap();
+        made.write_budgets(b"whole").unwrap();
+        assert_eq!(made.read_budgets().unwrap(), b"whole");
+        let place = made.budgets();
+        std::fs::rename(&place, made.path.join("elsewhere")).unwrap();
+        std::os::unix::fs::symlink("elsewhere", &place).unwrap();
+        assert_eq!(made.read_budgets().unwrap_err().raw_os_error(), Some(Errno::LOOP.raw_os_error()));
+        std::fs::remove_file(&place).unwrap();
+        mknodat(CWD, &place, FileType::Fifo, Mode::RUSR, 0).unwrap();
+        assert_eq!(made.read_budgets().unwrap_err().kind(), io::ErrorKind::InvalidInput);
     }
 
     #[test]

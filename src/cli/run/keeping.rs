@@ -17,6 +17,7 @@ use agentbus::service::budget::BudgetService;
 
 use super::folder::{KeptFile, RunFolder};
 use super::kept::{About, Kept};
+use super::metering::{Meter, Spent};
 use crate::cli::args::{KeyGrant, RunArgs};
 use crate::cli::report::{complain, with_causes};
 
@@ -152,10 +153,10 @@ impl Keeping {
     }
 
     /// Keeps what was spent, which counts also where nothing else is saved since. It blocks.
-    pub(super) fn keep_budgets(&self, budgets: &BudgetService) -> Result<(), SaveError> {
+    pub(super) fn keep_spent(&self, budgets: &BudgetService, meter: &Meter) -> Result<(), SaveError> {
         // One at a time.
         let _saving = self.saved();
-        let written = self.folder.write_budgets(&serde_json::to_vec(&budgets.snapshot(None))?);
+        let written = self.folder.write_budgets(&serde_json::to_vec(&Spent::now(budgets, meter))?);
         written.map_err(|source| SaveError::Write { path: self.folder.budgets(), source })
     }
 
@@ -216,7 +217,70 @@ fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use agentbus::event::{Hash, PlanId};
+    use agentbus::service::actor::Conversation;
+    use agentbus::service::session::SessionService;
+    use clap::Parser as _;
+
+    use super::super::kept::{Come, Taken};
+    use super::super::progress::Progress;
     use super::*;
+    use crate::cli::args::{CommandLine, Verb};
+    use crate::cli::destination::Place;
+
+    fn about() -> About {
+        About {
+            task: Hash::of("task"),
+            project_name: "notes".into(),
+            destination: "/nowhere".into(),
+            place: Place::default(),
+            is_project: false,
+        }
+    }
+
+    fn keeping(checkpoints: &Path) -> Keeping {
+        let Verb::Run(args) = CommandLine::parse_from(["agentbus", "run", "task"]).verb else {
+            panic!("it is the verb that was said");
+        };
+        let folder = RunFolder::make(checkpoints).unwrap();
+        let saved = Saved { active: Vec::new(), file: None };
+        Keeping::open(&args, checkpoints, folder, about(), saved).unwrap()
+    }
+
+    fn kept() -> Kept {
+        let sessions = SessionService::new(None);
+        let session = sessions.create("agents/a", None).unwrap().id;
+        let come = Come {
+            conversation: Conversation::new(),
+            taken: Taken::default(),
+            elapsed_ms: 0,
+            progress: Progress::default(),
+        };
+        Kept::new(about(), (session, PlanId::from("p-1")), &sessions.snapshot(None), come).unwrap()
+    }
+
+    #[test]
+    fn a_checkpoint_that_could_not_be_resolved_is_resolved_with_the_next() {
+        let place = tempfile::tempdir().unwrap();
+        let (keeping, kept) = (keeping(place.path()), kept());
+        let draft = || CheckpointDraft::new("agents/a", kept.session_id.clone(), "execute");
+        let file = |name: &str| place.path().join(name);
+        keeping.save(&kept, draft()).unwrap();
+        let first = keeping.saved().active.clone();
+        // As where the run was killed when the next checkpoint was written.
+        let second = keeping.store.create(&draft()).unwrap().file;
+        keeping.saved().active.insert(0, second.clone());
+        let content = std::fs::read(file(&first[0])).unwrap();
+        std::fs::write(file(&first[0]), "{").unwrap();
+        keeping.save(&kept, draft()).unwrap_err();
+        std::fs::write(file(&first[0]), content).unwrap();
+        keeping.save(&kept, draft()).unwrap();
+        for resolved in [&first[0], &second] {
+            let status = keeping.store.get(resolved).unwrap().checkpoint.status;
+            assert_eq!(status, CheckpointStatus::Resolved, "{resolved}");
+        }
+        assert_eq!(keeping.saved().active.len(), 1);
+    }
 
     #[test]
     fn a_shell_takes_a_word_as_it_is() {

@@ -53,18 +53,14 @@ pub(super) struct About {
     pub(super) is_project: bool,
 }
 
-/// What the actors took.
+/// What the actors took, beside what was spent, which is kept with each answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Taken {
     /// How often the plan's own actor asked its model.
     pub(super) questions: u64,
-    pub(super) input_tokens: u64,
-    pub(super) output_tokens: u64,
     /// How many messages the session did not take.
     pub(super) unrecorded: u64,
-    /// How many answers did not say what they took.
-    pub(super) unmetered: u64,
 }
 
 /// A message of the conversation.

@@ -1,14 +1,16 @@
 //! What scouts found out, as memories: known to the run that is gone on with, and to who looks later.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use agentbus::Redactor;
 use agentbus::checkpoint::memory::{MAX_SUMMARY_BYTES, MemoryError, MemoryStore};
-use agentbus::event::{Hash, SessionId};
+use agentbus::event::{Hash, SessionId, Text};
 use tokio::task::block_in_place;
 
 use super::agent::Agent;
 use super::fixing::both_ends;
+use super::keeping::Keeping;
 use super::stages::done_or_told;
 use crate::cli::report::{complain, with_causes};
 use crate::cli::task::Scout;
@@ -20,19 +22,11 @@ const PLAIN: &str = "fine";
 const CUT: usize = 16;
 
 impl Agent {
-    /// Keeps what a scout answered. A run goes on without: the scout may only be sent again.
-    pub(super) fn keep_report(&self, scout: &Scout, answer: &str) {
-        if let Some((memories, key)) = self.memory_of(scout) {
-            let set = block_in_place(|| memories.set(&key, &summary(answer), &scout.actor));
-            done_or_told("keep what a scout found out", set);
-        }
-    }
-
     /// What the scout answered in this run, before it was killed.
     pub(super) fn recalled(&self, scout: &Scout) -> Option<String> {
         self.earlier.as_ref()?;
-        let (memories, key) = self.memory_of(scout)?;
-        match block_in_place(|| memories.get(&key)) {
+        let Report { keeping, key, .. } = self.report_of(scout)?;
+        match block_in_place(|| keeping.memories.get(&key)) {
             Ok(memory) => Some(memory.summary),
             Err(MemoryError::NotFound) => None,
             Err(error) => {
@@ -42,10 +36,27 @@ impl Agent {
         }
     }
 
-    /// Where it is kept.
-    fn memory_of(&self, scout: &Scout) -> Option<(&MemoryStore, String)> {
-        let (keeping, (session, _plan)) = (self.keeping.as_ref()?, self.ids()?);
-        Some((&keeping.memories, key(&self.task.project_name, &scout.actor, &session)))
+    /// Where it is kept what the scout answers, if the run saves how far it has come.
+    pub(super) fn report_of(&self, scout: &Scout) -> Option<Report> {
+        let (keeping, (session, _plan)) = (Arc::clone(self.keeping.as_ref()?), self.ids()?);
+        let key = key(&self.task.project_name, &scout.actor, &session);
+        Some(Report { keeping, key, scout: scout.actor.clone() })
+    }
+}
+
+/// What a scout answers, as it is kept.
+#[derive(Debug)]
+pub(super) struct Report {
+    keeping: Arc<Keeping>,
+    key: String,
+    scout: Text,
+}
+
+impl Report {
+    /// Keeps it. A run goes on without: the scout may only be sent again.
+    pub(super) fn keep(&self, answer: &str) {
+        let set = block_in_place(|| self.keeping.memories.set(&self.key, &summary(answer), &self.scout));
+        done_or_told("keep what a scout found out", set);
     }
 }
 

@@ -11,7 +11,7 @@ use agentbus::{DomainEvent, Filter};
 use super::resuming::Leading;
 use super::services::tell;
 use crate::cli::journal;
-use crate::cli::report::{complain, say, with_causes};
+use crate::cli::report::{complain, with_causes};
 
 /// How long recording what was told may take.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
@@ -38,11 +38,6 @@ impl Leading<'_> {
         match opened {
             Ok((_sandboxes, recovered)) => {
                 tell(&recovered);
-                for (commits, how) in [(&recovered.finished, "finished"), (&recovered.undone, "undone")] {
-                    if !commits.is_empty() {
-                        say(&format!("the commit that the run was killed in is {how}"));
-                    }
-                }
             }
             Err(error) => {
                 complain(&format!("what the run was killed in stays as it is: {}", with_causes(&error)));

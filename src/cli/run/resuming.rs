@@ -9,12 +9,12 @@ use agentbus::checkpoint::{
 };
 use agentbus::event::{PlanCreated, SessionId};
 use agentbus::journal::{Entry, JournalReader, ReadError, ReadFrom};
-use agentbus::service::budget::BudgetSnapshot;
 use agentbus::service::session::SessionSnapshot;
 
 use super::folder::{KeptFile, RunFolder};
 use super::keeping::{STATE, Saved};
 use super::kept::{About, Kept};
+use super::metering::Spent;
 use crate::cli::EXIT_NOT_DONE;
 use crate::cli::destination::{Destination, DestinationError};
 use crate::cli::escape::Escaped;
@@ -85,7 +85,7 @@ pub(super) struct Led {
 pub(super) struct Known {
     pub(super) kept: Kept,
     pub(super) sessions: SessionSnapshot,
-    pub(super) budgets: BudgetSnapshot,
+    pub(super) spent: Spent,
     /// What the journal tells of its plans and decisions.
     pub(super) told: Vec<Entry>,
 }
@@ -172,8 +172,8 @@ impl Known {
         let session = &checkpoint.checkpoint.saved.session_id;
         let kept = Kept::read(&json).filter(|kept| kept.session_id == *session);
         let mut kept = kept.ok_or_else(|| damaged(None))?;
-        let budgets = folder.read_budgets().map_err(|error| damaged(Some(error)))?;
-        let budgets = serde_json::from_slice(&budgets).map_err(|error| damaged(Some(error.into())))?;
+        let spent = folder.read_budgets().map_err(|error| damaged(Some(error)))?;
+        let spent = serde_json::from_slice(&spent).map_err(|error| damaged(Some(error.into())))?;
         let other = || ResumeError::OtherJournal { directory: places.journal.to_owned() };
         let told = told_of(reader, &kept)?.ok_or_else(other)?;
         let mut since = Vec::new();
@@ -183,7 +183,7 @@ impl Known {
             }
         }
         let sessions = kept.sessions(&since).ok_or_else(|| damaged(None))?;
-        Ok(Self { kept, sessions, budgets, told })
+        Ok(Self { kept, sessions, spent, told })
     }
 }
 

@@ -34,7 +34,7 @@ impl Agent {
         let snapshot = self.sessions.snapshot(None);
         let kept = Kept::new(keeping.about.clone(), (session, plan), &snapshot, self.come())?;
         block_in_place(|| {
-            keeping.keep_budgets(&self.budgets)?;
+            keeping.keep_spent(&self.budgets, &self.meter)?;
             keeping.save(&kept, draft)
         })
     }

@@ -15,7 +15,7 @@ use agentbus::service::plan::{ApplySummary, NewPlan, Plan};
 use super::agent::Agent;
 use super::ending::{Ending, error_kind};
 use super::progress::Part;
-use super::sink::Purse;
+use super::sink::ScoutSink;
 use super::stages::done_or_told;
 use crate::cli::task::Scout;
 
@@ -120,19 +120,15 @@ impl Agent {
     /// Lets the scout act in a sandbox that is gone afterwards.
     async fn explore(&self, scout: &Scout, child: &Plan) -> Result<ActorOutcome, Ending> {
         let sandbox = self.sandbox_for(&child.id).await?;
-        let actor = self.actor(&scout.actor, Arc::clone(&scout.model), [&child.id, &child.root_id]);
+        let actor = self.actor(&scout.actor, &scout.model, [&child.id, &child.root_id]);
         let purse = self.purse();
         let context = self.tool_context(&sandbox, purse.as_deref());
         let mut task = ActorTask::new(scout.goal.as_str()).with_context(context);
-        if let Some(purse) = &purse {
-            task = task.with_sink(Arc::<Purse>::clone(purse));
+        if let Some((purse, report)) = purse.clone().zip(self.report_of(scout)) {
+            task = task.with_sink(Arc::new(ScoutSink { purse, report }));
         }
         let outcome = self.actors.run(&actor, task).await;
         self.count(&outcome);
-        if let ActorOutcome::Completed { answer, .. } = &outcome {
-            // Before anything else is done: a scout that is known to be back is not sent again.
-            self.keep_report(scout, answer);
-        }
         let is_kept = purse.map_or(Ok(()), |purse| purse.close());
         let disposed = self.dispose_of(&sandbox, "what a scout writes is not kept").await;
         done_or_told("remove the sandbox of a scout", disposed);

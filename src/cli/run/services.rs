@@ -12,8 +12,9 @@ use agentbus::service::session::SessionService;
 
 use super::keeping::Keeping;
 use super::kept::{Come, Kept};
+use super::metering::Meter;
 use super::resuming::Known;
-use crate::cli::report::{complain, with_causes};
+use crate::cli::report::{complain, say, with_causes};
 use crate::cli::task::Task;
 
 /// The services that keep something, and what they keep it for.
@@ -23,6 +24,7 @@ pub(super) struct Services {
     pub(super) plans: PlanService,
     pub(super) decisions: DecisionService,
     pub(super) budgets: BudgetService,
+    pub(super) meter: Meter,
     pub(super) sandboxes: SandboxService,
     /// Where the run saves how far it has come, if it does.
     pub(super) keeping: Option<Keeping>,
@@ -51,6 +53,7 @@ impl Services {
             plans: PlanService::new(bus()),
             decisions: DecisionService::new(bus()),
             budgets: BudgetService::with_threshold(task.budget.warn_at, bus()),
+            meter: Meter::default(),
             sandboxes: SandboxService::new(workshop, bus()),
             keeping,
             earlier: None,
@@ -67,12 +70,13 @@ impl Services {
         let bus = || bus.cloned();
         let (sandboxes, recovered) = SandboxService::open(keeping.sandboxes(), bus()).await?;
         tell(&recovered);
-        let Known { kept, sessions, budgets, told } = known;
+        let Known { kept, sessions, spent, told } = known;
         Ok(Self {
             sessions: SessionService::from_snapshot(sessions, bus()),
             plans: PlanService::from_entries(told.clone(), bus()),
             decisions: DecisionService::from_entries(told, bus()),
-            budgets: BudgetService::from_snapshot(budgets, bus()),
+            budgets: BudgetService::from_snapshot(spent.budgets, bus()),
+            meter: Meter::from(spent.tokens),
             sandboxes,
             keeping: Some(keeping),
             earlier: Some(Earlier { come: kept.come(), kept }),
@@ -80,8 +84,13 @@ impl Services {
     }
 }
 
-/// Says what of the sandboxes could not be seen to.
+/// Says which commits are finished or undone, and what of the sandboxes could not be seen to.
 pub(super) fn tell(recovered: &Recovered) {
+    for (commits, how) in [(&recovered.finished, "finished"), (&recovered.undone, "undone")] {
+        for _commit in commits {
+            say(&format!("the commit that the run was killed in is {how}"));
+        }
+    }
     for (folder, error) in &recovered.unreadable {
         complain(&format!("the sandbox in {} cannot be opened: {}", folder.display(), with_causes(error)));
     }

@@ -10,6 +10,8 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::keeping::{Keeping, SaveError};
+use super::metering::Meter;
+use super::recalling::Report;
 
 /// Keeps what is said in a session.
 #[derive(Debug)]
@@ -47,6 +49,7 @@ impl ConversationSink for SessionSink {
 pub(super) struct Purse {
     keeping: Arc<Keeping>,
     budgets: BudgetService,
+    meter: Meter,
     stop: CancellationToken,
     /// Guards why it could not be kept; held for single moves.
     failed: Mutex<Option<SaveError>>,
@@ -54,8 +57,13 @@ pub(super) struct Purse {
 
 impl Purse {
     /// One for one run of an actor, which ends with `cancelled` in any case.
-    pub(super) fn new(keeping: Arc<Keeping>, budgets: BudgetService, cancelled: &CancellationToken) -> Self {
-        Self { keeping, budgets, stop: cancelled.child_token(), failed: Mutex::default() }
+    pub(super) fn new(
+        keeping: Arc<Keeping>,
+        budgets: BudgetService,
+        meter: Meter,
+        cancelled: &CancellationToken,
+    ) -> Self {
+        Self { keeping, budgets, meter, stop: cancelled.child_token(), failed: Mutex::default() }
     }
 
     /// What stops the actor.
@@ -76,7 +84,8 @@ impl Purse {
     }
 
     fn keep(&self) {
-        if let Err(error) = tokio::task::block_in_place(|| self.keeping.keep_budgets(&self.budgets)) {
+        let kept = tokio::task::block_in_place(|| self.keeping.keep_spent(&self.budgets, &self.meter));
+        if let Err(error) = kept {
             self.failed().get_or_insert(error);
             self.stop.cancel();
         }
@@ -87,10 +96,22 @@ impl Purse {
     }
 }
 
+/// Keeps what a scout spends, and what it found out as soon as it says that: before anybody is told that it came back.
+#[derive(Debug)]
+pub(super) struct ScoutSink {
+    pub(super) purse: Arc<Purse>,
+    pub(super) report: Report,
+}
+
 #[async_trait]
-impl ConversationSink for Purse {
+impl ConversationSink for ScoutSink {
     async fn append(&self, message: &Message) -> Result<(), SinkError> {
-        self.hear(message);
+        self.purse.hear(message);
+        match message {
+            // Its last words: it asks for nothing more.
+            Message::Assistant { text, tool_calls } if tool_calls.is_empty() => self.report.keep(text),
+            _ => {}
+        }
         Ok(())
     }
 }

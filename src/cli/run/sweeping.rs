@@ -15,21 +15,50 @@ use super::resuming::named;
 use super::services::tell;
 use super::stages::done_or_told;
 
+/// What became of what was left.
+#[derive(Debug, Default)]
+pub(crate) struct Swept {
+    /// How many commits are finished or undone.
+    pub(crate) commits: usize,
+    /// How many folders stay: what is in them cannot be seen to, which was said.
+    pub(crate) stay: usize,
+    /// Whether all of them stay, since a checkpoint that cannot be read may name any.
+    pub(crate) is_unknown: bool,
+}
+
 /// Removes the folders of runs that no live process leads and no active checkpoint names. A commit that one of them was
-/// killed in is finished or undone before, and told on the bus. What cannot be seen to stays.
-pub(super) async fn sweep(checkpoints: &Path, bus: Option<&Arc<dyn EventBus>>) {
-    for folder in block_in_place(|| left(checkpoints)).unwrap_or_default() {
+/// killed in is finished or undone before, which is said, and told on the bus. What cannot be seen to stays.
+///
+/// In a runtime of several threads.
+pub(crate) async fn sweep(checkpoints: &Path, bus: Option<&Arc<dyn EventBus>>) -> Swept {
+    let mut swept = Swept::default();
+    let Some(left) = block_in_place(|| left(checkpoints)) else {
+        swept.is_unknown = block_in_place(|| RunFolder::is_any(checkpoints));
+        return swept;
+    };
+    for folder in left {
         match SandboxService::open(folder.sandboxes(), bus.cloned()).await {
             Ok((sandboxes, recovered)) => {
                 drop(sandboxes);
                 tell(&recovered);
-                if is_seen_to(&recovered) {
-                    done_or_told("remove what a run left", block_in_place(|| folder.forget()));
-                }
+                swept.commits += recovered.finished.len() + recovered.undone.len();
+                let is_gone = is_seen_to(&recovered) && forget(&folder);
+                swept.stay += usize::from(!is_gone);
             }
-            Err(error) => done_or_told("look at what a run left", Err::<(), _>(error)),
+            Err(error) => {
+                done_or_told("look at what a run left", Err::<(), _>(error));
+                swept.stay += 1;
+            }
         }
     }
+    swept
+}
+
+fn forget(folder: &RunFolder) -> bool {
+    let forgotten = block_in_place(|| folder.forget());
+    let is_gone = forgotten.is_ok();
+    done_or_told("remove what a run left", forgotten);
+    is_gone
 }
 
 /// Whether nothing of the sandboxes is needed any more.

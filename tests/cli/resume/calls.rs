@@ -5,9 +5,9 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::saved::{Saved, assert_one_run, session_of};
+use super::saved::{Saved, assert_one_run, assert_recorded_once, is, session_of};
 use crate::harness::{Ended, Task, calls, ended, mend, says};
-use crate::journal_harness::needs;
+use crate::journal_harness::{agentbus, needs};
 
 /// The calls by which files are changed. Each is counted for itself, in each thread.
 const CALLS: [&str; 6] = ["fsync", "rename", "renameat", "renameat2", "unlink", "unlinkat"];
@@ -58,7 +58,11 @@ fn is_killed_at(place: (&str, usize)) -> bool {
         }
     }
     assert_eq!(notes(), "mended\n", "{place:?}: {}", last.stderr);
-    assert_one_run(&saved.recorded());
+    if last.code == 0 {
+        assert_one_run(&saved, &last);
+    } else {
+        assert_recorded_once(&saved.recorded());
+    }
     assert!(saved.active().is_empty(), "{place:?}");
     first.code != 0
 }
@@ -104,6 +108,31 @@ fn a_run_that_is_refused_is_not_left_in_the_middle_of_its_commit() {
         return;
     }
     let (saved, session) = half_committed();
+    let half = made(&saved);
+    let stays = |refused: &Ended| {
+        refused.assert_code(1);
+        assert!(!refused.stderr.contains("the commit that"), "{}", refused.stderr);
+        assert_eq!((made(&saved), committed(&saved)), (half, 0));
+    };
+    // By another journal it could not be told.
+    let other = Saved::of(Task::small(&[says("I cannot")]));
+    other.run(&[]).assert_code(1);
+    let (checkpoints, journal) = (saved.path("checkpoints"), other.path("journal"));
+    let [checkpoints, journal] = [&checkpoints, &journal].map(|path| path.to_str().unwrap());
+    let words = ["--resume", &session, "--checkpoints", checkpoints, "--journal", journal];
+    let refused = saved.task.run(&words);
+    refused.assert_stderr("does not tell of this run");
+    stays(&refused);
+    // Another project is none of its business.
+    let [project, away] = ["project", "away"].map(|name| saved.task.path(name));
+    fs::rename(&project, &away).unwrap();
+    fs::create_dir(&project).unwrap();
+    let refused = saved.resume(&session);
+    refused.assert_stderr("another folder stands at");
+    fs::remove_dir(&project).expect("nothing is in it");
+    fs::rename(&away, &project).unwrap();
+    stays(&refused);
+
     saved.task.edit("task.toml", "goal = ", "# another\ngoal = ");
     let refused = saved.resume(&session);
     refused.assert_code(1);
@@ -111,14 +140,68 @@ fn a_run_that_is_refused_is_not_left_in_the_middle_of_its_commit() {
     refused.assert_stderr("the commit that the run was killed in is ");
     let is_finished = made(&saved) == FILES;
     assert!(is_finished || made(&saved) == 0, "{}: {}", made(&saved), refused.stderr);
-    let committed = |saved: &Saved| {
-        let recorded = saved.recorded();
-        recorded.iter().filter(|event| event["event_type"] == "sandbox.committed").count()
-    };
     assert_eq!(committed(&saved), usize::from(is_finished), "it is told");
 
     saved.task.edit("task.toml", "# another\n", "");
-    saved.resume(&session).assert_code(0);
+    let run = saved.resume(&session);
+    run.assert_code(0);
     assert_eq!((made(&saved), committed(&saved)), (FILES, 1));
-    assert_one_run(&saved.recorded());
+    assert_one_run(&saved, &run);
+}
+
+/// How often it is recorded that the project was committed to.
+fn committed(saved: &Saved) -> usize {
+    saved.recorded().iter().filter(|event| is("sandbox.committed")(event)).count()
+}
+
+/// What must hold when nobody goes on with a run that was killed in the middle of its commit.
+#[track_caller]
+fn assert_whole(saved: &Saved) {
+    let notes = fs::read_to_string(saved.task.path("project/notes.txt")).unwrap();
+    let whole = [(0, 0, "broken\n"), (FILES, 1, "mended\n")];
+    assert!(whole.contains(&(made(saved), committed(saved), &notes)), "{} {notes}", made(saved));
+    assert_eq!(fs::read_dir(saved.path("checkpoints/runs")).unwrap().count(), 0, "nothing is kept");
+    saved.task.assert_nothing_left();
+}
+
+#[test]
+fn a_run_that_is_given_up_by_hand_is_not_left_in_the_middle_of_its_commit() {
+    if !needs("strace") {
+        return;
+    }
+    for verb in ["abandon", "resolve", "cleanup"] {
+        let (saved, _session) = half_committed();
+        let [file] = saved.active().try_into().unwrap();
+        let mut end = agentbus("checkpoint");
+        end.arg(verb).arg(saved.path("checkpoints")).arg("--journal").arg(saved.path("journal"));
+        match verb {
+            "abandon" => end.args([&file, "--reason", "no longer wanted", "--operator", "me"]),
+            "resolve" => end.arg(&file),
+            _ => end.args(["--older-than", "0s"]),
+        };
+        let ended = ended(&mut end);
+        ended.assert_code(0);
+        ended.assert_stderr("the commit that the run was killed in is ");
+        assert_whole(&saved);
+    }
+}
+
+#[test]
+fn a_run_that_nobody_goes_on_with_is_not_left_in_the_middle_of_its_commit_by_the_next() {
+    if !needs("strace") {
+        return;
+    }
+    let (saved, _session) = half_committed();
+    let [file] = saved.active().try_into().unwrap();
+    saved.store().abandon(&file, "no longer wanted", "me").unwrap();
+    let other = Saved { task: Task::small(&[mend(), says("done")]), place: saved.place };
+    let next = other.run(&["--write-back"]);
+    next.assert_code(0);
+    let saved = Saved { task: saved.task, place: other.place };
+    next.assert_stderr("the commit that the run was killed in is ");
+    let is_finished = made(&saved) == FILES;
+    // That of the next is told too.
+    assert_eq!(committed(&saved), 1 + usize::from(is_finished), "it is told");
+    assert!(is_finished || made(&saved) == 0, "{}", made(&saved));
+    assert_eq!(fs::read_dir(saved.path("checkpoints/runs")).unwrap().count(), 0);
 }

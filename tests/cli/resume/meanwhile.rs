@@ -1,14 +1,18 @@
 //! What somebody does to a run while it lives, or while nobody leads it.
 
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::fs::symlink;
-use std::process::{Output, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::json;
 
-use super::saved::{Saved, assert_one_run, session_of};
-use crate::harness::{Task, mend, says};
+use super::cost::Cost;
+use super::saved::{Saved, assert_recorded_once, session_of};
+use crate::harness::{Task, ended, mend, says};
+use crate::journal_harness::{agentbus, fed};
 
 /// A task whose actor waits in a program, then does the work.
 fn held() -> Saved {
@@ -35,6 +39,13 @@ fn ended_after(saved: &Saved, meanwhile: impl FnOnce()) -> (String, Output) {
 
 fn kept_runs(saved: &Saved) -> usize {
     fs::read_dir(saved.path("checkpoints/runs")).unwrap().count()
+}
+
+/// The folder of the one run that is kept.
+fn kept_run(saved: &Saved) -> PathBuf {
+    let runs = fs::read_dir(saved.path("checkpoints/runs")).unwrap();
+    let [run] = runs.map(|run| run.unwrap().path()).collect::<Vec<_>>().try_into().unwrap();
+    run
 }
 
 fn notes(saved: &Saved) -> String {
@@ -69,9 +80,7 @@ fn a_run_that_cannot_keep_what_it_spends_spends_nothing_more() {
     let saved = held();
     let [mut budgets, mut away] = [saved.path(""), saved.path("away.json")];
     let (session, ended) = ended_after(&saved, || {
-        let runs = fs::read_dir(saved.path("checkpoints/runs")).unwrap();
-        let [run] = runs.map(|run| run.unwrap().path()).collect::<Vec<_>>().try_into().unwrap();
-        budgets = run.join("budgets.json");
+        budgets = kept_run(&saved).join("budgets.json");
         fs::rename(&budgets, &away).unwrap();
         fs::create_dir_all(budgets.join("in the way")).unwrap();
     });
@@ -85,9 +94,37 @@ fn a_run_that_cannot_keep_what_it_spends_spends_nothing_more() {
     fs::remove_dir_all(&budgets).unwrap();
     fs::rename(std::mem::take(&mut away), &budgets).unwrap();
     hold_no_more(&saved);
-    saved.resume(&session).assert_code(0);
+    let run = saved.resume(&session);
+    run.assert_code(0);
     assert_eq!(notes(&saved), "mended\n");
-    assert_one_run(&saved.recorded());
+    assert_recorded_once(&saved.recorded());
+    // The reply that waited counts too, and not the answer whose cost could not be kept.
+    assert_eq!(Cost::told(&run), Cost::of(300, 30));
+}
+
+#[test]
+fn a_run_that_cannot_keep_what_was_spent_asks_nobody_anything_more() {
+    let saved = Saved::of(Task::small(&[mend(), says("done")]));
+    let pipe = saved.path("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let script = format!(r#"["sh", "-c", "cat '{}'; grep -q mended notes.txt"]"#, pipe.display());
+    saved.task.edit("task.toml", r#"["grep", "-q", "mended", "notes.txt"]"#, &script);
+    let mut command = saved.task.command(&["--write-back"]);
+    command.args(saved.words()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // Opened once the validation reads.
+    let held = fs::File::options().write(true).open(&pipe).unwrap();
+    let budgets = kept_run(&saved).join("budgets.json");
+    fs::remove_file(&budgets).unwrap();
+    fs::create_dir_all(budgets.join("in the way")).unwrap();
+    drop(held);
+    let mut stdout = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("cannot save how far the run has come: cannot write"), "{stderr}");
+    assert!(!stdout.contains("actor.invoked"), "it went on: {stdout}");
 }
 
 #[test]
@@ -126,4 +163,50 @@ fn what_is_left_of_runs_that_nobody_goes_on_with_goes_with_the_next() {
     saved.resume(&given_up).assert_stderr("there is no active checkpoint");
     saved.resume(&wanted).assert_code(0);
     assert_eq!(kept_runs(&saved), 0);
+}
+
+#[test]
+fn what_is_left_of_runs_stays_where_somebody_might_need_it() {
+    let saved = held();
+    let session = session_of(&saved.killed_in_hold(&[]));
+    hold_no_more(&saved);
+    let [file] = saved.active().try_into().unwrap();
+    let (checkpoint, content) = (saved.path("checkpoints").join(&file), saved.path("content"));
+    fs::rename(&checkpoint, &content).unwrap();
+    fs::write(&checkpoint, "{").unwrap();
+    let foreign = r#"{"agent":"agents/planner","session_id":"s-9","phase":"action"}"#;
+    let created = fed(agentbus("checkpoint").arg("create").arg(saved.path("checkpoints")), foreign);
+    created.assert_code(0);
+    let mut resolve = agentbus("checkpoint");
+    let resolved = ended(resolve.arg("resolve").arg(saved.path("checkpoints")).arg(created.stdout.trim()));
+    resolved.assert_code(1);
+    resolved.assert_stderr("what runs left stays: one of the checkpoints that cannot be read may name it");
+    saved.run(&[]).assert_code(0);
+    assert_eq!(kept_runs(&saved), 1, "what cannot be read may name it");
+    fs::rename(&content, &checkpoint).unwrap();
+
+    // A sandbox that cannot be opened may be in the middle of a commit.
+    let sandboxes = kept_run(&saved).join("sandboxes");
+    let [sandbox] = folders(&sandboxes).try_into().unwrap();
+    let (state, away) = (sandbox.join("sandbox.json"), saved.path("away"));
+    fs::rename(&state, &away).unwrap();
+    fs::write(&state, "{").unwrap();
+    let mut abandon = agentbus("checkpoint");
+    abandon.arg("abandon").arg(saved.path("checkpoints"));
+    abandon.args([&file, "--reason", "no longer wanted", "--operator", "me"]);
+    let abandoned = ended(&mut abandon);
+    abandoned.assert_code(1);
+    abandoned.assert_stderr("cannot be opened");
+    assert_eq!(kept_runs(&saved), 1, "what cannot be opened is not seen to");
+    fs::rename(&away, &state).unwrap();
+    let again = ended(&mut abandon);
+    again.assert_code(0);
+    assert_eq!(kept_runs(&saved), 0);
+    saved.resume(&session).assert_stderr("there is no active checkpoint");
+}
+
+/// The folders in a folder.
+fn folders(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.is_dir()).collect()
 }

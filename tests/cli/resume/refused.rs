@@ -35,12 +35,13 @@ fn what_cannot_be_gone_on_with_is_refused_with_the_way_out() {
     let failed = saved.run(&["--write-back"]);
     failed.assert_code(1);
     let session = session_of(&failed.values());
-    let before = (tree(Path::new(checkpoints)), saved.recorded());
+    let kept = || (tree(Path::new(checkpoints)), tree(Path::new(journal)));
+    let before = kept();
     let refused = |run: Ended, why: &str| {
         run.assert_code(1);
         run.assert_stderr(why);
         assert_eq!(run.stdout, "");
-        assert_eq!((tree(Path::new(checkpoints)), saved.recorded()), before, "nothing was begun");
+        assert_eq!(kept(), before, "nothing was begun");
     };
     refused(saved.resume("s-1"), "there is no active checkpoint of the session \"s-1\"");
     let other = Saved::of(Task::small(&[says("I cannot")]));

@@ -10,6 +10,7 @@ use agentbus::checkpoint::{CheckpointFilter, CheckpointStatus, CheckpointStore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::cost::Cost;
 use crate::harness::{Ended, Task, calls, ended};
 use crate::journal_harness::agentbus;
 
@@ -42,9 +43,17 @@ impl Saved {
         self.task.run(&words)
     }
 
-    /// Goes on with the run of that session, to its end.
+    /// Goes on with the run of that session, to its end, which it tells in words: what it cost too.
     pub(super) fn resume(&self, session: &str) -> Ended {
-        self.run(&["--resume", session])
+        let words: Vec<_> = self.words().into_iter().filter(|word| word != "--json").collect();
+        ended(self.task.command(&["--resume", session]).args(words))
+    }
+
+    /// The same, and what is recorded of it.
+    pub(super) fn resumed(&self, session: &str) -> (Ended, Vec<Value>) {
+        let before = self.recorded().len();
+        let run = self.resume(session);
+        (run, self.recorded().split_off(before))
     }
 
     /// Runs it until it prints what `is_last` holds for, and kills it then. None if it came to its end before. Returns
@@ -138,9 +147,39 @@ pub(super) fn session_of(told: &[Value]) -> String {
     told[0]["session_id"].as_str().unwrap().to_owned()
 }
 
+/// What must hold of a run that was killed, however often, when `last` came to its end.
+#[track_caller]
+pub(super) fn assert_one_run(saved: &Saved, last: &Ended) {
+    let recorded = saved.recorded();
+    assert_recorded_once(&recorded);
+    assert_scouted_once(saved, &recorded);
+    let cost = Cost::told(last);
+    assert_eq!(cost, Cost::of(cost.read, cost.written), "what is paid was counted");
+    let ends = ["actor.completed", "actor.escalated", "actor.errored"];
+    let sum = |key: &str| -> u64 {
+        let ends = recorded.iter().filter(|event| ends.iter().any(|kind| is(kind)(event)));
+        ends.filter_map(|event| event["details"][key].as_u64()).sum()
+    };
+    // Those that were killed told nothing.
+    let (read, written) = (sum("input_tokens"), sum("output_tokens"));
+    assert!(read <= cost.read && written <= cost.written, "{read} {written} {cost:?}");
+}
+
+/// Of the scouts of the tour one comes back; once, however often they are killed.
+#[track_caller]
+fn assert_scouted_once(saved: &Saved, recorded: &[Value]) {
+    let back = usize::from(saved.task.path("reader.json").exists());
+    assert_eq!(saved.memories().len(), back, "{:?}", saved.memories());
+    let count = |holds: &dyn Fn(&Value) -> bool| recorded.iter().filter(|event| holds(event)).count();
+    assert!(count(&is("memory.set")) <= back, "kept once");
+    let is_back =
+        |event: &Value| is("actor.completed")(event) && event["details"]["actor"] == "agents/reader";
+    assert!(count(&is_back) <= back, "told once");
+}
+
 /// What must hold of a journal in which a run was killed, however often, and came to its end.
 #[track_caller]
-pub(super) fn assert_one_run(recorded: &[Value]) {
+pub(super) fn assert_recorded_once(recorded: &[Value]) {
     let of = |kind: &str| recorded.iter().filter(|event| is(kind)(event)).collect::<Vec<_>>();
     let root = of("plan.created")[0]["plan_id"].clone();
     assert_eq!(of("session.created").len(), 1);

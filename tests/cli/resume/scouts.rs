@@ -5,6 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::cost::accounts;
 use super::saved::{Saved, assert_one_run, is, session_of};
 use super::{assert_mended, held_and_resumed, invoked};
 use crate::harness::{Task, ended, mend, says};
@@ -27,15 +28,29 @@ fn a_scout_that_came_back_is_not_sent_again_and_what_it_said_is_told() {
     assert_eq!(cancelled["details"]["reason"], "the process that led it was killed");
 }
 
-#[test]
-fn what_is_known_of_a_scout_before_anything_else_was_saved_is_told_to_the_actor() {
-    let (saved, output) = (Saved::of(Task::tour()), TempDir::new().unwrap());
-    let mut waiting: Value =
-        serde_json::from_slice(&fs::read(saved.task.path("reader.json")).unwrap()).unwrap();
+/// A tour whose reader waits in a program.
+fn with_a_reader_that_waits() -> Saved {
+    let saved = Saved::of(Task::tour());
+    let reader = fs::read(saved.task.path("reader.json")).unwrap();
+    let mut waiting: Value = serde_json::from_slice(&reader).unwrap();
     waiting["replies"][0] = saved.hold();
     // It may write, or it could not run a program.
     saved.task.edit("task.toml", "read_only = true", "read_only = false");
     fs::write(saved.task.path("reader.json"), waiting.to_string()).unwrap();
+    saved
+}
+
+/// A tour whose reader answers so, after it wrote something: then its sandbox goes with an event.
+fn with_a_reader_that(replies: &[Value]) -> Saved {
+    let saved = Saved::of(Task::tour());
+    saved.task.edit("task.toml", "read_only = true", "read_only = false");
+    fs::write(saved.task.path("reader.json"), json!({ "replies": replies }).to_string()).unwrap();
+    saved
+}
+
+#[test]
+fn what_is_known_of_a_scout_before_anything_else_was_saved_is_told_to_the_actor() {
+    let (saved, output) = (with_a_reader_that_waits(), TempDir::new().unwrap());
     let told = saved.killed_in_hold(&["--output", output.path().to_str().unwrap()]);
     let session = session_of(&told);
     // As if it had come back just before it was killed.
@@ -48,32 +63,30 @@ fn what_is_known_of_a_scout_before_anything_else_was_saved_is_told_to_the_actor(
         "agents/reader",
     ]);
     ended(&mut set).assert_code(0);
-    let run = saved.resume(&session);
+    let (run, after) = saved.resumed(&session);
     run.assert_code(0);
-    assert!(!invoked(&run.values()).contains(&"agents/reader"), "{}", run.stdout);
+    assert!(!invoked(&after).contains(&"agents/reader"), "{after:?}");
     let report = "agents/reader reports:\nNothing is lacking.";
     let is_told =
         |event: &Value| is("session.message_sent")(event) && event["details"]["bytes"] == report.len();
-    assert!(run.values().iter().any(is_told), "{}", run.stdout);
+    assert!(after.iter().any(is_told), "{after:?}");
 }
 
 #[test]
-fn a_scout_is_known_to_be_back_before_anything_else_is_done() {
-    let (saved, output) = (Saved::of(Task::tour()), TempDir::new().unwrap());
-    let project = saved.task.project();
-    // It writes, so that its sandbox goes with an event.
-    saved.task.edit("task.toml", "read_only = true", "read_only = false");
-    let replies = json!({ "replies": [mend(), says("Nothing is lacking.")] });
-    fs::write(saved.task.path("reader.json"), replies.to_string()).unwrap();
-    let told = saved.killed(&["--output", output.path().to_str().unwrap()], is("sandbox.rolled_back"));
-    let told = told.unwrap();
-    assert_eq!(invoked(&told), ["agents/reader"]);
-    assert!(told.iter().any(is("memory.set")), "its report is kept before its sandbox goes");
-    let run = saved.resume(&session_of(&told));
-    run.assert_code(0);
-    assert!(!invoked(&run.values()).contains(&"agents/reader"), "{}", run.stdout);
-    assert_mended(output.path(), &project);
-    assert_one_run(&saved.recorded());
+fn a_scout_is_known_to_be_back_before_that_is_told_or_anything_else_done() {
+    for last in ["actor.completed", "sandbox.rolled_back"] {
+        let output = TempDir::new().unwrap();
+        let saved = with_a_reader_that(&[mend(), says("Nothing is lacking.")]);
+        let project = saved.task.project();
+        let told = saved.killed(&["--output", output.path().to_str().unwrap()], is(last)).unwrap();
+        assert_eq!(invoked(&told), ["agents/reader"]);
+        assert!(told.iter().any(is("memory.set")), "its report is kept before");
+        let (run, after) = saved.resumed(&session_of(&told));
+        run.assert_code(0);
+        assert!(!invoked(&after).contains(&"agents/reader"), "{after:?}");
+        assert_mended(output.path(), &project);
+        assert_one_run(&saved, &run);
+    }
 }
 
 #[test]
@@ -81,20 +94,27 @@ fn a_scout_that_was_given_up_is_not_sent_again() {
     let (saved, output) = (Saved::of(Task::tour()), TempDir::new().unwrap());
     let told = saved.killed(&["--output", output.path().to_str().unwrap()], is("plan.cancelled")).unwrap();
     assert_eq!(invoked(&told), ["agents/reader", "agents/rewriter"]);
-    let run = saved.resume(&session_of(&told));
+    let (run, after) = saved.resumed(&session_of(&told));
     run.assert_code(0);
-    assert!(invoked(&run.values()).iter().all(|actor| *actor == "agents/almanac-keeper"), "{}", run.stdout);
-    assert_one_run(&saved.recorded());
+    assert!(invoked(&after).iter().all(|actor| *actor == "agents/almanac-keeper"), "{after:?}");
+    assert_one_run(&saved, &run);
+}
+
+#[test]
+fn a_scout_that_failed_is_not_sent_again() {
+    let output = TempDir::new().unwrap();
+    let saved = with_a_reader_that(&[says("")]);
+    let told = saved.killed(&["--output", output.path().to_str().unwrap()], is("plan.errored")).unwrap();
+    assert_eq!(invoked(&told), ["agents/reader"]);
+    let (run, after) = saved.resumed(&session_of(&told));
+    run.assert_code(0);
+    assert!(!invoked(&after).contains(&"agents/reader"), "{after:?}");
+    assert!(saved.memories().is_empty());
 }
 
 #[test]
 fn a_scout_spends_its_budget_once_however_often_it_is_sent() {
-    let (saved, output) = (Saved::of(Task::tour()), TempDir::new().unwrap());
-    let mut waiting: Value =
-        serde_json::from_slice(&fs::read(saved.task.path("reader.json")).unwrap()).unwrap();
-    waiting["replies"][0] = saved.hold();
-    saved.task.edit("task.toml", "read_only = true", "read_only = false");
-    fs::write(saved.task.path("reader.json"), waiting.to_string()).unwrap();
+    let (saved, output) = (with_a_reader_that_waits(), TempDir::new().unwrap());
     let told = saved.killed_in_hold(&["--output", output.path().to_str().unwrap()]);
     let session = session_of(&told);
     saved.killed_in_hold(&["--resume", &session]);
@@ -103,7 +123,7 @@ fn a_scout_spends_its_budget_once_however_often_it_is_sent() {
     let kept: Value = serde_json::from_slice(&fs::read(run.join("budgets.json")).unwrap()).unwrap();
     let number = |value: &Value| value.as_str().unwrap().parse::<f64>().unwrap();
     // Beside the account of the plan itself.
-    let mut of_scout: Vec<_> = kept["accounts"].as_array().unwrap().iter().collect();
+    let mut of_scout: Vec<_> = accounts(&kept).iter().collect();
     of_scout.retain(|account| account["tier"] == "plan" && account["limit_usd"] != "0.3");
     let mut limits: Vec<_> = of_scout.iter().map(|account| number(&account["limit_usd"])).collect();
     limits.sort_by(f64::total_cmp);
