@@ -101,11 +101,8 @@ impl RunFolder {
         let mut left = Vec::new();
         for entry in Dir::read_from(&runs)? {
             let entry = entry?;
-            let run = entry.file_name().to_str().ok().and_then(|name| name.parse::<Ulid>().ok());
-            let Some(run) = run.filter(|run| run.to_string().as_bytes() == entry.file_name().to_bytes())
-            else {
-                continue;
-            };
+            let name = entry.file_name().to_str().ok();
+            let Some(run) = name.and_then(|name| name.parse::<Ulid>().ok()) else { continue };
             // One that cannot be had is led by somebody, or no folder of a run.
             left.extend(is_left(run).then(|| Self::lock(checkpoints, &runs, run).ok()).flatten());
         }

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::cost::Cost;
-use super::saved::{Saved, assert_recorded_once, session_of};
+use super::saved::{Saved, assert_recorded_once, is, session_of};
+use super::scouts::with_a_reader_that_waits;
 use crate::harness::{Task, ended, mend, says};
 use crate::journal_harness::{agentbus, fed};
 
@@ -69,8 +70,9 @@ fn a_run_whose_checkpoint_somebody_ended_ends_and_saves_no_other() {
         assert_eq!(notes(&saved), "broken\n");
         assert!(saved.active().is_empty(), "what was ended is not active again");
         assert_eq!(kept_runs(&saved), 0);
-        let last = saved.recorded().into_iter().rfind(|event| event["event_type"] == "plan.cancelled");
-        assert!(last.is_some(), "the plan is over too");
+        for over in ["sandbox.rolled_back", "plan.cancelled"] {
+            assert!(saved.recorded().iter().any(is(over)), "{over} is told");
+        }
         saved.resume(&session).assert_stderr("there is no active checkpoint");
     }
 }
@@ -88,8 +90,10 @@ fn a_run_that_cannot_keep_what_it_spends_spends_nothing_more() {
     assert_eq!(ended.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains("cannot save how far the run has come: cannot write"), "{stderr}");
     assert!(stderr.contains("to go on: "), "{stderr}");
-    let stdout = String::from_utf8(ended.stdout).unwrap();
-    assert!(!stdout.contains("call-write_file-0"), "it went on: {stdout}");
+    let recorded = saved.recorded();
+    let is_next =
+        |event: &Value| is("tool.invoked")(event) && event["details"]["call_id"] == "call-write_file-0";
+    assert!(!recorded.iter().any(is_next), "it went on: {recorded:?}");
 
     fs::remove_dir_all(&budgets).unwrap();
     fs::rename(std::mem::take(&mut away), &budgets).unwrap();
@@ -100,6 +104,21 @@ fn a_run_that_cannot_keep_what_it_spends_spends_nothing_more() {
     assert_recorded_once(&saved.recorded());
     // The reply that waited counts too, and not the answer whose cost could not be kept.
     assert_eq!(Cost::told(&run), Cost::of(300, 30));
+}
+
+#[test]
+fn a_scout_that_cannot_keep_what_it_spends_ends_a_run_that_can_be_gone_on_with() {
+    let saved = with_a_reader_that_waits();
+    let (session, ended) = ended_after(&saved, || {
+        let budgets = kept_run(&saved).join("budgets.json");
+        fs::remove_file(&budgets).unwrap();
+        fs::create_dir_all(budgets.join("in the way")).unwrap();
+    });
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("cannot save how far the run has come: cannot write"), "{stderr}");
+    assert!(stderr.contains(&format!("--resume {session}")), "{stderr}");
+    assert_eq!(saved.active().len(), 1);
 }
 
 #[test]
@@ -191,9 +210,7 @@ fn what_is_left_of_runs_stays_where_somebody_might_need_it() {
     let (state, away) = (sandbox.join("sandbox.json"), saved.path("away"));
     fs::rename(&state, &away).unwrap();
     fs::write(&state, "{").unwrap();
-    let mut abandon = agentbus("checkpoint");
-    abandon.arg("abandon").arg(saved.path("checkpoints"));
-    abandon.args([&file, "--reason", "no longer wanted", "--operator", "me"]);
+    let mut abandon = abandon(&saved, &file);
     let abandoned = ended(&mut abandon);
     abandoned.assert_code(1);
     abandoned.assert_stderr("cannot be opened");
@@ -203,6 +220,27 @@ fn what_is_left_of_runs_stays_where_somebody_might_need_it() {
     again.assert_code(0);
     assert_eq!(kept_runs(&saved), 0);
     saved.resume(&session).assert_stderr("there is no active checkpoint");
+}
+
+#[test]
+fn what_is_left_of_a_run_goes_too_where_what_it_worked_for_is_gone() {
+    let saved = held();
+    saved.killed_in_hold(&[]);
+    for result in folders(saved.task.temp.path()) {
+        fs::remove_dir_all(result).unwrap();
+    }
+    let [file] = saved.active().try_into().unwrap();
+    ended(&mut abandon(&saved, &file)).assert_code(0);
+    assert_eq!(kept_runs(&saved), 0);
+    saved.task.assert_nothing_left();
+}
+
+/// Gives up that checkpoint by hand.
+fn abandon(saved: &Saved, file: &str) -> Command {
+    let mut abandon = agentbus("checkpoint");
+    abandon.arg("abandon").arg(saved.path("checkpoints"));
+    abandon.args([file, "--reason", "no longer wanted", "--operator", "me"]);
+    abandon
 }
 
 /// The folders in a folder.

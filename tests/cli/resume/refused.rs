@@ -1,6 +1,7 @@
 //! What cannot be gone on with, and who may not.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -35,6 +36,9 @@ fn what_cannot_be_gone_on_with_is_refused_with_the_way_out() {
     let failed = saved.run(&["--write-back"]);
     failed.assert_code(1);
     let session = session_of(&failed.values());
+    // A writer would cut that.
+    let segment = saved.path("journal/segments/00000000000000000001.jsonl");
+    fs::File::options().append(true).open(segment).unwrap().write_all(b"{\"pos\":").unwrap();
     let kept = || (tree(Path::new(checkpoints)), tree(Path::new(journal)));
     let before = kept();
     let refused = |run: Ended, why: &str| {

@@ -29,7 +29,7 @@ fn a_scout_that_came_back_is_not_sent_again_and_what_it_said_is_told() {
 }
 
 /// A tour whose reader waits in a program.
-fn with_a_reader_that_waits() -> Saved {
+pub(super) fn with_a_reader_that_waits() -> Saved {
     let saved = Saved::of(Task::tour());
     let reader = fs::read(saved.task.path("reader.json")).unwrap();
     let mut waiting: Value = serde_json::from_slice(&reader).unwrap();
