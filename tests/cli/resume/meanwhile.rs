@@ -109,6 +109,10 @@ fn a_run_that_cannot_keep_what_it_spends_spends_nothing_more() {
 #[test]
 fn a_scout_that_cannot_keep_what_it_spends_ends_a_run_that_can_be_gone_on_with() {
     let saved = with_a_reader_that_waits();
+    let reader = fs::read(saved.task.path("reader.json")).unwrap();
+    let mut replies: Value = serde_json::from_slice(&reader).unwrap();
+    replies["replies"][1] = mend();
+    fs::write(saved.task.path("reader.json"), replies.to_string()).unwrap();
     let (session, ended) = ended_after(&saved, || {
         let budgets = kept_run(&saved).join("budgets.json");
         fs::remove_file(&budgets).unwrap();
