@@ -33,9 +33,14 @@ pub(crate) enum CheckpointVerb {
     Get(GetArgs),
 
     /// Says that what a checkpoint was saved for is done. Again, it changes nothing.
+    ///
+    /// What runs left that nobody goes on with any more is removed, as by abandon.
     Resolve(ResolveArgs),
 
     /// Says that nobody will go on from a checkpoint. Again, it changes nothing: the first reason stays.
+    ///
+    /// What runs left that nobody goes on with any more is removed: a commit that one was killed in is finished or undone
+    /// first. The exit status is 1 if any of that stays.
     Abandon(MotivatedArgs),
 
     /// Moves a file that is no sound checkpoint to quarantine/, byte for byte, with a record beside it.
@@ -43,7 +48,8 @@ pub(crate) enum CheckpointVerb {
 
     /// Moves to archive/ what was resolved longer ago than that, and active ones that were saved longer ago.
     ///
-    /// The exit status is 1 if something is wrong with a file; the others are archived.
+    /// The exit status is 1 if something is wrong with a file; the others are archived. Where any is, what runs left that
+    /// nobody goes on with any more is removed, as by abandon.
     Cleanup(CleanupArgs),
 
     /// Shows the newest active checkpoint of a session, and with --journal its events since.

@@ -2,7 +2,6 @@
 //!
 //! `runs/<id>/` in the folder of the checkpoints, for its owner alone. Whoever leads the run holds its lock.
 
-use std::ffi::CStr;
 use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
@@ -107,13 +106,6 @@ impl RunFolder {
             left.extend(is_left(run).then(|| Self::lock(checkpoints, &runs, run).ok()).flatten());
         }
         Ok(left)
-    }
-
-    /// Whether there are folders of runs.
-    pub(super) fn is_any(checkpoints: &Path) -> bool {
-        let is_named_so = |name: &CStr| name.to_str().is_ok_and(|name| name.parse::<Ulid>().is_ok());
-        let entries = runs_in(checkpoints).and_then(|runs| Ok(Dir::read_from(runs)?));
-        entries.is_ok_and(|entries| entries.flatten().any(|entry| is_named_so(entry.file_name())))
     }
 
     fn lock(checkpoints: &Path, runs: &OwnedFd, run: Ulid) -> io::Result<Self> {

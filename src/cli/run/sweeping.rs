@@ -1,11 +1,12 @@
 //! Removing what runs left that nobody goes on with: killed before they had saved anything, or given up by hand.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use agentbus::bus::EventBus;
-use agentbus::checkpoint::{CheckpointFilter, CheckpointStatus, CheckpointStore};
+use agentbus::checkpoint::{CheckpointError, CheckpointFilter, CheckpointStatus, CheckpointStore};
 use agentbus::service::sandbox::{Recovered, SandboxError, SandboxService};
 use tokio::task::block_in_place;
 use ulid::Ulid;
@@ -14,16 +15,25 @@ use super::folder::{KeptFile, RunFolder};
 use super::resuming::named;
 use super::services::tell;
 use super::stages::done_or_told;
+use crate::cli::report::complain;
 
 /// What became of what was left.
 #[derive(Debug, Default)]
 pub(crate) struct Swept {
     /// How many commits are finished or undone.
     pub(crate) commits: usize,
-    /// How many folders stay: what is in them cannot be seen to, which was said.
+    /// How many folders stay, which was said: what is in them cannot be seen to, or a checkpoint that cannot be read may
+    /// name them.
     pub(crate) stay: usize,
-    /// Whether all of them stay, since a checkpoint that cannot be read may name any.
-    pub(crate) is_unknown: bool,
+}
+
+/// Why it is not known what was left.
+#[derive(Debug, thiserror::Error)]
+enum LookError {
+    #[error(transparent)]
+    Checkpoints(#[from] CheckpointError),
+    #[error("cannot read the folder of runs")]
+    Runs(#[from] io::Error),
 }
 
 /// Removes the folders of runs that no live process leads and no active checkpoint names. A commit that one of them was
@@ -32,11 +42,22 @@ pub(crate) struct Swept {
 /// In a runtime of several threads.
 pub(crate) async fn sweep(checkpoints: &Path, bus: Option<&Arc<dyn EventBus>>) -> Swept {
     let mut swept = Swept::default();
-    let Some(left) = block_in_place(|| left(checkpoints)) else {
-        swept.is_unknown = block_in_place(|| RunFolder::is_any(checkpoints));
-        return swept;
+    // Where there is no such folder yet, nothing was left in it.
+    let Ok(store) = CheckpointStore::open_existing(checkpoints) else { return swept };
+    let Left { folders, is_certain } = match block_in_place(|| left(&store, checkpoints)) {
+        Ok(left) => left,
+        Err(error) => {
+            done_or_told("look at what runs left", Err::<(), _>(error));
+            swept.stay += 1;
+            return swept;
+        }
     };
-    for folder in left {
+    if !is_certain && !folders.is_empty() {
+        complain("what runs left stays: one of the checkpoints that cannot be read may name it");
+        swept.stay += folders.len();
+        return swept;
+    }
+    for folder in folders {
         match SandboxService::open(folder.sandboxes(), bus.cloned()).await {
             Ok((sandboxes, recovered)) => {
                 drop(sandboxes);
@@ -70,20 +91,26 @@ fn is_seen_to(recovered: &Recovered) -> bool {
         && recovered.unreadable.iter().all(|(_, error)| is_gone(error))
 }
 
-/// The folders of such runs, which nobody else leads meanwhile. None where not all is known.
-fn left(checkpoints: &Path) -> Option<Vec<RunFolder>> {
-    let store = CheckpointStore::open_existing(checkpoints).ok()?;
-    let before = named_runs(&store)?;
-    let mut left = RunFolder::left(checkpoints, |run| !before.contains(&run)).ok()?;
-    // Anew, now that nobody leads them: one may have saved something before it was killed.
-    let now = named_runs(&store)?;
-    left.retain(|folder| !now.contains(&folder.run));
-    Some(left)
+/// What runs left.
+struct Left {
+    /// Their folders, which nobody else leads meanwhile.
+    folders: Vec<RunFolder>,
+    /// Whether no checkpoint can name one of them.
+    is_certain: bool,
 }
 
-/// The runs that active checkpoints name; none if one of them cannot be read, which may name any.
-fn named_runs(store: &CheckpointStore) -> Option<BTreeSet<Ulid>> {
-    let listing = store.list(&CheckpointFilter::all().status(CheckpointStatus::Active)).ok()?;
+fn left(store: &CheckpointStore, checkpoints: &Path) -> Result<Left, LookError> {
+    let (before, _is_all) = named_runs(store)?;
+    let mut folders = RunFolder::left(checkpoints, |run| !before.contains(&run))?;
+    // Anew, now that nobody leads them: one may have saved something before it was killed.
+    let (now, is_certain) = named_runs(store)?;
+    folders.retain(|folder| !now.contains(&folder.run));
+    Ok(Left { folders, is_certain })
+}
+
+/// The runs that active checkpoints name, and whether these are all: one that cannot be read may name any.
+fn named_runs(store: &CheckpointStore) -> Result<(BTreeSet<Ulid>, bool), CheckpointError> {
+    let listing = store.list(&CheckpointFilter::all().status(CheckpointStatus::Active))?;
     let named = listing.checkpoints.iter().filter_map(named).map(KeptFile::run).collect();
-    listing.malformed.is_empty().then_some(named)
+    Ok((named, listing.malformed.is_empty()))
 }

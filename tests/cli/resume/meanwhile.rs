@@ -91,8 +91,9 @@ fn a_run_that_cannot_keep_what_it_spends_spends_nothing_more() {
     assert!(stderr.contains("cannot save how far the run has come: cannot write"), "{stderr}");
     assert!(stderr.contains("to go on: "), "{stderr}");
     let recorded = saved.recorded();
+    // It was asked for, and cancelled before it began.
     let is_next =
-        |event: &Value| is("tool.invoked")(event) && event["details"]["call_id"] == "call-write_file-0";
+        |event: &Value| is("tool.completed")(event) && event["details"]["call_id"] == "call-write_file-0";
     assert!(!recorded.iter().any(is_next), "it went on: {recorded:?}");
 
     fs::remove_dir_all(&budgets).unwrap();
@@ -203,10 +204,21 @@ fn what_is_left_of_runs_stays_where_somebody_might_need_it() {
     let mut resolve = agentbus("checkpoint");
     let resolved = ended(resolve.arg("resolve").arg(saved.path("checkpoints")).arg(created.stdout.trim()));
     resolved.assert_code(1);
-    resolved.assert_stderr("what runs left stays: one of the checkpoints that cannot be read may name it");
-    saved.run(&[]).assert_code(0);
+    let stays = "what runs left stays: one of the checkpoints that cannot be read may name it";
+    resolved.assert_stderr(stays);
+    let next = saved.run(&[]);
+    next.assert_code(0);
+    next.assert_stderr(stays);
     assert_eq!(kept_runs(&saved), 1, "what cannot be read may name it");
     fs::rename(&content, &checkpoint).unwrap();
+
+    // One that something can be gone on from is not spoken of.
+    let malformed = saved.path("checkpoints/checkpoint-x.json");
+    fs::write(&malformed, "{").unwrap();
+    let again = ended(&mut resolve);
+    again.assert_code(0);
+    assert_eq!((again.stderr.as_str(), kept_runs(&saved)), ("", 1));
+    fs::remove_file(&malformed).unwrap();
 
     // A sandbox that cannot be opened may be in the middle of a commit.
     let sandboxes = kept_run(&saved).join("sandboxes");

@@ -17,7 +17,7 @@ pub(super) fn end_runs(checkpoints: &Path, recording: Option<&Recording>) -> End
         Some(recording) => Ok(recording.block_on(swept)),
         None => runtime(1).map(|runtime| runtime.block_on(swept)),
     };
-    let Swept { commits, stay, is_unknown } = match swept {
+    let Swept { commits, stay } = match swept {
         Ok(swept) => swept,
         Err(error) => {
             complain(&format!("what runs left stays: {}", with_causes(&error)));
@@ -27,8 +27,5 @@ pub(super) fn end_runs(checkpoints: &Path, recording: Option<&Recording>) -> End
     if commits > 0 && recording.is_none() {
         say("no journal tells of that: none was given");
     }
-    if is_unknown {
-        complain("what runs left stays: one of the checkpoints that cannot be read may name it");
-    }
-    Ended::well_if(stay == 0 && !is_unknown)
+    Ended::well_if(stay == 0)
 }
