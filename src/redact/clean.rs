@@ -6,11 +6,11 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memchr_iter, memchr3_iter, memrchr};
+use memchr::{memchr, memchr_iter, memrchr};
 
 use super::MAX_DEPTH;
 use super::rules::Rules;
-use super::text::MAX_MARKER_BYTES;
+use super::text::{MARKERS, MAX_MARKER_BYTES};
 use crate::event::{DomainEvent, Payload};
 
 /// Whether no rule masks anything in JSON, of which keys say something in that part of it only.
@@ -41,17 +41,17 @@ pub(super) fn keyed_part(event: &DomainEvent, line: &str, details: usize) -> Ran
 /// Whether no key in it can be secret, and nothing is nested too deep.
 fn are_keys_clean(rules: &Rules, json: &str) -> bool {
     let bytes = json.as_bytes();
-    let mut openings = 0;
-    memchr3_iter(b':', b'{', b'[', bytes).all(|at| {
-        if bytes.get(at) != Some(&b':') {
-            openings += 1;
-            return openings <= MAX_DEPTH;
-        }
-        let before = bytes.get(..at).unwrap_or_default().trim_ascii_end();
+    let opened = |by: u8| memchr_iter(by, bytes).count();
+    let is_flat = bytes.len() <= MAX_DEPTH || opened(b'{') + opened(b'[') <= MAX_DEPTH;
+    let is_clean = |colon: usize| {
+        let before = bytes.get(..colon).unwrap_or_default().trim_ascii_end();
         let Some(key) = before.strip_suffix(b"\"") else { return true };
-        let start = memrchr(b'"', key).map_or(0, |quote| quote + 1);
-        json.get(start..key.len()).is_some_and(|key| is_key_clean(rules, key, json.get(..start)))
-    })
+        rules.keys.is_surely_clean(key) || {
+            let start = memrchr(b'"', key).map_or(0, |quote| quote + 1);
+            json.get(start..key.len()).is_some_and(|key| is_key_clean(rules, key, json.get(..start)))
+        }
+    };
+    is_flat && memchr_iter(b':', bytes).all(is_clean)
 }
 
 /// Whether a key that begins right behind a quote, with which `before` ends, is not secret, or is part of a text.
@@ -80,7 +80,55 @@ fn are_arrays_clean(rules: &Rules, json: &str) -> bool {
     };
     let mut dashes =
         memchr_iter(b'-', bytes).filter(|at| at.checked_sub(1).and_then(|at| bytes.get(at)) == Some(&b'"'));
-    !dashes.any(announces) && !rules.may_find_in(&seams(bytes), json)
+    !dashes.any(announces) && (!may_meet(bytes) || !rules.may_find_in(&seams(bytes), json))
+}
+
+/// Whether what a text ends with and what the next one begins with may stand in a marker together.
+fn may_meet(json: &[u8]) -> bool {
+    memchr_iter(b',', json).any(|comma| {
+        let (before, after) = json.split_at_checked(comma).unwrap_or_default();
+        let after = after.get(1..).unwrap_or_default().trim_ascii_start();
+        match (before.trim_ascii_end(), after) {
+            // One of them may be empty: a third one may follow then.
+            ([.., b'"', b'"'], [b'"', ..]) | ([.., b'"'], [b'"', b'"', ..]) => true,
+            ([.., last, b'"'], [b'"', first, ..]) => MEETING.are(*last, *first),
+            _ => false,
+        }
+    })
+}
+
+/// Which bytes stand one behind the other in a marker: each byte of the markers, of which there are 128 at most, has a
+/// bit, which is set for the byte that it is.
+struct Meeting {
+    of: [u128; 256],
+    first: u128,
+}
+
+static MEETING: Meeting = Meeting::new();
+
+impl Meeting {
+    #[expect(clippy::indexing_slicing, reason = "it is compiled in: what is out of bounds does not compile")]
+    const fn new() -> Self {
+        let mut meeting = Self { of: [0; 256], first: 0 };
+        let (mut marker, mut bit) = (0, 0);
+        while marker < MARKERS.len() {
+            meeting.first |= 1 << bit;
+            let bytes = MARKERS[marker].0.as_bytes();
+            let mut at = 0;
+            while at < bytes.len() {
+                meeting.of[bytes[at] as usize] |= 1 << bit;
+                at += 1;
+                bit += 1;
+            }
+            marker += 1;
+        }
+        meeting
+    }
+
+    fn are(&self, one: u8, next: u8) -> bool {
+        let bits = |byte: u8| self.of.get(usize::from(byte)).copied().unwrap_or_default();
+        (bits(one) << 1) & bits(next) & !self.first != 0
+    }
 }
 
 /// The JSON with nothing between texts that follow one another, as far as a marker reaches from where they meet. Where

@@ -86,20 +86,20 @@ pub(super) const MARKERS: [(&str, Hints); 22] = [
     ("ghs_", Hints::PROVIDER),
     ("ghu_", Hints::PROVIDER),
     ("ghr_", Hints::PROVIDER),
-    ("github_pat_", Hints::PROVIDER),
+    ("b_pat_", Hints::PROVIDER),
     ("AKIA", Hints::PROVIDER),
     ("ASIA", Hints::PROVIDER),
     ("AIza", Hints::PROVIDER),
     ("xox", Hints::PROVIDER),
     ("SG.", Hints::PROVIDER),
-    ("519-secret:", Hints::PROVIDER),
+    ("519-s", Hints::PROVIDER),
     ("eyJ", Hints::WEB_TOKEN),
     // In JSON any of their letters may be written so.
     (r"\u00", Hints::ESCAPE),
 ];
 
 /// How many bytes the longest marker has.
-pub(super) const MAX_MARKER_BYTES: usize = 11;
+pub(super) const MAX_MARKER_BYTES: usize = 7;
 
 /// Which kinds of secrets may stand in a text; what is not there certainly does not.
 #[derive(Clone, Copy, PartialEq, Eq)]
