@@ -39,6 +39,7 @@
 //! # }
 //! ```
 
+mod batch;
 mod block;
 mod catch_up;
 mod database;

@@ -18,10 +18,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const MOMENT: Duration = Duration::from_millis(2);
 
 /// How large a page of the database is, in bytes: a few rows fit into one.
-const PAGE: i64 = 8_192;
+const PAGE: i64 = 16_384;
 
 /// How much of the database is kept in memory, in KiB, negative as SQLite wants it.
 const CACHE: i64 = -65_536;
+
+/// How long the write-ahead log may become before whoever writes moves it into the database, in pages.
+const WAL_PAGES: i64 = 8_000;
 
 /// Statements that are kept compiled.
 const STATEMENTS: usize = 48;
@@ -95,6 +98,12 @@ impl Database {
         Ok(database)
     }
 
+    /// Another connection to it.
+    pub(super) fn another(&self) -> Result<Connection, AuditError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Connection::open_with_flags(&self.file, flags).map_err(|error| self.failed(error))
+    }
+
     pub(super) fn file(&self) -> &Path {
         &self.file
     }
@@ -139,7 +148,7 @@ impl Database {
     fn tune(&mut self) -> rusqlite::Result<()> {
         self.connection.set_prepared_statement_cache_capacity(STATEMENTS);
         self.connection.pragma_update(None, "cache_size", CACHE)?;
-        self.connection.pragma_update(None, "wal_autocheckpoint", 8_000)?;
+        self.connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
         self.connection.pragma_update(None, "temp_store", "MEMORY")?;
         // The file may come from anybody: what its schema says runs nothing, and no statement reaches SQLite's insides.
         self.connection.pragma_update(None, "trusted_schema", false)?;

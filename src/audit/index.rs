@@ -57,14 +57,16 @@ impl AuditIndex {
     /// and is not added again.
     pub fn index(&mut self) -> Result<Indexed, AuditError> {
         let journal = journal_id(&self.reader)?;
+        let mut indexed = Indexed::default();
         loop {
             self.stay_current()?;
             let source =
                 Source { reader: &self.reader, redactor: &self.redactor, journal: journal.as_deref() };
-            match source.index(&self.database) {
-                Err(Halt::Replaced) => {}
+            match source.index(&self.database, &mut indexed) {
+                Err(Halt::Overtaken) => {}
+                Err(Halt::Replaced) => indexed = Indexed::default(),
                 Err(Halt::Failed(error)) => return Err(error),
-                Ok(indexed) => return Ok(indexed),
+                Ok(()) => return Ok(indexed),
             }
         }
     }

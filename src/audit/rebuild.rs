@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Transaction, TransactionBehavior};
 
+use super::batch::Batch;
 use super::block::{Block, Places};
 use super::catch_up::{Halt, Indexed, Source};
 use super::database::{Database, Presence};
@@ -107,13 +108,13 @@ fn make(folder: &Folder, next: Generation, source: &Source<'_>, old: &Old) -> Re
         })
         .transpose()?;
     let database = Database::create_unfinished(folder, next)?;
-    let indexed = match source.index(&database) {
+    let mut rebuilt = Rebuilt::default();
+    match source.index(&database, &mut rebuilt.indexed) {
         Err(Halt::Failed(error)) => return Err(error),
-        // Nobody but who has the lock names one.
-        Err(Halt::Replaced) => return Err(database.damaged()),
-        Ok(indexed) => indexed,
-    };
-    let mut rebuilt = Rebuilt { indexed, ..Rebuilt::default() };
+        // Nobody but who has the lock names one, and nobody else knows this one.
+        Err(Halt::Replaced | Halt::Overtaken) => return Err(database.damaged()),
+        Ok(()) => {}
+    }
     if let Some(old) = old {
         carry(old, &database, source.redactor, &mut rebuilt)?;
     }
@@ -134,13 +135,15 @@ fn carry(
     let reached = writer.reached().map_err(failed)?;
     for (block, mut missing) in blocks(old)? {
         missing.drop_all(&writer.present(block).map_err(failed)?);
+        let mut batch = Batch::new(block);
         for position in missing.iter().filter_map(|place| block.position(place)) {
             let row = row_of(old, position, redactor).filter(|_| Some(position) <= reached.position);
             match row {
-                Some(row) => rebuilt.carried += u64::from(writer.add(&row).map_err(failed)?),
+                Some(row) => batch.add(&row),
                 None => rebuilt.left += 1,
             }
         }
+        rebuilt.carried += writer.add(batch).map_err(failed)?;
     }
     writer.finish(&reached).map_err(failed)
 }

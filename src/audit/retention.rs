@@ -9,7 +9,8 @@ use self::unlink::Unlinking;
 use super::block::{Block, Place, Places};
 use super::database::Database;
 use super::error::AuditError;
-use super::row::texts_of_event;
+use super::row::kept;
+use super::schema::Field;
 use crate::event::{Severity, Timestamp};
 use crate::journal::Position;
 
@@ -110,15 +111,14 @@ impl std::ops::AddAssign for Retained {
     }
 }
 
-/// What goes with a block of which nothing is left, the plans before the postings that tell them: 3 and 4 are the numbers
-/// of `Field::Plan` and `Field::Root`.
-const NOTHING_LEFT: [&str; 4] = [
-    "DELETE FROM plans WHERE block = ?1 AND plan IN \
-     (SELECT value FROM postings WHERE block = ?1 AND field IN (3, 4))",
+/// What goes with a block of which nothing is left, the plans before the postings that tell them.
+const NOTHING_LEFT: [&str; 3] = [
     "DELETE FROM postings WHERE block = ?1",
     "DELETE FROM effects WHERE cause = ?1",
     "DELETE FROM blocks WHERE block = ?1",
 ];
+const NO_PLANS: &str = "DELETE FROM plans WHERE block = ?1 AND plan IN \
+     (SELECT value FROM postings WHERE block = ?1 AND field IN (?2, ?3))";
 
 /// Takes what is too old, a block of at most 4,096 events in a transaction.
 pub(super) fn retain(
@@ -209,21 +209,19 @@ impl Sweep<'_> {
     }
 
     fn take(&self, gone: &[Position]) -> Done<()> {
-        let sql = "SELECT event, event ->> '$.id' FROM events WHERE position = ?1";
-        let mut read = self.transaction.prepare_cached(sql)?;
+        let mut read = self.transaction.prepare_cached("SELECT event FROM events WHERE position = ?1")?;
         let mut event = self.transaction.prepare_cached("DELETE FROM events WHERE position = ?1")?;
         let sql = "INSERT INTO texts (texts, rowid, details) VALUES ('delete', ?1, ?2)";
         let mut texts = self.transaction.prepare_cached(sql)?;
         let links = Unlinking::of(self.transaction, self.block)?;
         for position in gone {
             let number = position.get().cast_signed();
-            let (of_event, id): (_, String) =
-                read.query_row([number], |row| Ok((texts_of_event(row.get_ref(0)?.as_str()?), row.get(1)?)))?;
-            // Words whose event is not there find nothing.
-            if let Some(of_event) = of_event.ok().filter(|texts| !texts.is_empty()) {
-                texts.execute(params![number, of_event])?;
-            }
-            if let Ok(id) = id.parse() {
+            let kept = read.query_row([number], |row| Ok(kept(row.get_ref(0)?.as_str()?)))?;
+            // Of an event that cannot be read the words stay: they find nothing where no event is.
+            if let Ok((id, of_event)) = kept {
+                if !of_event.is_empty() {
+                    texts.execute(params![number, of_event])?;
+                }
                 links.let_go(id, *position)?;
             }
             event.execute([number])?;
@@ -235,6 +233,8 @@ impl Sweep<'_> {
     fn keep(&self, left: &Places, times: Option<(i64, i64)>) -> Done<()> {
         let number = self.block.number();
         let Some((oldest, newest)) = times else {
+            let fields = [Field::Plan, Field::Root].map(Field::number);
+            self.transaction.execute(NO_PLANS, params![number, fields[0], fields[1]])?;
             return NOTHING_LEFT.iter().try_for_each(|sql| self.transaction.execute(sql, [number]).map(drop));
         };
         let sql = "UPDATE blocks SET present = ?2, oldest = ?3, newest = ?4 WHERE block = ?1";

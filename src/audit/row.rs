@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::texts::texts_of;
-use crate::event::{DomainEvent, Hash, Payload, PlanId};
+use crate::event::{DomainEvent, EventId, Hash, Payload, PlanId};
 use crate::journal::{Position, line};
 use crate::redact::Redactor;
 
@@ -23,9 +23,10 @@ pub(super) struct Row {
     pub(super) texts: String,
 }
 
-/// The part of an event's JSON in which words are looked for.
+/// What is looked for in an event's JSON, its words in the details.
 #[derive(Deserialize)]
-struct Details<'a> {
+struct Kept<'a> {
+    id: EventId,
     #[serde(borrow)]
     details: &'a RawValue,
 }
@@ -70,7 +71,7 @@ impl Row {
         event: Arc<DomainEvent>,
         json: String,
     ) -> Result<Self, serde_json::Error> {
-        let texts = texts_of_event(&json)?;
+        let (_, texts) = kept(&json)?;
         Ok(Self { position, chain, event, json, texts })
     }
 
@@ -83,10 +84,10 @@ impl Row {
     }
 }
 
-/// The texts in the details of an event's JSON.
-pub(super) fn texts_of_event(json: &str) -> Result<String, serde_json::Error> {
-    let Details { details } = serde_json::from_str(json)?;
-    Ok(texts_of(details.get()))
+/// The id of an event that is kept as that JSON, and the texts of its details.
+pub(super) fn kept(json: &str) -> Result<(EventId, String), serde_json::Error> {
+    let Kept { id, details } = serde_json::from_str(json)?;
+    Ok((id, texts_of(details.get())))
 }
 
 #[cfg(test)]

@@ -1,21 +1,19 @@
 //! [`Writer`]: rows, and how far the journal is indexed, in one transaction.
 
 use std::collections::HashMap;
-use std::fmt::{Display, Write as _};
 
-use rusqlite::types::ToSql;
 use rusqlite::{
     CachedStatement, Connection, OptionalExtension as _, Result, Transaction, TransactionBehavior, params,
 };
 
 use self::links::Links;
-use super::block::{Block, NoPlaces, Pairs, Place, Places};
-use super::row::Row;
-use super::schema::Field;
-use crate::event::{Category, DomainEvent, Severity};
+use self::open_block::OpenBlock;
+use super::batch::{Batch, Kind, Rank, Record};
+use super::block::{Block, NoPlaces, Pairs, Places};
 use crate::journal::Position;
 
 mod links;
+mod open_block;
 
 const ADD_EVENT: &str = "INSERT OR IGNORE INTO events (position, kind, timestamp, id, parent_plan_id, event) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
@@ -28,34 +26,13 @@ const MAX_FILLED: usize = 4;
 pub(super) struct Writer<'c> {
     add_event: CachedStatement<'c>,
     add_texts: CachedStatement<'c>,
-    kinds: HashMap<String, (Kind, i64)>,
+    kinds: HashMap<Kind, i64>,
     block: Option<OpenBlock>,
     /// Blocks that are not written yet. What is written beside words has SQLite write the words out too, which should
     /// be many at once.
     filled: Vec<OpenBlock>,
     links: Links<'c>,
     transaction: Transaction<'c>,
-}
-
-/// What follows from the kind of an event, now that it is indexed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Kind {
-    category: Category,
-    severity: Severity,
-    is_critical: bool,
-    is_security: bool,
-}
-
-impl Kind {
-    fn of(event: &DomainEvent) -> Self {
-        let kind = event.event_type();
-        Self {
-            category: kind.category(),
-            severity: kind.severity(),
-            is_critical: kind.is_critical(),
-            is_security: kind.is_security(),
-        }
-    }
 }
 
 /// How far the journal is indexed.
@@ -113,41 +90,54 @@ impl<'c> Writer<'c> {
         OpenBlock::open(&self.transaction, block).map(|open| open.present)
     }
 
-    /// Adds a row, unless its position is there already. Whether it did.
-    pub(super) fn add(&mut self, row: &Row) -> Result<bool> {
-        let (block, place) = (Block::of(row.position), Place::of(row.position));
-        if self.block.as_ref().is_none_or(|open| open.block != block) {
-            self.filled.extend(self.block.take());
-            if self.filled.len() >= MAX_FILLED || self.filled.iter().any(|filled| filled.block == block) {
-                self.flush()?;
+    /// Adds events, but for those whose position is there already. How many it added.
+    pub(super) fn add(&mut self, batch: Batch) -> Result<u64> {
+        let mut open = self.open(batch.block)?;
+        let kinds: Vec<_> = batch.kinds.iter().map(|(kind, _)| self.kind(kind)).collect::<Result<_>>()?;
+        let mut added = 0;
+        for record in &batch.records {
+            if let Some(kind) = kinds.get(record.kind)
+                && open.add(record)
+            {
+                self.insert(&batch, record, *kind)?;
+                added += 1;
             }
-            self.block = Some(OpenBlock::open(&self.transaction, block)?);
         }
-        let kind = self.kind(&row.event)?;
-        let Some(open) = &mut self.block else { return Ok(false) };
-        if open.present.contains(place) {
-            return Ok(false);
+        for (kind, (_, places)) in kinds.iter().zip(&batch.kinds) {
+            open.add_kind(*kind, places);
         }
-        open.add(&row.event, kind, place);
-        self.insert(row, kind)?;
-        Ok(true)
+        open.add_values(batch.values);
+        self.block = Some(open);
+        Ok(added)
     }
 
-    fn insert(&mut self, row: &Row, kind: i64) -> Result<()> {
-        let (position, event) = (row.position.get().cast_signed(), &row.event);
-        let (id, time) = (event.id(), event.timestamp().unix_nanos());
-        let parent = row.parent_plan_id().map(ToString::to_string);
-        let mut add = |id: Option<&[u8; 16]>| {
-            self.add_event.execute(params![position, kind, time, id, parent, row.json])
-        };
+    /// The block, as far as it is written and was added to.
+    fn open(&mut self, block: Block) -> Result<OpenBlock> {
+        match self.block.take() {
+            Some(open) if open.block == block => return Ok(open),
+            other => self.filled.extend(other),
+        }
+        if self.filled.len() >= MAX_FILLED || self.filled.iter().any(|filled| filled.block == block) {
+            self.flush()?;
+        }
+        OpenBlock::open(&self.transaction, block)
+    }
+
+    fn insert(&mut self, batch: &Batch, record: &Record, kind: i64) -> Result<()> {
+        let Record { id, cause, time, .. } = record;
+        let (json, texts) = (batch.json(record), batch.texts(record));
+        let position = record.position.get().cast_signed();
+        let parent = record.parent.as_ref().map(ToString::to_string);
+        let mut add =
+            |id: Option<&[u8; 16]>| self.add_event.execute(params![position, kind, time, id, parent, json]);
         if add(Some(id.as_bytes()))? == 1 {
-            self.links.add(id, row.position, event.causation_id())?;
+            self.links.add(*id, record.position, *cause)?;
         } else {
             add(None)?;
-            self.links.add_twin(id, row.position, event.causation_id())?;
+            self.links.add_twin(*id, record.position, *cause)?;
         }
-        if !row.texts.is_empty() {
-            self.add_texts.execute(params![position, row.texts])?;
+        if !texts.is_empty() {
+            self.add_texts.execute(params![position, texts])?;
         }
         Ok(())
     }
@@ -168,15 +158,13 @@ impl<'c> Writer<'c> {
         filled.try_for_each(|open| open.write(&self.transaction))
     }
 
-    /// The number of an event's kind.
-    fn kind(&mut self, event: &DomainEvent) -> Result<i64> {
-        let (name, kind) = (event.type_name(), Kind::of(event));
-        match self.kinds.get(name) {
-            Some((known, number)) if *known == kind => return Ok(*number),
-            _ => {}
+    /// The number of a kind.
+    fn kind(&mut self, kind: &Kind) -> Result<i64> {
+        if let Some(number) = self.kinds.get(kind) {
+            return Ok(*number);
         }
-        let values =
-            params![name, kind.category.as_str(), kind.severity.as_str(), kind.is_critical, kind.is_security];
+        let Rank { category, severity, is_critical, is_security } = kind.rank;
+        let values = params![kind.name, category.as_str(), severity.as_str(), is_critical, is_security];
         let find = "SELECT kind FROM kinds WHERE event_type = ?1 AND category = ?2 AND severity = ?3 \
                     AND is_critical = ?4 AND is_security = ?5";
         let found = self.transaction.prepare_cached(find)?.query_row(values, |row| row.get(0)).optional()?;
@@ -187,134 +175,8 @@ impl<'c> Writer<'c> {
                        VALUES (?1, ?2, ?3, ?4, ?5)";
             self.transaction.prepare_cached(add)?.insert(values)?
         };
-        self.kinds.insert(name.to_owned(), (kind, number));
+        self.kinds.insert(kind.clone(), number);
         Ok(number)
-    }
-}
-
-/// The block to which rows are being added: what is new of it.
-#[derive(Debug)]
-struct OpenBlock {
-    block: Block,
-    present: Places,
-    /// The oldest and the newest time, nanoseconds since 1970.
-    times: Option<(i64, i64)>,
-    /// Whether nothing of it was written before.
-    is_new: bool,
-    kinds: HashMap<i64, Places>,
-    values: [HashMap<String, Places>; FIELDS.len()],
-    /// Memory in which the text of a value is written.
-    text: String,
-}
-
-/// The fields whose values are texts.
-const FIELDS: [Field; 7] =
-    [Field::Correlation, Field::Plan, Field::Root, Field::Session, Field::Actor, Field::Project, Field::User];
-
-impl OpenBlock {
-    fn open(transaction: &Transaction<'_>, block: Block) -> Result<Self> {
-        let mut statement =
-            transaction.prepare_cached("SELECT present, oldest, newest FROM blocks WHERE block = ?1")?;
-        let found = statement.query_row([block.number()], |row| {
-            Ok((places(row.get_ref(0)?.as_blob()?)?, (row.get(1)?, row.get(2)?)))
-        });
-        let found = found.optional()?;
-        let is_new = found.is_none();
-        let (present, times) = found.map_or((Places::NONE, None), |(present, times)| (present, Some(times)));
-        Ok(Self {
-            block,
-            present,
-            times,
-            is_new,
-            kinds: HashMap::new(),
-            values: Default::default(),
-            text: String::new(),
-        })
-    }
-
-    fn add(&mut self, event: &DomainEvent, kind: i64, place: Place) {
-        self.present.insert(place);
-        let time = event.timestamp().unix_nanos();
-        let (oldest, newest) = self.times.unwrap_or((time, time));
-        self.times = Some((oldest.min(time), newest.max(time)));
-        self.kinds.entry(kind).or_insert(Places::NONE).insert(place);
-        let (plan, root) = (event.plan_id(), event.root_plan_id().or(event.plan_id()));
-        let values: [Option<&dyn Display>; FIELDS.len()] = [
-            Some(event.correlation_id()),
-            plan.map(|plan| plan as _),
-            root.map(|root| root as _),
-            event.session_id().map(|session| session as _),
-            event.actor_name().map(|actor| actor as _),
-            event.project_name().map(|project| project as _),
-            event.user_identity().map(|user| user as _),
-        ];
-        for (known, value) in self.values.iter_mut().zip(values) {
-            let Some(value) = value else { continue };
-            self.text.clear();
-            write!(self.text, "{value}").expect("a string takes all that is written");
-            match known.get_mut(&self.text) {
-                Some(places) => places.insert(place),
-                None => drop(known.insert(self.text.clone(), Places::from_iter([place]))),
-            }
-        }
-    }
-
-    fn write(self, transaction: &Transaction<'_>) -> Result<()> {
-        let Some((oldest, newest)) = self.times else { return Ok(()) };
-        let number = self.block.number();
-        transaction
-            .prepare_cached(
-                "INSERT OR REPLACE INTO blocks (block, present, oldest, newest) VALUES (?1, ?2, ?3, ?4)",
-            )?
-            .execute(params![number, self.present.to_bytes(), oldest, newest])?;
-        let posting = Posting { transaction, block: number, is_new: self.is_new };
-        posting.write_all(Field::Kind, self.kinds)?;
-        for (field, values) in FIELDS.into_iter().zip(self.values) {
-            if matches!(field, Field::Plan | Field::Root) {
-                posting.write_plans(values.keys())?;
-            }
-            posting.write_all(field, values)?;
-        }
-        Ok(())
-    }
-}
-
-/// Writes which places have which value.
-struct Posting<'t> {
-    transaction: &'t Transaction<'t>,
-    block: i64,
-    is_new: bool,
-}
-
-impl Posting<'_> {
-    /// In the order of their keys, so that they are appended.
-    fn write_all<V: ToSql + Ord>(&self, field: Field, values: HashMap<V, Places>) -> Result<()> {
-        let mut values: Vec<_> = values.into_iter().collect();
-        values.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        values.into_iter().try_for_each(|(value, places)| self.write(field, &value, places))
-    }
-
-    /// Says that events of those plans are in the block.
-    fn write_plans<'p>(&self, plans: impl Iterator<Item = &'p String>) -> Result<()> {
-        let sql = "INSERT OR IGNORE INTO plans (plan, block) VALUES (?1, ?2)";
-        let mut add = self.transaction.prepare_cached(sql)?;
-        plans.into_iter().try_for_each(|plan| add.execute(params![plan, self.block]).map(drop))
-    }
-
-    fn write(&self, field: Field, value: &dyn ToSql, mut added: Places) -> Result<()> {
-        if !self.is_new {
-            let sql = "SELECT places FROM postings WHERE block = ?1 AND field = ?2 AND value = ?3";
-            let mut statement = self.transaction.prepare_cached(sql)?;
-            let before = statement.query_row(params![self.block, field.number(), value], |row| {
-                places(row.get_ref(0)?.as_blob()?)
-            });
-            if let Some(before) = before.optional()? {
-                added.add(&before);
-            }
-        }
-        let sql = "INSERT OR REPLACE INTO postings (block, field, value, places) VALUES (?1, ?2, ?3, ?4)";
-        let values = params![self.block, field.number(), value, added.to_bytes()];
-        self.transaction.prepare_cached(sql)?.execute(values).map(drop)
     }
 }
 
