@@ -19,8 +19,12 @@ const ULID: usize = 26;
 fn told(run: &Ended) -> Vec<Value> {
     let mut ids = HashMap::new();
     let lines = run.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let seen_by_nobody = lines.filter(|event| event["details"]["source"] != "watcher");
-    seen_by_nobody.map(|event| same_in_each_run(event, &mut ids)).collect()
+    let by_somebody = lines.filter(|event| event["details"]["source"] != "watcher");
+    // What a watch tells it tells when the files were quiet for a while, whatever else happens then.
+    let (mut watched, told): (Vec<_>, Vec<_>) =
+        by_somebody.partition(|event| event["event_type"].as_str().unwrap().starts_with("resource."));
+    watched.sort_by_key(|event| event["details"].to_string());
+    told.into_iter().chain(watched).map(|event| same_in_each_run(event, &mut ids)).collect()
 }
 
 fn same_in_each_run(value: Value, ids: &mut HashMap<String, usize>) -> Value {
