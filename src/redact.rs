@@ -19,7 +19,8 @@
 //!   letters (`dbpassword`, `PassWord`), so that `input_tokens` or `token_count` is no secret;
 //! - a secret in a key is masked as well; keys that become the same by it are numbered;
 //! - a secret that stands in several texts of an array, one behind the other, is masked in each of them: a token in
-//!   three at most, one of a fixed length in eight, a private key line by line, the argument behind `--password`;
+//!   three at most, one of a fixed length in eight, a private key line by line, the argument behind `--password`
+//!   unless that is an option too;
 //! - what is nested more than [`MAX_DEPTH`] deep, which no reader takes, is masked whole;
 //! - the time is linear in the length of the text, whatever stands in it.
 //!

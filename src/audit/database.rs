@@ -98,10 +98,18 @@ impl Database {
         Ok(database)
     }
 
-    /// Another connection to it.
-    pub(super) fn another(&self) -> Result<Connection, AuditError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        Connection::open_with_flags(&self.file, flags).map_err(|error| self.failed(error))
+    /// Another connection to it, if it has a write-ahead log; one that does not count yet has none, and nobody else may
+    /// open it.
+    pub(super) fn another(&self) -> Result<Option<Connection>, AuditError> {
+        let open = || -> rusqlite::Result<_> {
+            let mode: String = self.connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+            if mode != "wal" {
+                return Ok(None);
+            }
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            Connection::open_with_flags(&self.file, flags).map(Some)
+        };
+        open().map_err(|error| self.failed(error))
     }
 
     pub(super) fn file(&self) -> &Path {

@@ -1,7 +1,6 @@
 //! Runs a task: reads it, works on it with an agent on a bus, and says how that ended.
 
-use std::io::{self, Write as _};
-use std::path::Path;
+use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +8,6 @@ use std::time::Duration;
 use agentbus::audit::proof::{HeadOptions, HeadSigner, SecretKey, SignError};
 use agentbus::journal::Journal;
 use agentbus::service::sandbox::SandboxError;
-use tempfile::NamedTempFile;
 use tokio::runtime::{self, Runtime};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +18,6 @@ use super::destination::{Destination, DestinationError};
 use super::interrupt::Interrupts;
 use super::journal::{self, VerbError};
 use super::report::{complain, say, with_causes};
-use super::state::State;
 use super::summary;
 use super::task::{self, OwnProject, Task, TaskError};
 use super::timeline::Format;
@@ -240,7 +237,7 @@ async fn run(
         destination.keep();
     }
     let sums = agent.sums(ended.as_ref().ok());
-    let unsaved = args.state.as_deref().and_then(|file| save(&agent.state(), file).err());
+    let unsaved = args.state.as_deref().and_then(|file| agent.state().save(file).err());
     drop(agent);
     let watched = bus.close().await;
     let unsigned = match signer {
@@ -278,16 +275,6 @@ fn broken(
 /// Starts to sign the journal of a run.
 fn sign(journal: &Journal, key: SecretKey) -> Result<HeadSigner, VerbError> {
     Ok(HeadSigner::start(journal, key, HeadOptions::new())?)
-}
-
-/// Writes the state to that file, whole or not at all.
-fn save(state: &State, file: &Path) -> io::Result<()> {
-    let folder = file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    let mut new = NamedTempFile::new_in(folder)?;
-    serde_json::to_writer_pretty(&mut new, state)?;
-    writeln!(new)?;
-    new.persist(file)?;
-    Ok(())
 }
 
 /// Opens the destination, where it may block.

@@ -98,7 +98,7 @@ fn print_ledger(out: &mut impl Write, ledger: &Ledger, missed: u64) -> io::Resul
     }
     // A stream that came to its end is among these, and they have no name.
     if ledger.departed.offered > 0 {
-        writeln!(out, "  departed{}", Escaped(&ledger.departed.to_string()))?;
+        writeln!(out, "  {}", Escaped(&ledger.departed.to_string()))?;
     }
     if missed > 0 {
         writeln!(out, "  the timeline lacks {}", counted(missed, "event"))?;

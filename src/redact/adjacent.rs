@@ -8,7 +8,8 @@
 //! is not taken for a part of it; one of a fixed length into seven. A private key is followed to its end; one without an
 //! end as far as the texts can belong to it. What is as long as its kind always is ends where it ends.
 //!
-//! In arguments, the one behind `--password`, or what stands behind its `=`, is masked, whatever it looks like.
+//! In arguments, the one behind `--password`, or what stands behind its `=`, is masked, whatever it looks like, unless it
+//! is an option too, with `--` before it.
 
 use std::borrow::Cow;
 use std::ops::Range;

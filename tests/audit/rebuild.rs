@@ -22,12 +22,13 @@ fn names(home: &Home) -> Vec<String> {
 
 #[test]
 fn an_index_is_made_anew_in_a_new_file_and_open_ones_turn_to_it() {
-    let home = Home::of(5_000);
+    // More than one transaction has.
+    let home = Home::of(20_000);
     let mut index = home.index();
     let rebuilt = rebuild(&home);
-    assert_eq!((rebuilt.indexed.events, rebuilt.carried, rebuilt.left), (5_000, 0, 0));
+    assert_eq!((rebuilt.indexed.events, rebuilt.carried, rebuilt.left), (20_000, 0, 0));
     assert_eq!(names(&home), ["index-00000002.sqlite", "lock"]);
-    home.append([told(5_001)]);
+    home.append([told(20_001)]);
     assert_eq!(index.index().unwrap().events, 1);
     home.assert_indexed(&mut index);
     rebuild(&home);

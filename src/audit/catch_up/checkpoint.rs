@@ -30,10 +30,8 @@ impl<'s, 'e> Checkpointer<'s, 'e> {
             return Ok(());
         }
         self.finish()?;
-        let connection = match self.idle.take() {
-            Some(idle) => idle,
-            None => self.database.another()?,
-        };
+        let idle = self.idle.take().map_or_else(|| self.database.another(), |idle| Ok(Some(idle)));
+        let Some(connection) = idle? else { return Ok(()) };
         let checkpoint = || {
             connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
             Ok(connection)

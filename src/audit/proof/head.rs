@@ -38,7 +38,7 @@ pub enum HeadFault {
         found: u32,
     },
     /// It says that it is signed with another key.
-    #[error("it is signed with another key")]
+    #[error("it is signed with another key: a journal has one, sign with that, or begin another journal")]
     OtherKey,
     /// The signature is not that of what it says.
     #[error("its signature does not fit: it was changed or forged")]

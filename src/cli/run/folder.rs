@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use agentbus::event::SandboxId;
 use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, fsync, mkdirat, openat, renameat, unlinkat};
+use rustix::io::Errno;
 use ulid::Ulid;
 
 /// How a folder is opened: a link is refused.
@@ -17,6 +18,9 @@ const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOF
 
 /// Where the folders of all runs are.
 const RUNS: &str = "runs";
+
+/// Where the sandboxes of a run are.
+const SANDBOXES: &str = "sandboxes";
 
 /// What the lock is called.
 const LOCK: &str = "lock";
@@ -91,31 +95,51 @@ impl RunFolder {
         Self::lock(checkpoints, &runs_in(checkpoints)?, file.run)
     }
 
-    /// Those that no live process leads, of runs that `is_left` holds for.
-    pub(super) fn left(checkpoints: &Path, is_left: impl Fn(Ulid) -> bool) -> io::Result<Vec<Self>> {
+    /// Those that no live process leads, of runs that `is_left` holds for, and what is among them that is no folder of a
+    /// run, or cannot be had.
+    pub(super) fn left(checkpoints: &Path, is_left: impl Fn(Ulid) -> bool) -> io::Result<LeftFolders> {
+        let mut left = LeftFolders::default();
         let runs = match runs_in(checkpoints) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(left),
             runs => runs?,
         };
-        let mut left = Vec::new();
         for entry in Dir::read_from(&runs)? {
             let entry = entry?;
             let name = entry.file_name().to_str().ok();
             let Some(run) = name.and_then(|name| name.parse::<Ulid>().ok()) else { continue };
-            // One that cannot be had is led by somebody, or no folder of a run.
-            left.extend(is_left(run).then(|| Self::lock(checkpoints, &runs, run).ok()).flatten());
+            if !is_left(run) {
+                continue;
+            }
+            match Self::lock(checkpoints, &runs, run) {
+                Ok(folder) => left.folders.push(folder),
+                // Somebody leads it, or removed it meanwhile.
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::ResourceBusy | io::ErrorKind::NotFound) => {}
+                Err(error) => left.others.push((checkpoints.join(RUNS).join(run.to_string()), error)),
+            }
         }
         Ok(left)
     }
 
     fn lock(checkpoints: &Path, runs: &OwnedFd, run: Ulid) -> io::Result<Self> {
         let handle = openat(runs, run.to_string(), FOLDER, Mode::empty())?;
-        let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let lock = File::from(openat(&handle, LOCK, flags, Mode::RUSR | Mode::WUSR)?);
+        if !lock.metadata()?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "its lock is not a regular file"));
+        }
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => io::ErrorKind::ResourceBusy.into(),
             TryLockError::Error(error) => error,
         })?;
+        // They are opened by their path, so none may lead elsewhere.
+        match openat(&handle, SANDBOXES, FOLDER, Mode::empty()) {
+            Ok(_) | Err(Errno::NOENT) => {}
+            Err(error) => {
+                let why = format!("its {SANDBOXES} are no folder: {}", io::Error::from(error));
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+            }
+        }
         let path = checkpoints.join(RUNS).join(run.to_string()).canonicalize()?;
         Ok(Self { handle, path, run, _lock: lock })
     }
@@ -127,7 +151,7 @@ impl RunFolder {
 
     /// Where its sandboxes are.
     pub(super) fn sandboxes(&self) -> PathBuf {
-        self.path.join("sandboxes")
+        self.path.join(SANDBOXES)
     }
 
     /// Writes what is kept, durably; until a checkpoint names it, nobody reads it.
@@ -190,6 +214,14 @@ impl RunFolder {
     }
 }
 
+/// What runs left.
+#[derive(Debug, Default)]
+pub(super) struct LeftFolders {
+    pub(super) folders: Vec<RunFolder>,
+    /// What stands in the place of one, and why it cannot be had.
+    pub(super) others: Vec<(PathBuf, io::Error)>,
+}
+
 /// The folder of all runs; a link in its place is refused.
 fn runs_in(checkpoints: &Path) -> io::Result<OwnedFd> {
     let checkpoints = openat(CWD, checkpoints, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
@@ -199,7 +231,6 @@ fn runs_in(checkpoints: &Path) -> io::Result<OwnedFd> {
 #[cfg(test)]
 mod tests {
     use rustix::fs::{FileType, mknodat};
-    use rustix::io::Errno;
 
     use super::*;
 
@@ -277,14 +308,28 @@ mod tests {
     #[test]
     fn what_nobody_leads_is_found() {
         let checkpoints = tempfile::tempdir().unwrap();
-        let runs = |left: Vec<RunFolder>| left.into_iter().map(|folder| folder.run).collect::<Vec<_>>();
-        assert!(RunFolder::left(checkpoints.path(), |_| true).unwrap().is_empty());
+        let runs = |left: LeftFolders| left.folders.into_iter().map(|folder| folder.run).collect::<Vec<_>>();
+        assert!(RunFolder::left(checkpoints.path(), |_| true).unwrap().folders.is_empty());
         let (live, dead) = [(); 2].map(|()| RunFolder::make(checkpoints.path()).unwrap()).into();
         let run = dead.run;
         drop(dead);
         std::fs::create_dir(checkpoints.path().join(RUNS).join("theirs")).unwrap();
         assert_eq!(runs(RunFolder::left(checkpoints.path(), |_| true).unwrap()), [run]);
-        assert!(RunFolder::left(checkpoints.path(), |left| left != run).unwrap().is_empty());
+        assert!(RunFolder::left(checkpoints.path(), |left| left != run).unwrap().folders.is_empty());
         drop(live);
+    }
+
+    #[test]
+    fn what_stands_in_the_place_of_a_run_or_leads_out_of_it_is_told_and_not_waited_for() {
+        let (checkpoints, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let run = || RunFolder::make(checkpoints.path()).unwrap().path;
+        let (link, pipe, outside) = (run(), run(), run());
+        std::fs::remove_dir_all(&link).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), &link).unwrap();
+        std::fs::remove_file(pipe.join(LOCK)).unwrap();
+        mknodat(CWD, pipe.join(LOCK), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), outside.join(SANDBOXES)).unwrap();
+        let left = RunFolder::left(checkpoints.path(), |_| true).unwrap();
+        assert_eq!((left.folders.len(), left.others.len()), (0, 3), "{left:?}");
     }
 }

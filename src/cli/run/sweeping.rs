@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use agentbus::bus::EventBus;
@@ -11,7 +11,7 @@ use agentbus::service::sandbox::{Recovered, SandboxError, SandboxService};
 use tokio::task::block_in_place;
 use ulid::Ulid;
 
-use super::folder::{KeptFile, RunFolder};
+use super::folder::{KeptFile, LeftFolders, RunFolder};
 use super::resuming::named;
 use super::services::tell;
 use super::stages::done_or_told;
@@ -32,8 +32,8 @@ pub(crate) struct Swept {
 enum LookError {
     #[error(transparent)]
     Checkpoints(#[from] CheckpointError),
-    #[error("cannot read the folder of runs")]
-    Runs(#[from] io::Error),
+    #[error("cannot read {}: it must be a folder, and no link", checkpoints.join("runs").display())]
+    Runs { checkpoints: PathBuf, source: io::Error },
 }
 
 /// Removes the folders of runs that no live process leads and no active checkpoint names. A commit that one of them was
@@ -44,7 +44,7 @@ pub(crate) async fn sweep(checkpoints: &Path, bus: Option<&Arc<dyn EventBus>>) -
     let mut swept = Swept::default();
     // Where there is no such folder yet, nothing was left in it.
     let Ok(store) = CheckpointStore::open_existing(checkpoints) else { return swept };
-    let Left { folders, is_certain } = match block_in_place(|| left(&store, checkpoints)) {
+    let Left { folders, others, is_certain } = match block_in_place(|| left(&store, checkpoints)) {
         Ok(left) => left,
         Err(error) => {
             done_or_told("look at what runs left", Err::<(), _>(error));
@@ -52,6 +52,10 @@ pub(crate) async fn sweep(checkpoints: &Path, bus: Option<&Arc<dyn EventBus>>) -
             return swept;
         }
     };
+    for (path, error) in others {
+        complain(&format!("{} stays: it is not seen to: {error}", path.display()));
+        swept.stay += 1;
+    }
     if !is_certain && !folders.is_empty() {
         complain("what runs left stays: one of the checkpoints that cannot be read may name it");
         swept.stay += folders.len();
@@ -95,17 +99,20 @@ fn is_seen_to(recovered: &Recovered) -> bool {
 struct Left {
     /// Their folders, which nobody else leads meanwhile.
     folders: Vec<RunFolder>,
+    /// What stands in the place of one.
+    others: Vec<(PathBuf, io::Error)>,
     /// Whether no checkpoint can name one of them.
     is_certain: bool,
 }
 
 fn left(store: &CheckpointStore, checkpoints: &Path) -> Result<Left, LookError> {
     let (before, _is_all) = named_runs(store)?;
-    let mut folders = RunFolder::left(checkpoints, |run| !before.contains(&run))?;
+    let LeftFolders { mut folders, others } = RunFolder::left(checkpoints, |run| !before.contains(&run))
+        .map_err(|source| LookError::Runs { checkpoints: checkpoints.to_owned(), source })?;
     // Anew, now that nobody leads them: one may have saved something before it was killed.
     let (now, is_certain) = named_runs(store)?;
     folders.retain(|folder| !now.contains(&folder.run));
-    Ok(Left { folders, is_certain })
+    Ok(Left { folders, others, is_certain })
 }
 
 /// The runs that active checkpoints name, and whether these are all: one that cannot be read may name any.

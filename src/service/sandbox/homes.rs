@@ -58,9 +58,10 @@ pub(super) fn lock_homes(
 }
 
 /// Whether a folder of the root is a sandbox, or what is left of one. One that died before its lock was made, or after
-/// that was removed, is empty, and has the name of one.
+/// that was removed, is empty, and has the name of one. What a link leads to is somebody else's.
 pub(super) fn is_home(path: &Path) -> bool {
-    path.is_dir() && (path.join(LOCK).exists() || path.join(SAVED).exists() || is_husk(path))
+    let is_folder = path.symlink_metadata().is_ok_and(|found| found.is_dir());
+    is_folder && (path.join(LOCK).exists() || path.join(SAVED).exists() || is_husk(path))
 }
 
 fn is_husk(path: &Path) -> bool {

@@ -5,12 +5,13 @@
 //! locked too, shared, so that nobody changes a project as a whole while somebody changes one inside it.
 
 use std::ffi::OsStr;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use cap_std::fs::Dir;
+use rustix::fs::{CWD, Mode, OFlags, openat};
 use tokio_util::sync::CancellationToken;
 
 use super::error::SandboxError;
@@ -50,9 +51,14 @@ pub(super) enum Use {
     Alone,
 }
 
-/// Locks the file at `path`, which is made if it is missing; none if somebody else has it.
+/// Locks the file at `path`, which is made if it is missing; none if somebody else has it. A link is refused, and
+/// whatever else is no file; none is waited for.
 pub(super) fn try_lock(path: &Path) -> io::Result<Option<Lock>> {
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+    let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(openat(CWD, path, flags, Mode::from_raw_mode(0o666))?);
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
     let mut lock = Lock { files: Vec::new() };
     Ok(lock.add(file, Use::Alone)?.then_some(lock))
 }
@@ -162,6 +168,20 @@ mod tests {
         assert!(lock(Use::Shared).is_none());
         drop(writer);
         assert!(lock(Use::Shared).is_some());
+    }
+
+    #[test]
+    fn only_a_file_is_locked_and_nothing_is_made_where_a_link_leads() {
+        let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (path, foreign) = (folder.path().join(LOCK), elsewhere.path().join("foreign"));
+        std::os::unix::fs::symlink(&foreign, &path).unwrap();
+        try_lock(&path).unwrap_err();
+        assert!(!foreign.exists());
+        std::fs::remove_file(&path).unwrap();
+        rustix::fs::mknodat(CWD, &path, rustix::fs::FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        try_lock(&path).unwrap_err();
+        let _reader = std::fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        assert_eq!(try_lock(&path).unwrap_err().kind(), io::ErrorKind::InvalidInput);
     }
 
     #[test]

@@ -152,6 +152,9 @@ impl Worktree {
             return Ok(());
         }
         let is_known = !self.own.as_os_str().is_empty() && self.own.exists();
+        if is_known {
+            self.check_own(tree).map_err(GitError::io(PURPOSE))?;
+        }
         if is_known && let Some(tree) = tree {
             self.claim(tree).map_err(GitError::io(PURPOSE))?;
         }
@@ -163,6 +166,30 @@ impl Worktree {
         }
         if self.tip(stop)?.is_some_and(|tip| tip == self.base) {
             self.git(PURPOSE).args(["update-ref", "-d"]).arg(self.branch_ref()).arg(&self.base).run(stop)?;
+        }
+        Ok(())
+    }
+
+    /// Refuses what is not what git knows of this worktree: it was read from a file, and is about to be removed.
+    fn check_own(&self, tree: Option<&Path>) -> io::Result<()> {
+        let refused = |why: &str| {
+            let why = format!("{} {why}: it is left as it is", self.own.display());
+            Err(io::Error::new(io::ErrorKind::InvalidData, why))
+        };
+        let above = self.own.parent().map(Path::canonicalize).transpose()?;
+        let is_link = self.own.symlink_metadata()?.is_symlink();
+        if is_link
+            || self.own.file_name().is_none()
+            || above != self.common.join("worktrees").canonicalize().ok()
+        {
+            return refused("is not among the worktrees of the project");
+        }
+        let told = std::fs::read(self.own.join("gitdir"))?;
+        let told = self.own.join(OsStr::from_bytes(told.trim_ascii_end()));
+        // A link in the place of the tree is none.
+        let stands = |tree: &Path| tree.symlink_metadata().is_ok_and(|found| found.is_dir());
+        if tree.is_none() && told.exists() && told.parent().is_some_and(stands) {
+            return refused("is of another worktree");
         }
         Ok(())
     }
@@ -279,5 +306,42 @@ fn folder_mode(project: &Dir, path: &Path) -> u32 {
     match entry_at(project, path) {
         Ok(Some(Entry::Directory { mode })) => mode,
         _ => 0o755,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_forged_record_names_is_not_removed() {
+        let place = tempfile::tempdir().unwrap();
+        let path = |name: &str| place.path().join(name);
+        std::fs::create_dir_all(path("project/worktrees/other")).unwrap();
+        std::fs::create_dir_all(path("victim/tree")).unwrap();
+        std::fs::write(path("victim/tree/.git"), "of the other").unwrap();
+        std::fs::write(path("victim/gitdir"), "gone/.git").unwrap();
+        let named = path("victim/tree/.git").into_os_string().into_string().unwrap();
+        std::fs::write(path("project/worktrees/other/gitdir"), named).unwrap();
+        std::os::unix::fs::symlink(path("victim"), path("project/worktrees/link")).unwrap();
+        let dotted = "project/worktrees/..";
+        for own in [
+            "victim",
+            "project/worktrees/../../victim",
+            "project/worktrees/link",
+            "project/worktrees/other",
+            dotted,
+        ] {
+            let base = "0".repeat(40);
+            let forged =
+                Worktree { common: path("project"), own: path(own), branch: "agentbus/x".to_owned(), base };
+            let error = forged.remove(None, &CancellationToken::new()).unwrap_err();
+            assert!(
+                path("victim/gitdir").exists() && path("project/worktrees/other/gitdir").exists(),
+                "{own}"
+            );
+            let GitError::Io { source, .. } = &error else { panic!("{own}: {error:?}") };
+            assert!(source.to_string().contains("left as it is"), "{own}: {source}");
+        }
     }
 }

@@ -21,7 +21,7 @@ struct Answer {
 pub(super) fn main(directory: &Path, args: &AuditRetainArgs) -> Result<Ended, VerbError> {
     let chatter = args.chatter_older_than.unwrap_or(args.older_than);
     let retention = AuditRetention::new(Some(chatter), Some(args.older_than), args.security_older_than)?;
-    let (mut index, ended) = open(directory, true)?;
+    let (mut index, ended) = open(directory, false)?;
     let Retained { chatter, default, security, .. } = index.retain(&retention)?;
     print_answer(args.json, &Answer { chatter, default, security }, |out| {
         let all = counted(chatter + default + security, "event");
