@@ -10,6 +10,8 @@ Feature: Redaction
       | json                                                     | left                                      |
       | {"password":"hunter2","user":"ann"}                      | {"password":"[redacted]","user":"ann"}    |
       | {"apiKey":"k","tokens":7}                                | {"apiKey":"[redacted]","tokens":7}        |
+      | {"auth":"a","author":"ann","pass":"p","passed":"yes"}    | {"auth":"[redacted]","author":"ann","pass":"[redacted]","passed":"yes"} |
+      | {"tokens":["t",7],"input_tokens":"9","db-connection-str":"c"} | {"tokens":["[redacted]",7],"input_tokens":"9","db-connection-str":"[redacted]"} |
       | {"note":"ghp_0123456789abcdefghijABCDEFGHIJ012345"}      | {"note":"[redacted]"}                     |
       | {"url":"https://ann:hunter2@example.org/"}               | {"url":"https://ann:[redacted]@example.org/"} |
       | {"n":1.50e1,"plain":"text"}                              | {"n":1.50e1,"plain":"text"}               |

@@ -16,7 +16,8 @@
 //! - in JSON keys keep their order and numbers their digits, and the result can be read;
 //! - by key only texts are masked, with all texts below that key: never numbers, booleans, null, empty texts, nor
 //!   hashes (64 lower-case hexadecimal digits). Keys are compared by word and by their
-//!   letters (`dbpassword`, `PassWord`), so that `input_tokens` or `token_count` is no secret;
+//!   letters (`dbpassword`, `PassWord`), some words at the end only (`token`, `auth`, `pass`, `dsn`) and `tokens` alone,
+//!   so that `input_tokens`, `token_count`, `auth_method` or `pass_count` is no secret;
 //! - a secret in a key is masked as well; keys that become the same by it are numbered;
 //! - a secret that stands in several texts of an array, one behind the other, is masked in each of them: a token in
 //!   three at most, one of a fixed length in eight, a private key line by line, the argument behind `--password`

@@ -16,6 +16,7 @@ const SECRET: &[&str] = &[
     "secrets",
     "credential",
     "credentials",
+    "creds",
     "authorization",
     "cookie",
     "cookies",
@@ -33,10 +34,27 @@ const SECRET_PAIRS: &[(&str, &str)] = &[
     ("private", "keys"),
     ("connection", "string"),
     ("connection", "strings"),
+    ("connection", "str"),
 ];
 
-/// Makes a key secret as its last word only: `access_token` is one, `token_count` is none.
-const SECRET_AT_THE_END: &[&str] = &["token", "authtoken", "accesstoken"];
+/// Makes a key secret as its last word only: `access_token` is one, `token_count` is none; `db_pass` and `proxyAuth`
+/// are, `pass_count` and `auth_method` are none.
+const SECRET_AT_THE_END: &[&str] = &[
+    "token",
+    "authtoken",
+    "accesstoken",
+    "auth",
+    "basicauth",
+    "oauth",
+    "proxyauth",
+    "pass",
+    "dbpass",
+    "userpass",
+    "dsn",
+];
+
+/// Makes a key secret if it is all of it: what is counted stands under `input_tokens` and their like.
+const SECRET_ALONE: &[&str] = &["tokens"];
 
 /// Letters that make a key secret wherever they stand in it one behind the other, whatever stands between the letters
 /// of the key: `dbpassword`, `PassWord` and `pass_word` are told by them.
@@ -44,7 +62,9 @@ const SECRET_LETTERS: &[&str] = &[
     "password",
     "passwd",
     "passphrase",
+    "passcode",
     "apikey",
+    "authkey",
     "privatekey",
     "privkey",
     "secretkey",
@@ -64,6 +84,12 @@ const SECRET_LAST_LETTERS: &[&str] = &[
     "refreshtokens",
     "authtokens",
     "apitokens",
+    "bearertokens",
+    "csrftokens",
+    "xsrftokens",
+    "authheader",
+    "authheaders",
+    "connectionstr",
     "cookie",
     "cookies",
 ];
@@ -90,7 +116,9 @@ impl Keys {
 
     /// Whether a text under `key` is a secret.
     pub(super) fn is_secret(&self, key: &str) -> bool {
-        MAY_BE_SECRET.are_in(key) && is_secret(key) || !self.own.is_empty() && self.is_own(key)
+        is_secret_alone(key)
+            || MAY_BE_SECRET.are_in(key) && is_secret(key)
+            || !self.own.is_empty() && self.is_own(key)
     }
 
     /// Whether a key in JSON, of which `read` ends before the closing quote, is surely not secret, told at a glance.
@@ -98,13 +126,29 @@ impl Keys {
         let mut reading = MAY_BE_SECRET.read();
         let mut before = read.iter().rev();
         let stops = before.find(|byte| matches!(byte, b'"' | b'\\') || reading.finds(**byte));
-        self.own.is_empty() && stops == Some(&b'"') && before.next() != Some(&b'\\')
+        self.own.is_empty()
+            && stops == Some(&b'"')
+            && before.next() != Some(&b'\\')
+            && !ends_with_one_alone(read)
     }
 
     fn is_own(&self, key: &str) -> bool {
         let all: Vec<_> = words(key).map(str::to_lowercase).collect();
         self.own.iter().any(|own| all.windows(own.len()).any(|some| some == own))
     }
+}
+
+fn is_secret_alone(key: &str) -> bool {
+    SECRET_ALONE.iter().any(|one| key.eq_ignore_ascii_case(one))
+}
+
+/// Whether a quote and one of [`SECRET_ALONE`] behind it are the end of what was read.
+fn ends_with_one_alone(read: &[u8]) -> bool {
+    SECRET_ALONE.iter().any(|one| {
+        let quoted = read.len().checked_sub(one.len() + 1).and_then(|start| read.get(start..));
+        let key = quoted.and_then(|quoted| quoted.strip_prefix(b"\""));
+        key.is_some_and(|key| key.eq_ignore_ascii_case(one.as_bytes()))
+    })
 }
 
 fn is_secret(key: &str) -> bool {

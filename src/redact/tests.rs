@@ -223,13 +223,15 @@ fn masking_twice_changes_nothing_more() {
 fn by_key_texts_are_masked_and_nothing_else() {
     let hash = "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262";
     let clean = format!(
-        r#"{{"password":null, "token" : 1.50, "secret":[true,-0,1e400,""], "api_key":"{hash}","tokens":"a",
-            "input_tokens":"b","secretary":"c","x":{{"\u0070ublic_key":"d\/\ud800"}}}}"#
+        r#"{{"password":null, "token" : 1.50, "secret":[true,-0,1e400,""], "api_key":"{hash}","tokens":[1,2.5],
+            "all_tokens":"a","input_tokens":"b","secretary":"c","x":{{"\u0070ublic_key":"d\/\ud800"}}}}"#
     );
     assert!(matches!(Redactor::new().redact_json(&clean), Cow::Borrowed(_)));
     assert_eq!(
-        json(r#" {"pass\u0077ord" : "a\"b" , "n":1.0, "apiKey":["a",{"b":"c"}], "b":"c"} "#),
-        r#" {"pass\u0077ord" : "[redacted]" , "n":1.0, "apiKey":["[redacted]",{"b":"[redacted]"}], "b":"c"} "#
+        json(
+            r#" {"pass\u0077ord" : "a\"b" , "n":1.0, "apiKey":["a",{"b":"c"}], "tokens" : ["c"], "b":"c"} "#
+        ),
+        r#" {"pass\u0077ord" : "[redacted]" , "n":1.0, "apiKey":["[redacted]",{"b":"[redacted]"}], "tokens" : ["[redacted]"], "b":"c"} "#
     );
 }
 

@@ -50,9 +50,31 @@ const PARTS: [&str; 36] = [
 ];
 
 /// The same of keys.
-const KEYS: [&str; 19] = [
-    "password", "pass", "word", "api", "Key", "API_KEY", "tok", "token", "s", "_count", "secret", "lane",
-    "secret\\", "\n", "\"", "\\", ":", "é", "-",
+const KEYS: [&str; 24] = [
+    "password",
+    "pass",
+    "word",
+    "api",
+    "Key",
+    "API_KEY",
+    "tok",
+    "token",
+    "s",
+    "_count",
+    "secret",
+    "lane",
+    "secret\\",
+    "\n",
+    "\"",
+    "\\",
+    ":",
+    "é",
+    "-",
+    "auth",
+    "Header",
+    "conn",
+    "ection-str",
+    "dsn",
 ];
 
 fn text(of: &'static [&'static str]) -> impl Strategy<Value = String> {

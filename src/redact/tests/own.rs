@@ -126,8 +126,8 @@ fn a_kind_that_is_called_like_a_secret_is_refused() {
 fn keys_of_the_program_hold_everywhere_but_in_the_details_of_the_domain() {
     let builder = || Redactor::builder().key("error").key("ssn");
     assert_eq!(
-        told(builder(), r#"{"userSsn":"1","ssn":2,"tokens":"3"}"#),
-        r#"{"userSsn":"[redacted]","ssn":2,"tokens":"3"}"#
+        told(builder(), r#"{"userSsn":"1","ssn":2,"all_tokens":"3"}"#),
+        r#"{"userSsn":"[redacted]","ssn":2,"all_tokens":"3"}"#
     );
     let event = DomainEvent::new(ToolErrored::new("t", "c", "no route", ToolErrorKind::Failed, 3, 1_200));
     let line = built(builder()).event_json(&event).unwrap();
