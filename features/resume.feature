@@ -39,3 +39,12 @@ Feature: A run that is killed goes on
     And it is gone on with
     Then it is refused: "the run was of another task"
     And a checkpoint in "strategize" is active
+
+  Scenario: Given up by hand
+    Given the tour, in which answer 1 of "rewriter.json" has it wait
+    When it is run, and killed there
+    And its checkpoint is abandoned
+    Then it is said that "agentbus checkpoint sweep" sees to what is left
+    And something of it is kept
+    When what runs left is swept
+    Then nothing of it is kept

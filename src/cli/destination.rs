@@ -65,7 +65,18 @@ pub(crate) struct Place {
 impl Place {
     /// What is at that path now.
     fn at(folder: &Path) -> io::Result<Self> {
-        fs::metadata(folder).map(|found| Self { device: found.dev(), inode: found.ino() })
+        fs::metadata(folder).map(|found| Self::from(&found))
+    }
+
+    /// What an open handle is of.
+    pub(crate) fn of(folder: &File) -> io::Result<Self> {
+        folder.metadata().map(|found| Self::from(&found))
+    }
+}
+
+impl From<&fs::Metadata> for Place {
+    fn from(found: &fs::Metadata) -> Self {
+        Self { device: found.dev(), inode: found.ino() }
     }
 }
 

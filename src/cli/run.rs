@@ -52,11 +52,12 @@ mod workplace;
 use agent::Agent;
 use ending::Ending;
 use keeping::SaveError;
+pub(crate) use keeping::quoted;
 use making::Making;
 use places::{Places, folder_name, say_applied};
 use resuming::{Known, Leading, ResumeError, Resuming};
 use stages::Applied;
-pub(crate) use sweeping::{Swept, sweep};
+pub(crate) use sweeping::{Swept, is_anything_left, sweep};
 
 /// How long what still runs when a run was given up may take to end: a commit in the middle, a printer without reader.
 const GIVEN_UP_AT_MOST: Duration = Duration::from_secs(1);

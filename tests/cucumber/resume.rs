@@ -138,6 +138,47 @@ fn is_gone_on_with(world: &mut Runs) {
     world.code = output.status.code();
 }
 
+#[when("its checkpoint is abandoned")]
+fn is_abandoned(world: &mut Runs) {
+    let store = CheckpointStore::open_existing(world.path("checkpoints")).expect("it is there");
+    let active = CheckpointFilter::all().status(CheckpointStatus::Active);
+    let listing = store.list(&active).expect("it can be read");
+    let words = ["--reason", "no longer wanted", "--operator", "kim"];
+    checkpoint(world, "abandon", &[&[listing.checkpoints[0].file.as_str()][..], &words].concat());
+}
+
+#[when("what runs left is swept")]
+fn is_swept(world: &mut Runs) {
+    checkpoint(world, "sweep", &[]);
+}
+
+fn checkpoint(world: &mut Runs, verb: &str, words: &[&str]) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_agentbus"));
+    command.args(["checkpoint", verb]).arg(world.path("checkpoints")).args(words);
+    let output = command.output().expect("it can be run");
+    world.stderr = String::from_utf8(output.stderr).expect("it is text");
+    assert_eq!(output.status.code(), Some(0), "{}", world.stderr);
+}
+
+#[then(expr = "it is said that {string} sees to what is left")]
+fn is_said(world: &mut Runs, verb: String) {
+    assert!(world.stderr.contains(&format!("`{verb} ")), "{}", world.stderr);
+}
+
+#[then("something of it is kept")]
+fn is_kept(world: &mut Runs) {
+    assert_eq!(kept(world), 1);
+}
+
+#[then("nothing of it is kept")]
+fn is_not_kept(world: &mut Runs) {
+    assert_eq!(kept(world), 0);
+}
+
+fn kept(world: &Runs) -> usize {
+    fs::read_dir(world.path("checkpoints/runs")).expect("it is there").count()
+}
+
 #[when("the task is changed")]
 fn is_changed(world: &mut Runs) {
     let file = world.path("task/task.toml");

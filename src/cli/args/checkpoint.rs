@@ -34,13 +34,12 @@ pub(crate) enum CheckpointVerb {
 
     /// Says that what a checkpoint was saved for is done. Again, it changes nothing.
     ///
-    /// What runs left that nobody goes on with any more is removed, as by abandon.
+    /// Where runs left something that nobody goes on with, a line on stderr says so: sweep sees to it.
     Resolve(ResolveArgs),
 
     /// Says that nobody will go on from a checkpoint. Again, it changes nothing: the first reason stays.
     ///
-    /// What runs left that nobody goes on with any more is removed: a commit that one was killed in is finished or undone
-    /// first. The exit status is 1 if any of that stays.
+    /// Where runs left something that nobody goes on with, a line on stderr says so: sweep sees to it.
     Abandon(MotivatedArgs),
 
     /// Moves a file that is no sound checkpoint to quarantine/, byte for byte, with a record beside it.
@@ -48,9 +47,18 @@ pub(crate) enum CheckpointVerb {
 
     /// Moves to archive/ what was resolved longer ago than that, and active ones that were saved longer ago.
     ///
-    /// The exit status is 1 if something is wrong with a file; the others are archived. Where any is, what runs left that
-    /// nobody goes on with any more is removed, as by abandon.
+    /// The exit status is 1 if something is wrong with a file; the others are archived. Where runs left something that
+    /// nobody goes on with, a line on stderr says so: sweep sees to it.
     Cleanup(CleanupArgs),
+
+    /// Removes what killed runs left that nobody goes on with. It WRITES IN THE PROJECTS of these runs.
+    ///
+    /// A commit that such a run was killed in is finished or undone first, in the project that the run worked for, as
+    /// `agentbus run` does when it begins. No other verb of checkpoint touches anything outside of the folder, but for
+    /// the journal of --journal. Left are runs that a live process leads or an active checkpoint names. The exit status
+    /// is 1 if anything else stays, which is said: what cannot be seen to, and all of it while a checkpoint cannot be
+    /// read.
+    Sweep(SweepArgs),
 
     /// Shows the newest active checkpoint of a session, and with --journal its events since.
     ///
@@ -179,6 +187,23 @@ pub(crate) struct CleanupArgs {
     /// How long ago it must have been changed last, such as 12h or 30d.
     #[arg(long, value_name = "D", value_parser = value::span)]
     pub(crate) older_than: Duration,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SweepArgs {
+    /// The folder of the checkpoints; no link.
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+
+    /// The directory of the journal in which it is recorded that a commit was finished; it is made if there is none.
+    ///
+    /// Where it cannot be recorded it is done all the same, and the exit status is 1.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) journal: Option<PathBuf>,
+
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -23,7 +23,7 @@ mod answer;
 mod ending;
 
 use answer::{Answer, Cleaned, NewStatus, Unusable};
-use ending::end_runs;
+use ending::{speak_of_runs, sweep_runs};
 
 pub(super) fn main(args: CheckpointArgs) -> Result<Ended, VerbError> {
     match args.verb {
@@ -34,6 +34,7 @@ pub(super) fn main(args: CheckpointArgs) -> Result<Ended, VerbError> {
         CheckpointVerb::Abandon(args) => abandon(&args),
         CheckpointVerb::Quarantine(args) => quarantine(&args),
         CheckpointVerb::Cleanup(args) => cleanup(&args),
+        CheckpointVerb::Sweep(args) => sweep_runs(&args),
         CheckpointVerb::Resume(args) => resume(&args),
     }
 }
@@ -53,26 +54,14 @@ fn recorded<T>(
     args: &WritingArgs,
     run: impl FnOnce(&CheckpointStore) -> Result<T, CheckpointError>,
 ) -> Result<(T, Ended), VerbError> {
-    recorded_on(existing(&args.of)?, args.journal.as_deref(), run, |_done, _recording| Ended::Well)
+    recorded_on(existing(&args.of)?, args.journal.as_deref(), run)
 }
 
-/// The same of a verb that ends checkpoints. Where it may have ended one, what runs left goes that nobody goes on with.
-fn ended<T>(
-    args: &WritingArgs,
-    run: impl FnOnce(&CheckpointStore) -> Result<T, CheckpointError>,
-    is_any: impl FnOnce(&T) -> bool,
-) -> Result<(T, Ended), VerbError> {
-    recorded_on(existing(&args.of)?, args.journal.as_deref(), run, |done, recording| {
-        if is_any(done) { end_runs(&args.of.directory, recording) } else { Ended::Well }
-    })
-}
-
-/// Does something, and what follows from it, and records both.
+/// Does something, and records it.
 fn recorded_on<T>(
     store: CheckpointStore,
     journal: Option<&Path>,
     run: impl FnOnce(&CheckpointStore) -> Result<T, CheckpointError>,
-    follow_up: impl FnOnce(&T, Option<&Recording>) -> Ended,
 ) -> Result<(T, Ended), VerbError> {
     let (recording, begun) = Recording::start_if_named(journal);
     let store = match &recording {
@@ -81,9 +70,8 @@ fn recorded_on<T>(
     };
     let done = run(&store);
     drop(store);
-    let followed = done.as_ref().map_or(Ended::Well, |done| follow_up(done, recording.as_ref()));
     let recorded = recording.map_or(begun, Recording::close);
-    Ok((done?, recorded.and(followed)))
+    Ok((done?, recorded))
 }
 
 fn create(args: &CreateArgs) -> Result<Ended, VerbError> {
@@ -99,8 +87,7 @@ fn create(args: &CreateArgs) -> Result<Ended, VerbError> {
         return Err(CheckpointError::NotConforming { subject, reason }.into());
     }
     let store = allowing(CheckpointStore::open(&of.directory)?, of);
-    let (stored, ended) =
-        recorded_on(store, journal.as_deref(), |store| store.create_json(&json), |_, _| Ended::Well)?;
+    let (stored, ended) = recorded_on(store, journal.as_deref(), |store| store.create_json(&json))?;
     print_answer(of.json, &Answer::of(&stored), |out| writeln!(out, "{}", stored.file))?;
     Ok(ended)
 }
@@ -161,25 +148,30 @@ fn get(args: &GetArgs) -> Result<Ended, VerbError> {
 }
 
 fn resolve(args: &ResolveArgs) -> Result<Ended, VerbError> {
-    let (resolved, ended) = ended(&args.of, |store| store.resolve(&args.file), |_resolved| true)?;
-    changed(&resolved, args.of.of.json)?;
+    let (resolved, ended) = recorded(&args.of, |store| store.resolve(&args.file))?;
+    changed(&resolved, &args.of.of)?;
     Ok(ended)
 }
 
 fn abandon(args: &MotivatedArgs) -> Result<Ended, VerbError> {
     let run = |store: &CheckpointStore| store.abandon(&args.file, &args.reason, &args.operator);
-    let (abandoned, ended) = ended(&args.of, run, |_abandoned| true)?;
-    changed(&abandoned, args.of.of.json)?;
+    let (abandoned, ended) = recorded(&args.of, run)?;
+    changed(&abandoned, &args.of.of)?;
     Ok(ended)
 }
 
-fn changed(ChangedCheckpoint { stored, change, .. }: &ChangedCheckpoint, json: bool) -> io::Result<()> {
+fn changed(
+    ChangedCheckpoint { stored, change, .. }: &ChangedCheckpoint,
+    args: &FolderArgs,
+) -> io::Result<()> {
     let (file, status) = (stored.file.as_str(), stored.checkpoint.status);
     let is_changed = *change == Change::Written;
-    print_answer(json, &NewStatus { file, status, changed: is_changed }, |out| {
+    print_answer(args.json, &NewStatus { file, status, changed: is_changed }, |out| {
         let again = if is_changed { "" } else { " already" };
         writeln!(out, "{} is {}{again}", Escaped(file), status.as_str())
-    })
+    })?;
+    speak_of_runs(&args.directory);
+    Ok(())
 }
 
 fn quarantine(args: &MotivatedArgs) -> Result<Ended, VerbError> {
@@ -188,13 +180,15 @@ fn quarantine(args: &MotivatedArgs) -> Result<Ended, VerbError> {
     print_answer(args.of.of.json, &record, |out| {
         writeln!(out, "moved {0} to quarantine/{0}", Escaped(&record.file))
     })?;
+    speak_of_runs(&args.of.of.directory);
     Ok(ended)
 }
 
 fn cleanup(args: &CleanupArgs) -> Result<Ended, VerbError> {
     let run = |store: &CheckpointStore| store.cleanup(args.older_than);
-    let (report, ended) = ended(&args.of, run, |report| !report.archived.is_empty())?;
+    let (report, ended) = recorded(&args.of, run)?;
     print_answer(args.of.of.json, &Cleaned::of(&report), |out| answer::cleaned(out, &report))?;
+    speak_of_runs(&args.of.of.directory);
     Ok(if report.errors.is_empty() { ended } else { Ended::Ill })
 }
 

@@ -9,9 +9,15 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use agentbus::event::SandboxId;
-use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, fsync, mkdirat, openat, renameat, unlinkat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, fsync, mkdirat, openat, renameat, unlinkat};
 use rustix::io::Errno;
 use ulid::Ulid;
+
+mod left;
+mod origin;
+
+pub(super) use left::{LeftFolders, is_any_left};
+use origin::Origin;
 
 /// How a folder is opened: a link is refused.
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
@@ -27,6 +33,9 @@ const LOCK: &str = "lock";
 
 /// What was spent, as of the last answer of a model.
 const BUDGETS: &str = "budgets.json";
+
+/// Where it was made.
+const ORIGIN: &str = "origin.json";
 
 /// The longest file that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 30;
@@ -84,7 +93,9 @@ impl RunFolder {
         let runs = runs_in(checkpoints)?;
         let run: Ulid = SandboxId::generate().to_string().parse().expect("an id that is made is a ULID");
         mkdirat(&runs, run.to_string(), Mode::RWXU)?;
-        Self::lock(checkpoints, &runs, run)
+        let made = Self::lock(checkpoints, &runs, run)?;
+        made.replace(ORIGIN, &Origin::of(checkpoints, &made.handle)?.to_json()?)?;
+        Ok(made)
     }
 
     /// The one that holds that file.
@@ -93,32 +104,6 @@ impl RunFolder {
     /// [`io::ErrorKind::NotFound`] if it is gone, [`io::ErrorKind::ResourceBusy`] if a live process leads the run.
     pub(super) fn open(checkpoints: &Path, file: KeptFile) -> io::Result<Self> {
         Self::lock(checkpoints, &runs_in(checkpoints)?, file.run)
-    }
-
-    /// Those that no live process leads, of runs that `is_left` holds for, and what is among them that is no folder of a
-    /// run, or cannot be had.
-    pub(super) fn left(checkpoints: &Path, is_left: impl Fn(Ulid) -> bool) -> io::Result<LeftFolders> {
-        let mut left = LeftFolders::default();
-        let runs = match runs_in(checkpoints) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(left),
-            runs => runs?,
-        };
-        for entry in Dir::read_from(&runs)? {
-            let entry = entry?;
-            let name = entry.file_name().to_str().ok();
-            let Some(run) = name.and_then(|name| name.parse::<Ulid>().ok()) else { continue };
-            if !is_left(run) {
-                continue;
-            }
-            match Self::lock(checkpoints, &runs, run) {
-                Ok(folder) => left.folders.push(folder),
-                // Somebody leads it, or removed it meanwhile.
-                Err(error)
-                    if matches!(error.kind(), io::ErrorKind::ResourceBusy | io::ErrorKind::NotFound) => {}
-                Err(error) => left.others.push((checkpoints.join(RUNS).join(run.to_string()), error)),
-            }
-        }
-        Ok(left)
     }
 
     fn lock(checkpoints: &Path, runs: &OwnedFd, run: Ulid) -> io::Result<Self> {
@@ -214,18 +199,13 @@ impl RunFolder {
     }
 }
 
-/// What runs left.
-#[derive(Debug, Default)]
-pub(super) struct LeftFolders {
-    pub(super) folders: Vec<RunFolder>,
-    /// What stands in the place of one, and why it cannot be had.
-    pub(super) others: Vec<(PathBuf, io::Error)>,
-}
-
 /// The folder of all runs; a link in its place is refused.
 fn runs_in(checkpoints: &Path) -> io::Result<OwnedFd> {
-    let checkpoints = openat(CWD, checkpoints, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    Ok(openat(&checkpoints, RUNS, FOLDER, Mode::empty())?)
+    Ok(openat(folder_at(checkpoints)?, RUNS, FOLDER, Mode::empty())?)
+}
+
+fn folder_at(checkpoints: &Path) -> io::Result<OwnedFd> {
+    Ok(openat(CWD, checkpoints, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
 }
 
 #[cfg(test)]

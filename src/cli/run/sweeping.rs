@@ -8,20 +8,25 @@ use std::sync::Arc;
 use agentbus::bus::EventBus;
 use agentbus::checkpoint::{CheckpointError, CheckpointFilter, CheckpointStatus, CheckpointStore};
 use agentbus::service::sandbox::{Recovered, SandboxError, SandboxService};
+use serde::Serialize;
 use tokio::task::block_in_place;
 use ulid::Ulid;
 
-use super::folder::{KeptFile, LeftFolders, RunFolder};
+use super::folder::{KeptFile, LeftFolders, RunFolder, is_any_left};
 use super::resuming::named;
 use super::services::tell;
 use super::stages::done_or_told;
 use crate::cli::report::complain;
 
 /// What became of what was left.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct Swept {
-    /// How many commits are finished or undone.
-    pub(crate) commits: usize,
+    /// How many commits are finished.
+    pub(crate) finished: usize,
+    /// How many commits are undone.
+    pub(crate) undone: usize,
+    /// How many folders are gone.
+    pub(crate) removed: usize,
     /// How many folders stay, which was said: what is in them cannot be seen to, or a checkpoint that cannot be read may
     /// name them.
     pub(crate) stay: usize,
@@ -34,6 +39,12 @@ enum LookError {
     Checkpoints(#[from] CheckpointError),
     #[error("cannot read {}: it must be a folder, and no link", checkpoints.join("runs").display())]
     Runs { checkpoints: PathBuf, source: io::Error },
+}
+
+impl LookError {
+    fn runs(checkpoints: &Path) -> impl FnOnce(io::Error) -> Self {
+        |source| Self::Runs { checkpoints: checkpoints.to_owned(), source }
+    }
 }
 
 /// Removes the folders of runs that no live process leads and no active checkpoint names. A commit that one of them was
@@ -66,8 +77,10 @@ pub(crate) async fn sweep(checkpoints: &Path, bus: Option<&Arc<dyn EventBus>>) -
             Ok((sandboxes, recovered)) => {
                 drop(sandboxes);
                 tell(&recovered);
-                swept.commits += recovered.finished.len() + recovered.undone.len();
+                swept.finished += recovered.finished.len();
+                swept.undone += recovered.undone.len();
                 let is_gone = is_seen_to(&recovered) && forget(&folder);
+                swept.removed += usize::from(is_gone);
                 swept.stay += usize::from(!is_gone);
             }
             Err(error) => {
@@ -77,6 +90,14 @@ pub(crate) async fn sweep(checkpoints: &Path, bus: Option<&Arc<dyn EventBus>>) -
         }
     }
     swept
+}
+
+/// Whether runs left anything that a sweep would see to, as far as it can be seen. Nothing is changed, and nothing looked at
+/// outside of the folder.
+pub(crate) fn is_anything_left(checkpoints: &Path) -> Result<bool, impl std::error::Error> {
+    let store = CheckpointStore::open_existing(checkpoints)?;
+    let (named, _is_all) = named_runs(&store)?;
+    is_any_left(checkpoints, |run| !named.contains(&run)).map_err(LookError::runs(checkpoints))
 }
 
 fn forget(folder: &RunFolder) -> bool {
@@ -107,8 +128,8 @@ struct Left {
 
 fn left(store: &CheckpointStore, checkpoints: &Path) -> Result<Left, LookError> {
     let (before, _is_all) = named_runs(store)?;
-    let LeftFolders { mut folders, others } = RunFolder::left(checkpoints, |run| !before.contains(&run))
-        .map_err(|source| LookError::Runs { checkpoints: checkpoints.to_owned(), source })?;
+    let LeftFolders { mut folders, others } =
+        RunFolder::left(checkpoints, |run| !before.contains(&run)).map_err(LookError::runs(checkpoints))?;
     // Anew, now that nobody leads them: one may have saved something before it was killed.
     let (now, is_certain) = named_runs(store)?;
     folders.retain(|folder| !now.contains(&folder.run));

@@ -1,8 +1,10 @@
 //! A run that is killed at its calls that change something on disk, by `strace`, and so is the one that goes on with it.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
+use agentbus::checkpoint::CheckpointStore;
 use serde_json::{Value, json};
 
 use super::saved::{Saved, assert_one_run, assert_recorded_once, is, session_of};
@@ -165,12 +167,13 @@ fn assert_whole(saved: &Saved) {
 }
 
 #[test]
-fn a_run_that_is_given_up_by_hand_is_not_left_in_the_middle_of_its_commit() {
+fn a_run_that_is_given_up_by_hand_is_left_in_the_middle_of_its_commit_until_it_is_swept() {
     if !needs("strace") {
         return;
     }
     for verb in ["abandon", "resolve", "cleanup"] {
         let (saved, _session) = half_committed();
+        let half = saved.task.project();
         let [file] = saved.active().try_into().unwrap();
         let mut end = agentbus("checkpoint");
         end.arg(verb).arg(saved.path("checkpoints")).arg("--journal").arg(saved.path("journal"));
@@ -179,11 +182,75 @@ fn a_run_that_is_given_up_by_hand_is_not_left_in_the_middle_of_its_commit() {
             "resolve" => end.arg(&file),
             _ => end.args(["--older-than", "0s"]),
         };
-        let ended = ended(&mut end);
-        ended.assert_code(0);
-        ended.assert_stderr("the commit that the run was killed in is ");
+        let given_up = ended(&mut end);
+        given_up.assert_code(0);
+        assert_eq!(given_up.stderr, speaks_of(&saved.path("checkpoints")), "{verb}");
+        assert!(saved.task.project() == half, "{verb} wrote in the project");
+        let mut sweep = sweep(&saved.path("checkpoints"));
+        let swept = ended(sweep.arg("--json").arg("--journal").arg(saved.path("journal")));
+        swept.assert_code(0);
+        swept.assert_stderr("the commit that the run was killed in is ");
+        let told: Value = serde_json::from_str(&swept.stdout).unwrap();
+        let finished = committed(&saved);
+        assert_eq!(told, json!({ "finished": finished, "undone": 1 - finished, "removed": 1, "stay": 0 }));
         assert_whole(&saved);
     }
+}
+
+/// What who ends a checkpoint is told of what is left.
+pub(super) fn speaks_of(checkpoints: &Path) -> String {
+    let verb = format!("agentbus checkpoint sweep {}", checkpoints.display());
+    format!("runs left something that nobody goes on with: `{verb}` sees to it\n")
+}
+
+pub(super) fn sweep(checkpoints: &Path) -> Command {
+    let mut sweep = agentbus("checkpoint");
+    sweep.arg("sweep").arg(checkpoints);
+    sweep
+}
+
+#[test]
+fn a_run_that_came_here_from_elsewhere_leads_the_sweep_to_no_project() {
+    if !needs("strace") {
+        return;
+    }
+    let (saved, _session) = half_committed();
+    let half = saved.task.project();
+    let [file] = saved.active().try_into().unwrap();
+    saved.store().abandon(&file, "no longer wanted", "me").unwrap();
+    let [run] = fs::read_dir(saved.path("checkpoints/runs"))
+        .unwrap()
+        .map(|run| run.unwrap().path())
+        .collect::<Vec<_>>()
+        .try_into()
+        .unwrap();
+    let foreign = saved.path("foreign/runs").join(run.file_name().unwrap());
+    drop(CheckpointStore::open(saved.path("foreign")).unwrap());
+    fs::create_dir(saved.path("foreign/runs")).unwrap();
+    let stays = |checkpoints: &str| {
+        let swept = ended(&mut sweep(&saved.path(checkpoints)));
+        swept.assert_code(1);
+        swept.assert_stderr("it came here from elsewhere, or does not say that it did not");
+        assert_eq!(swept.stdout, "finished 0 commits, undid 0, removed 0 folders, left 1\n");
+        assert!(saved.task.project() == half, "it wrote in the project");
+    };
+    fs::rename(&run, &foreign).unwrap();
+    stays("foreign");
+    fs::rename(&foreign, &run).unwrap();
+    // Copied, it is another one; and so is one that says nothing.
+    let aside = saved.path("aside");
+    fs::rename(&run, &aside).unwrap();
+    assert!(Command::new("cp").arg("-a").args([&aside, &run]).status().unwrap().success());
+    stays("checkpoints");
+    fs::remove_dir_all(&run).unwrap();
+    fs::rename(&aside, &run).unwrap();
+    let (origin, away) = (run.join("origin.json"), saved.path("origin"));
+    fs::rename(&origin, &away).unwrap();
+    stays("checkpoints");
+    fs::rename(&away, &origin).unwrap();
+    let swept = ended(sweep(&saved.path("checkpoints")).arg("--journal").arg(saved.path("journal")));
+    swept.assert_code(0);
+    assert_whole(&saved);
 }
 
 #[test]

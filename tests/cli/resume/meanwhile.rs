@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::calls::{speaks_of, sweep};
 use super::cost::Cost;
 use super::saved::{Saved, assert_recorded_once, is, session_of};
 use super::scouts::with_a_reader_that_waits;
@@ -201,11 +202,12 @@ fn what_is_left_of_runs_stays_where_somebody_might_need_it() {
     let foreign = r#"{"agent":"agents/planner","session_id":"s-9","phase":"action"}"#;
     let created = fed(agentbus("checkpoint").arg("create").arg(saved.path("checkpoints")), foreign);
     created.assert_code(0);
-    let mut resolve = agentbus("checkpoint");
-    let resolved = ended(resolve.arg("resolve").arg(saved.path("checkpoints")).arg(created.stdout.trim()));
-    resolved.assert_code(1);
+    let checkpoints = saved.path("checkpoints");
+    let sweep = || ended(&mut sweep(&checkpoints));
+    let swept = sweep();
+    swept.assert_code(1);
     let stays = "what runs left stays: one of the checkpoints that cannot be read may name it";
-    resolved.assert_stderr(stays);
+    swept.assert_stderr(stays);
     let next = saved.run(&[]);
     next.assert_code(0);
     next.assert_stderr(stays);
@@ -215,9 +217,12 @@ fn what_is_left_of_runs_stays_where_somebody_might_need_it() {
     // One that something can be gone on from is not spoken of.
     let malformed = saved.path("checkpoints/checkpoint-x.json");
     fs::write(&malformed, "{").unwrap();
-    let again = ended(&mut resolve);
-    again.assert_code(0);
-    assert_eq!((again.stderr.as_str(), kept_runs(&saved)), ("", 1));
+    let mut resolve = agentbus("checkpoint");
+    let resolved = ended(resolve.arg("resolve").arg(&checkpoints).arg(created.stdout.trim()));
+    for again in [resolved, sweep()] {
+        again.assert_code(0);
+        assert_eq!((again.stderr.as_str(), kept_runs(&saved)), ("", 1));
+    }
     fs::remove_file(&malformed).unwrap();
 
     // A sandbox that cannot be opened may be in the middle of a commit.
@@ -226,16 +231,47 @@ fn what_is_left_of_runs_stays_where_somebody_might_need_it() {
     let (state, away) = (sandbox.join("sandbox.json"), saved.path("away"));
     fs::rename(&state, &away).unwrap();
     fs::write(&state, "{").unwrap();
-    let mut abandon = abandon(&saved, &file);
-    let abandoned = ended(&mut abandon);
-    abandoned.assert_code(1);
-    abandoned.assert_stderr("cannot be opened");
+    let abandoned = ended(&mut abandon(&saved, &file));
+    abandoned.assert_code(0);
+    assert_eq!(abandoned.stderr, speaks_of(&checkpoints));
+    let swept = sweep();
+    swept.assert_code(1);
+    swept.assert_stderr("cannot be opened");
     assert_eq!(kept_runs(&saved), 1, "what cannot be opened is not seen to");
     fs::rename(&away, &state).unwrap();
-    let again = ended(&mut abandon);
+    let again = sweep();
     again.assert_code(0);
     assert_eq!(kept_runs(&saved), 0);
     saved.resume(&session).assert_stderr("there is no active checkpoint");
+}
+
+#[test]
+fn who_ends_a_checkpoint_looks_no_farther_than_its_folder() {
+    let saved = held();
+    let checkpoints = saved.path("checkpoints");
+    let mut says = String::new();
+    let (_session, ended_run) = ended_after(&saved, || {
+        let [file] = saved.active().try_into().unwrap();
+        says = ended(&mut abandon(&saved, &file)).stderr;
+    });
+    assert_eq!((says.as_str(), ended_run.status.code()), ("", Some(1)), "one that is alive sees to itself");
+
+    saved.killed_in_hold(&[]);
+    let [file] = saved.active().try_into().unwrap();
+    let (run, away) = (kept_run(&saved), saved.path("away"));
+    for place in [run.join("lock"), run.clone()] {
+        fs::rename(&place, &away).unwrap();
+        symlink(saved.path("elsewhere"), &place).unwrap();
+        let abandoned = ended(&mut abandon(&saved, &file));
+        abandoned.assert_code(0);
+        assert_eq!(abandoned.stderr, speaks_of(&checkpoints));
+        assert!(!saved.path("elsewhere").exists());
+        fs::remove_file(&place).unwrap();
+        fs::rename(&away, &place).unwrap();
+    }
+    fs::remove_file(run.join("lock")).unwrap();
+    ended(&mut abandon(&saved, &file)).assert_stderr("sees to it");
+    assert!(!run.join("lock").exists(), "who looks makes nothing");
 }
 
 #[test]
@@ -247,6 +283,7 @@ fn what_is_left_of_a_run_goes_too_where_what_it_worked_for_is_gone() {
     }
     let [file] = saved.active().try_into().unwrap();
     ended(&mut abandon(&saved, &file)).assert_code(0);
+    ended(&mut sweep(&saved.path("checkpoints"))).assert_code(0);
     assert_eq!(kept_runs(&saved), 0);
     saved.task.assert_nothing_left();
 }

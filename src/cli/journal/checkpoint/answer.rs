@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::cli::escape::{Escaped, one_line};
 use crate::cli::report::with_causes;
+use crate::cli::run::Swept;
 use crate::cli::timeline::counted;
 
 /// How many characters of a text of an agent's are shown on a line with others.
@@ -113,7 +114,6 @@ pub(super) fn cleaned(out: &mut impl Write, report: &CleanupReport) -> io::Resul
     for malformed in &report.errors {
         writeln!(out, "{}", Escaped(&Unusable::of(malformed).in_words()))?;
     }
-    let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     writeln!(
         out,
         "archived {}, left {}, {} cannot be used",
@@ -121,6 +121,22 @@ pub(super) fn cleaned(out: &mut impl Write, report: &CleanupReport) -> io::Resul
         count(report.skipped.len()),
         counted(count(report.errors.len()), "file")
     )
+}
+
+/// What a sweep came to, in words.
+pub(super) fn swept(out: &mut impl Write, swept: &Swept) -> io::Result<()> {
+    writeln!(
+        out,
+        "finished {}, undid {}, removed {}, left {}",
+        counted(count(swept.finished), "commit"),
+        count(swept.undone),
+        counted(count(swept.removed), "folder"),
+        count(swept.stay)
+    )
+}
+
+fn count(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
 }
 
 /// A checkpoint on one line.

@@ -1,31 +1,43 @@
-//! What is done when a checkpoint is ended by hand that a run saved: nobody goes on with that run any more, so it is not
-//! left in the middle of a commit, and nothing of it is kept.
+//! What runs left that nobody goes on with: seen to by `sweep`, and spoken of where a checkpoint is ended by hand.
 
 use std::path::Path;
 
 use super::super::recording::Recording;
-use super::super::{Ended, runtime};
-use crate::cli::report::{complain, say, with_causes};
-use crate::cli::run::{Swept, sweep};
+use super::super::{Ended, VerbError, directory, print_answer, runtime};
+use super::answer::swept;
+use crate::cli::args::checkpoint::SweepArgs;
+use crate::cli::report::{say, with_causes};
+use crate::cli::run::{is_anything_left, quoted, sweep};
+use agentbus::checkpoint::CheckpointStore;
 
 /// Finishes or undoes the commits of runs that nobody goes on with, records that where the verb is recorded, and removes
 /// what they kept. All is well if nothing of them is left.
-pub(super) fn end_runs(checkpoints: &Path, recording: Option<&Recording>) -> Ended {
-    let bus = recording.map(Recording::bus);
-    let swept = sweep(checkpoints, bus.as_ref());
-    let swept = match recording {
-        Some(recording) => Ok(recording.block_on(swept)),
-        None => runtime(1).map(|runtime| runtime.block_on(swept)),
+pub(super) fn sweep_runs(args: &SweepArgs) -> Result<Ended, VerbError> {
+    directory::look(&args.directory)?;
+    drop(CheckpointStore::open_existing(&args.directory)?);
+    let (recording, begun) = Recording::start_if_named(args.journal.as_deref());
+    let bus = recording.as_ref().map(Recording::bus);
+    let sweeping = sweep(&args.directory, bus.as_ref());
+    let found = match &recording {
+        Some(recording) => recording.block_on(sweeping),
+        None => runtime(1)?.block_on(sweeping),
     };
-    let Swept { commits, stay } = match swept {
-        Ok(swept) => swept,
-        Err(error) => {
-            complain(&format!("what runs left stays: {}", with_causes(&error)));
-            return Ended::Ill;
-        }
-    };
-    if commits > 0 && recording.is_none() {
+    if found.finished + found.undone > 0 && recording.is_none() {
         say("no journal tells of that: none was given");
     }
-    Ended::well_if(stay == 0)
+    drop(bus);
+    let recorded = recording.map_or(begun, Recording::close);
+    print_answer(args.json, &found, |out| swept(out, &found))?;
+    Ok(recorded.and(Ended::well_if(found.stay == 0)))
+}
+
+/// Says, where runs left something that nobody goes on with, what sees to it. That is done by nobody who ends a checkpoint:
+/// it may write in a project.
+pub(super) fn speak_of_runs(checkpoints: &Path) {
+    let verb = format!("agentbus checkpoint sweep {}", quoted(&checkpoints.to_string_lossy()));
+    match is_anything_left(checkpoints) {
+        Ok(false) => {}
+        Ok(true) => say(&format!("runs left something that nobody goes on with: `{verb}` sees to it")),
+        Err(error) => say(&format!("`{verb}` may tell what runs left: {}", with_causes(&error))),
+    }
 }
