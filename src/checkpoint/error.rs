@@ -1,5 +1,6 @@
 //! Why a verb on checkpoints did not do what it was asked.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use super::folder::{FolderError, Indeterminate, NotApplied, NotRead, Remedy, UnsafeReason, UnsafeTarget};
@@ -212,7 +213,10 @@ impl CheckpointError {
 }
 
 fn listed(faults: &[KeyFault]) -> String {
-    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    let mut told = HashSet::new();
+    let lines = faults.iter().map(ToString::to_string);
+    // Keys that differ in what is left out of them are told alike.
+    lines.filter(|line| told.insert(line.clone())).collect::<Vec<_>>().join("; ")
 }
 
 impl From<FolderError> for CheckpointError {
