@@ -46,6 +46,41 @@ fn what_cannot_be_acknowledged_is_refused_and_changes_nothing() {
 }
 
 #[test]
+fn names_that_walk_out_hide_or_tell_a_secret_are_refused_and_make_no_file() {
+    let dir = Dir::with_events(1);
+    dir.run("poll", &["Indexer"]).assert_code(0);
+    let before = dir.tree();
+    let secret = format!("ghp_{}", "a1B2".repeat(9));
+    let (long, many) = ("x".repeat(65), "x".repeat(300));
+    for (name, code, words) in [
+        ("..", 2, "has '.' at byte 0"),
+        (".", 2, "has '.' at byte 0"),
+        ("../x", 2, "has '.' at byte 0"),
+        ("a/b", 2, "has '/' at byte 1"),
+        ("a.tmp", 2, "has '.' at byte 1"),
+        ("", 2, "must not be empty"),
+        ("\n", 2, "has '\\n' at byte 0"),
+        (&long, 2, "must have at most 64 bytes, has 65"),
+        (&many, 2, "must have at most 64 bytes, has 300"),
+        ("indexer", 1, "there is Indexer"),
+        (&secret, 1, "must not be what looks like a secret"),
+    ] {
+        let refused = dir.run("poll", &["--", name]);
+        refused.assert_code(code);
+        refused.assert_stderr(words);
+        assert_eq!(refused.stdout, "");
+        assert!(!refused.stderr.contains(&secret[4..]), "{}", refused.stderr);
+        assert!(dir.tree() == before, "{name:?}");
+    }
+    for verb in ["ack", "nack"] {
+        let reason: &[&str] = if verb == "nack" { &["--reason", "x"] } else { &[] };
+        let refused = dir.run(verb, &[&[secret.as_str(), "1"], reason].concat());
+        refused.assert_code(1);
+        assert!(!refused.stderr.contains(&secret[4..]), "{}", refused.stderr);
+    }
+}
+
+#[test]
 fn a_consumer_that_is_open_elsewhere_is_busy() {
     let dir = Dir::with_events(1);
     let _open = JournalReader::open(dir.path()).unwrap().consumer("indexer").unwrap();

@@ -24,6 +24,14 @@ pub enum ConsumerError {
         /// Its name.
         name: ConsumerName,
     },
+    /// Another one is there whose name differs by case alone.
+    #[error("a new consumer cannot be {name}: there is {other}, and on some disks both have the same files")]
+    Alike {
+        /// The name.
+        name: ConsumerName,
+        /// The other one's.
+        other: ConsumerName,
+    },
     /// There is a cursor, and it cannot be used.
     #[error("{file} is no cursor to go on from: put a copy of it back, or open the consumer with `reset_to`")]
     Corrupt {

@@ -1,5 +1,6 @@
 //! [`ConsumerName`]: what a consumer is called, in code and on disk.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -8,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::event::text::read_text;
 use crate::journal::layout::{CURSORS, DEAD};
+use crate::redact::Redactor;
 
 /// The longest name of a consumer, in bytes.
 pub const MAX_CONSUMER_NAME_BYTES: usize = 64;
@@ -46,12 +48,21 @@ pub enum ConsumerNameError {
         /// Where it stands, in bytes from the start.
         at: usize,
     },
+    /// It looks like a secret: names are told, and files are called by them.
+    #[error("the name of a consumer must not be what looks like a secret")]
+    Secret,
 }
 
 impl ConsumerName {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Refuses a name that must not be told.
+    pub(crate) fn check(&self) -> Result<(), ConsumerNameError> {
+        let is_plain = matches!(Redactor::new().redact_text(&self.0), Cow::Borrowed(_));
+        if is_plain { Ok(()) } else { Err(ConsumerNameError::Secret) }
     }
 
     /// Where its cursor lies.
@@ -67,6 +78,11 @@ impl ConsumerName {
     /// Where its dead letters lie.
     pub(crate) fn dead_file(&self) -> String {
         format!("{DEAD}/{self}.jsonl")
+    }
+
+    /// Whether its cursor has that file name, folder left out.
+    pub(crate) fn is_cursor_file(&self, file: &str) -> bool {
+        file.strip_suffix(".json") == Some(self.as_str())
     }
 
     /// The consumer whose cursor has that file name, folder left out; `None` if it is no cursor.

@@ -30,10 +30,12 @@ impl JournalReader {
         options: ConsumerOptions,
     ) -> Result<Consumer, ConsumerError> {
         let name: ConsumerName = name.as_ref().parse()?;
+        name.check()?;
         if options.filter.needs_history() {
             return Err(ConsumerError::Filter(FilterError::NeedsHistory));
         }
         let storage = &**self.storage();
+        check_unlike(storage, &name)?;
         let lock = lock(storage, &name)?;
         let anew = options.reset_to.map(|from| self.cursor_from(from)).transpose()?;
         let found = if anew.is_some() { None } else { read(storage, &name)? };
@@ -68,6 +70,22 @@ impl JournalReader {
             ReadFrom::After(asked) if Some(asked) > last => Err(ConsumerError::Ahead { last, asked }),
             ReadFrom::After(asked) => Ok(Cursor::at(Some(asked))),
         }
+    }
+}
+
+/// Refuses a new name that differs from another one by case alone: on some disks their files are the same.
+fn check_unlike(storage: &dyn Storage, name: &ConsumerName) -> Result<(), ConsumerError> {
+    let listed = match storage.list(CURSORS) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        listed => listed.map_err(|source| ConsumerError::File { file: CURSORS.to_owned(), source })?,
+    };
+    let mut known = listed.iter().filter_map(|file| ConsumerName::of_cursor_file(file));
+    let is_alike = |other: &ConsumerName| other.as_str().eq_ignore_ascii_case(name.as_str());
+    match known.find(is_alike) {
+        Some(other) if other != *name && !listed.iter().any(|file| name.is_cursor_file(file)) => {
+            Err(ConsumerError::Alike { name: name.clone(), other })
+        }
+        _ => Ok(()),
     }
 }
 
