@@ -15,6 +15,12 @@ Feature: Proof that a journal is as it was written
     When 1 event is appended and signed
     Then it is refused: "chmod 600"
 
+  Scenario: Under one key for tags equal secrets have equal tags in all runs
+    When a secret is appended by two runs with a key for tags
+    Then the tags of both are the same
+    When a secret is appended by two runs with no key for tags
+    Then the tags of both differ
+
   Scenario: A journal as it was written is proven
     When it is verified
     Then it is proven

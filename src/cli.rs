@@ -5,9 +5,11 @@
 //! stdout is a pipe that nobody reads any more, what only reads ends in peace.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use agentbus::Redactor;
+use agentbus::audit::proof::{KeyError, SecretKey};
 use clap::Parser as _;
 
 mod args;
@@ -28,6 +30,7 @@ mod wait;
 
 use args::{CommandLine, Verb};
 use escape::Escaped;
+use report::{complain, with_causes};
 
 /// What was asked for did not come about, or not whole: a run that was not applied, a line that was not recorded, a
 /// journal that is damaged.
@@ -39,8 +42,13 @@ const EXIT_BAD_INPUT: u8 = 2;
 /// Does what the arguments of the program ask for.
 pub(crate) fn main() -> ExitCode {
     match CommandLine::try_parse() {
-        Ok(CommandLine { verb: Verb::Run(args) }) => run::main(&args),
-        Ok(CommandLine { verb: Verb::Journal(verb) }) => journal::main(verb),
+        Ok(CommandLine { tag_key, verb }) => match tag_key.as_deref().map_or(Ok(()), take_tag_key) {
+            Ok(()) => begin(verb),
+            Err(error) => {
+                complain(&with_causes(&error));
+                ExitCode::from(EXIT_BAD_INPUT)
+            }
+        },
         Err(answer) => {
             // Where not even this can be printed, the exit status says it.
             if !answer.use_stderr() {
@@ -52,6 +60,20 @@ pub(crate) fn main() -> ExitCode {
             ExitCode::from(EXIT_BAD_INPUT)
         }
     }
+}
+
+fn begin(verb: Verb) -> ExitCode {
+    match verb {
+        Verb::Run(args) => run::main(&args),
+        Verb::Journal(verb) => journal::main(verb),
+    }
+}
+
+/// Lets all redactors make their tags under the key in that file; there was none before.
+fn take_tag_key(file: &Path) -> Result<(), KeyError> {
+    SecretKey::read(file).map(|key| {
+        let _is_first = Redactor::give_process_tag_key(key.tag_key());
+    })
 }
 
 /// What is said of arguments: in colour, unless one holds something that a terminal would act on, which is escaped.

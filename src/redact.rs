@@ -7,8 +7,8 @@
 //!
 //! In the place of a secret stands a mask, `[redacted:3f1c0a9be52d]`. Its tag is 48 bits of a keyed hash: equal
 //! secrets have equal tags, whatever rule found them, so that they can be told to be equal and nothing more. The key
-//! is made anew in each process unless [`RedactorBuilder::tag_key`] gives one; without the key nobody can try guesses
-//! against a tag.
+//! is made anew in each process unless [`RedactorBuilder::tag_key`] or [`Redactor::give_process_tag_key`] gives one;
+//! without the key nobody can try guesses against a tag.
 //!
 //! It promises that
 //!
@@ -115,6 +115,13 @@ impl Redactor {
     /// A redactor that masks nothing.
     pub fn none() -> Self {
         Self { rules: None }
+    }
+
+    /// Gives all redactors of this process that have no key of their own this one, so that several processes and runs
+    /// give equal secrets equal tags; whether it came in time, before there was a redactor and a key before it. Who has
+    /// the key can try guesses against a tag: keep it as secret as what is masked.
+    pub fn give_process_tag_key(key: [u8; 32]) -> bool {
+        tag::give_to_process(key)
     }
 
     /// How often each of its rules masked; nothing if it masks nothing.

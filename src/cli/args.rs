@@ -23,6 +23,13 @@ use journal::JournalVerb;
 #[derive(Debug, Parser)]
 #[command(name = "agentbus", version, arg_required_else_help = true)]
 pub(crate) struct CommandLine {
+    /// Make the tags of masks, such as [redacted:3f1c0a9be52d], under the secret key in this file, so that equal secrets
+    /// have equal tags in all runs with it; without, only within one.
+    ///
+    /// It is one as `keys new` makes them, best not one that signs. Who has it can try guesses against a tag.
+    #[arg(long, global = true, value_name = "KEY", help_heading = "Global options")]
+    pub(crate) tag_key: Option<PathBuf>,
+
     #[command(subcommand)]
     pub(crate) verb: Verb,
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 /// A mask without a tag: what stands for a secret of which nothing more is told.
 pub const MASK: &str = "[redacted]";
@@ -17,14 +17,21 @@ const TAG_DIGITS: usize = 12;
 /// What may stand before a secret in a header, and is no part of it.
 const SCHEMES: [&str; 3] = ["bearer", "basic", "token"];
 
-/// The key of a process: nobody outside of it can try secrets against its tags.
-static OF_PROCESS: LazyLock<[u8; 32]> = LazyLock::new(|| {
+/// The key of a process: nobody outside of it can try secrets against its tags, unless it was given one.
+static OF_PROCESS: OnceLock<[u8; 32]> = OnceLock::new();
+
+/// Gives the process its key; whether it had none before.
+pub(super) fn give_to_process(key: [u8; 32]) -> bool {
+    OF_PROCESS.set(key).is_ok()
+}
+
+fn made_anew() -> [u8; 32] {
     // The standard library has seeded these from the operating system, with 128 bits.
     let state = RandomState::new();
     let mut seed = Vec::with_capacity(64);
     (0..8_u64).for_each(|number| seed.extend(state.hash_one(number).to_le_bytes()));
     blake3::derive_key("agentbus 2026 tags of masked secrets in one process", &seed)
-});
+}
 
 /// What makes the tags of masks.
 #[derive(Clone)]
@@ -35,7 +42,7 @@ pub(super) enum Tags {
 
 impl Tags {
     pub(super) fn of_process() -> Self {
-        Self::Keyed(*OF_PROCESS)
+        Self::Keyed(*OF_PROCESS.get_or_init(made_anew))
     }
 
     /// The mask of a secret.

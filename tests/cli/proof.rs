@@ -99,6 +99,33 @@ fn a_secret_key_that_others_may_read_signs_nothing() {
 }
 
 #[test]
+fn under_one_key_equal_secrets_have_equal_tags_in_all_runs() {
+    let signed = Signed::new();
+    let key = signed.secret();
+    let secret = format!("ghp_{}", "a1B2".repeat(9));
+    let appended = |more: &[&str]| {
+        let dir = Dir::new();
+        fed(&mut dir.command("append", more), line(&secret)).assert_code(0);
+        let (stored, tag) =
+            (dir.stored(), |text: &str| text.split("[redacted:").nth(1).unwrap()[..12].to_owned());
+        assert!(!stored.contains(&secret[4..]));
+        tag(&stored)
+    };
+    let first = appended(&["--tag-key", &key]);
+    assert_eq!(first, appended(&["--tag-key", &key]));
+    assert_ne!(first, appended(&[]));
+    // Also in what is only shown.
+    let bare = Dir::with_events(1);
+    bare.edit("\"session_id\":\"1\"", &format!("\"session_id\":\"{secret}\""));
+    let shown = bare.run("tail", &["--json", "--tag-key", &key]);
+    assert!(shown.stdout.contains(&first), "{}", shown.stdout);
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
+    let refused = fed(&mut Dir::new().command("append", &["--tag-key", &key]), line(1));
+    refused.assert_code(2);
+    refused.assert_stderr("has mode 640: chmod 600 it");
+}
+
+#[test]
 fn what_was_appended_and_signed_is_proven_by_the_public_key() {
     let signed = Signed::with_runs(&[3, 2]);
     let told = signed.verify(&[]);

@@ -132,6 +132,39 @@ fn appended(world: &mut Proofs, count: usize) {
     assert!(world.is_well, "{}", world.told);
 }
 
+#[when(regex = "a secret is appended by two runs with (a|no) key for tags")]
+fn secret_appended(world: &mut Proofs, key: String) {
+    let (directory, file) = (world.directory(), world.secret());
+    let more: &[&str] = if key == "a" { &["--tag-key", &file] } else { &[] };
+    let secret = format!("ghp_{}", "a1B2".repeat(9));
+    let line = format!(
+        "{{\"event_type\":\"session.created\",\"session_id\":\"{secret}\",\"details\":{{\"imported\":false}}}}\n"
+    );
+    for _run in 0..2 {
+        world.run(&[&["append", &directory], more].concat(), &line);
+        assert!(world.is_well, "{}", world.told);
+    }
+}
+
+/// The tags of the last two masks in the journal.
+fn tags(world: &Proofs) -> [String; 2] {
+    let text = fs::read_to_string(world.segment()).expect("there is a segment");
+    let mut masks = text.rsplit("[redacted:").map(|rest| rest.chars().take(12).collect::<String>());
+    [(); 2].map(|()| masks.next().expect("a secret was appended"))
+}
+
+#[then("the tags of both are the same")]
+fn same_tags(world: &mut Proofs) {
+    let [one, other] = tags(world);
+    assert_eq!(one, other);
+}
+
+#[then("the tags of both differ")]
+fn other_tags(world: &mut Proofs) {
+    let [one, other] = tags(world);
+    assert_ne!(one, other);
+}
+
 #[given("others may read the secret key")]
 fn exposed(world: &mut Proofs) {
     fs::set_permissions(world.secret(), fs::Permissions::from_mode(0o644)).expect("it is ours");

@@ -72,6 +72,13 @@ impl SecretKey {
         text
     }
 
+    /// A key for the tags of masks ([`RedactorBuilder::tag_key`](crate::redact::RedactorBuilder::tag_key)), derived from
+    /// this one. Nobody who has it can sign.
+    pub fn tag_key(&self) -> [u8; 32] {
+        let seed = Zeroizing::new(self.0.to_bytes());
+        blake3::derive_key("agentbus 2026 tags of masked secrets under a key", &*seed)
+    }
+
     pub(super) fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.0.sign(message).to_bytes()
     }
