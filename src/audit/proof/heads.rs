@@ -24,13 +24,23 @@ pub enum HeadError {
         source: io::Error,
     },
     /// A head is not believed.
-    #[error("cannot believe {file}: put a copy of it back, and see what `verify --key` says")]
+    #[error("cannot believe {file}{}", way_out(*source))]
     Fault {
         /// The file, relative to the journal's directory.
         file: String,
         /// Why.
         source: HeadFault,
     },
+}
+
+/// What to do, where the fault itself does not say it.
+fn way_out(fault: HeadFault) -> &'static str {
+    match fault {
+        HeadFault::NotAHead | HeadFault::Signature => {
+            ": put a copy of it back, and see what `verify --key` says"
+        }
+        HeadFault::OtherKey | HeadFault::Format { .. } => "",
+    }
 }
 
 /// The heads of a journal from that number on, oldest first. Signatures are not looked at.

@@ -123,6 +123,9 @@ pub fn verify(
     };
     let damage = found.journal.first_damage.as_ref().map(|damage| kind::of(journal, damage));
     let mut changes: Vec<_> = damage.into_iter().chain(covering.changes).chain(heads.changes).collect();
+    if changes.is_empty() && found.newest.is_some() {
+        changes.extend(kind::no_segment(journal)?);
+    }
     changes.sort_by_key(|change| change.positions.as_ref().map(|positions| *positions.start()));
     for change in changes {
         found.push(change);

@@ -5,7 +5,7 @@ use agentbus::event::Timestamp;
 use std::time::Duration;
 
 use super::still::Still;
-use super::support::{Audited, every, other_key, reader, session, verified};
+use super::support::{Audited, changes, every, other_key, reader, session, verified};
 
 /// The journal cut behind that line; its heads stay.
 fn cut_behind(files: &Still, line: usize) -> Still {
@@ -46,6 +46,13 @@ async fn a_journal_cut_behind_any_line_is_found_while_its_heads_are_kept() {
         assert_eq!(change.kind, ChangeKind::LinesRemoved, "{line}");
         assert_eq!(change.positions.as_ref().unwrap().start().get(), line as u64 + 1);
     }
+}
+
+#[tokio::test]
+async fn the_only_segment_of_a_journal_without_lines_is_missed() {
+    let segment = "segments/00000000000000000001.jsonl";
+    let found = changes(&Audited::empty().await.without(segment));
+    assert_eq!(found, [(ChangeKind::LinesRemoved, Some((1, 1)))]);
 }
 
 #[tokio::test]

@@ -130,7 +130,19 @@ async fn another_key_signs_no_journal_that_has_heads() {
     let journal = open(&directory);
     let refused = HeadSigner::start(&journal, other_key(), every(9)).unwrap_err();
     assert!(matches!(refused, SignError::Head(_)), "{refused:?}");
+    assert!(!refused.to_string().contains("put a copy"), "{refused}");
     assert_eq!(signed(&journal).len(), 2);
+}
+
+#[tokio::test]
+async fn nothing_is_signed_through_a_link_in_the_place_of_the_folder() {
+    let (directory, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let journal = open(&directory);
+    fs::remove_dir(directory.path().join("heads")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), directory.path().join("heads")).unwrap();
+    let refused = HeadSigner::start(&journal, key(), every(9)).unwrap_err();
+    assert!(matches!(refused, SignError::Link), "{refused:?}");
+    assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
 }
 
 /// What keeps it from signing.

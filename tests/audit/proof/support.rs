@@ -84,6 +84,13 @@ impl Audited {
         assert_eq!(lines, [2, 2, 1]);
         Self { directory, files, newest }
     }
+
+    /// The files of a journal that was signed and has no lines.
+    pub(crate) async fn empty() -> Still {
+        let directory = tempfile::tempdir().unwrap();
+        session(&directory, 0, every(3)).await;
+        Still::of(directory.path())
+    }
 }
 
 pub(crate) fn reader(storage: impl Storage + 'static) -> Result<JournalReader, VerifyError> {

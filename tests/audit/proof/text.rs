@@ -62,6 +62,13 @@ async fn good_and_damaged_journals_are_told_apart_by_the_text() {
         let cut = files.with(name, whole[..whole.len() / 2].to_vec());
         assert_agreed(&cut, false, &format!("half of {name}"));
     }
+    let empty = Audited::empty().await;
+    assert_agreed(&empty, true, "without lines");
+    let without = empty.without("segments/00000000000000000001.jsonl");
+    assert_agreed(&without, false, "without lines and segment");
+    // Its name may still have been to come.
+    let unnamed = without.with("segments/00000000000000000001.jsonl.tmp", Vec::new());
+    assert_agreed(&unnamed, true, "with a segment that has no name yet");
     let name = &files.names("segments")[1];
     let mut lines = files.lines(name);
     lines.swap(0, 1);

@@ -47,6 +47,9 @@ pub enum SignError {
         /// The first position of the oldest segment.
         first: Position,
     },
+    /// The folder of the heads is a link: what is written there would stand elsewhere.
+    #[error("heads is a link: put the folder that it leads to in its place, with the heads, and sign then")]
+    Link,
     /// Another signer has had the lock of the heads since.
     #[error("another signer holds heads/lock")]
     Busy,

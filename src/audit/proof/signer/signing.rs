@@ -47,6 +47,7 @@ impl Signing {
         key: SecretKey,
         options: HeadOptions,
     ) -> Result<Self, SignError> {
+        check_folder(&journal)?;
         let id = id_of(&journal)?;
         let now = Instant::now();
         let (newest, pending, is_unsure) = (None, None, false);
@@ -110,6 +111,7 @@ impl Signing {
 
     /// Takes the lock of those who sign this journal.
     fn lock(&self) -> Result<Box<dyn StorageFile>, SignError> {
+        check_folder(&self.journal)?;
         let storage = &**self.journal.storage();
         let failed = |source| SignError::Write { file: LOCK.to_owned(), source };
         let file = match storage.open(LOCK, Open::Lock) {
@@ -191,6 +193,12 @@ impl Signing {
         self.is_unsure = written.is_err();
         written
     }
+}
+
+/// Refuses to write through a link.
+fn check_folder(journal: &JournalReader) -> Result<(), SignError> {
+    let folder = journal.storage().directory().map(|directory| directory.join(HEADS));
+    if folder.is_some_and(|folder| folder.is_symlink()) { Err(SignError::Link) } else { Ok(()) }
 }
 
 fn id_of(journal: &JournalReader) -> Result<EventId, SignError> {

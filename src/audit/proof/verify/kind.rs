@@ -6,8 +6,8 @@ use super::found::{Change, ChangeKind};
 use crate::event::Hash;
 use crate::journal::line::{self, Line};
 use crate::journal::manifest::Manifest;
-use crate::journal::storage::read_whole;
-use crate::journal::{Damage, DamageFault, JournalReader, Position, layout};
+use crate::journal::storage::{Open, read_whole};
+use crate::journal::{Damage, DamageFault, JournalReader, Position, ReadError, layout};
 
 /// The largest segment that is looked into, in bytes.
 const MAX_BYTES: usize = 256 << 20;
@@ -30,6 +30,20 @@ pub(super) fn of(journal: &JournalReader, damage: &Damage) -> Change {
         DamageFault::Position | DamageFault::Newline => (ChangeKind::LineChanged, *position, *position),
     };
     Change::of(kind).at(first, last).in_file(file.clone(), *at)
+}
+
+/// The newest segment that is listed, if there is none at all. Who made the journal may have died before it was there,
+/// so the chain takes that for a journal without lines; but one that was signed had it.
+pub(super) fn no_segment(journal: &JournalReader) -> Result<Option<Change>, ReadError> {
+    if !journal.segments()?.is_empty() {
+        return Ok(None);
+    }
+    let storage = &**journal.storage();
+    let listed = Manifest::read(storage)?.and_then(|manifest| Some(manifest.segments.last()?.first));
+    let newest = listed.unwrap_or(Position::FIRST);
+    let is_unnamed = storage.open(&layout::prepared(newest), Open::Read).is_ok();
+    let change = Change::of(ChangeKind::LinesRemoved).at(newest, newest).in_file(layout::segment(newest), 0);
+    Ok((!is_unnamed).then_some(change))
 }
 
 /// What the lines around a damaged one tell; `None` if they cannot be read.
