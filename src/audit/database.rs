@@ -11,6 +11,10 @@ use super::error::AuditError;
 use super::files::{Folder, Generation};
 use super::schema::{APPLICATION, CREATE, FORMAT};
 
+mod still;
+
+use still::Look;
+
 /// How long somebody else may write before that is an error.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -36,6 +40,8 @@ pub(super) struct Database {
     pub(super) generation: Generation,
     folder: Folder,
     file: PathBuf,
+    /// If it is read without locks.
+    seen: Option<Look>,
 }
 
 /// Whether it has to be there.
@@ -56,14 +62,14 @@ impl Database {
         let file = folder.file(generation);
         let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         flags.set(OpenFlags::SQLITE_OPEN_CREATE, presence == Presence::Optional);
-        if file.is_symlink() {
+        if !Folder::is_regular(&file) {
             return Err(AuditError::Damaged { file, source: None });
         }
         let connection = match Connection::open_with_flags(&file, flags) {
             Err(_) if presence == Presence::Required && !file.exists() => return Ok(None),
             opened => opened.map_err(|error| failed(&file, folder, error))?,
         };
-        let mut database = Self { connection, generation, folder: folder.clone(), file };
+        let mut database = Self { connection, generation, folder: folder.clone(), file, seen: None };
         // Several that turn a new file to WAL at once are told so at once, without being waited for.
         let until = Instant::now() + PATIENCE;
         loop {
@@ -83,7 +89,7 @@ impl Database {
         let file = folder.unfinished(generation);
         folder.remove(&file)?;
         let connection = Connection::open(&file).map_err(|error| failed(&file, folder, error))?;
-        let mut database = Self { connection, generation, folder: folder.clone(), file };
+        let mut database = Self { connection, generation, folder: folder.clone(), file, seen: None };
         let made = database
             .connection
             .pragma_update(None, "page_size", PAGE)
@@ -153,7 +159,7 @@ impl Database {
         self.tune()
     }
 
-    fn tune(&mut self) -> rusqlite::Result<()> {
+    fn tune(&self) -> rusqlite::Result<()> {
         self.connection.set_prepared_statement_cache_capacity(STATEMENTS);
         self.connection.pragma_update(None, "cache_size", CACHE)?;
         self.connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
@@ -176,11 +182,15 @@ impl Database {
     }
 
     fn check(&mut self) -> Result<(), AuditError> {
-        let failed = |error| failed(&self.file, &self.folder, error);
-        let (objects, triggers) = self.objects().map_err(failed)?;
-        if objects == 0 {
+        if self.objects().map_err(|error| self.failed(error))?.0 == 0 {
             return self.create().map_err(|error| self.failed(error));
         }
+        self.check_format()
+    }
+
+    fn check_format(&self) -> Result<(), AuditError> {
+        let failed = |error| failed(&self.file, &self.folder, error);
+        let (_, triggers) = self.objects().map_err(failed)?;
         let (application, found) = (self.number("application_id"), self.number("user_version"));
         match (application.map_err(failed)?, found.map_err(failed)?) {
             (APPLICATION, FORMAT) if triggers == 0 => Ok(()),
@@ -214,6 +224,7 @@ fn failed(file: &Path, folder: &Folder, error: rusqlite::Error) -> AuditError {
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
             AuditError::Damaged { file, source: Some(error) }
         }
+        Some(ErrorCode::ReadOnly) => AuditError::ReadOnly { file, source: error },
         _ if is_of_other_shape(&error) => AuditError::Damaged { file, source: Some(error) },
         _ => AuditError::Database { file, source: error },
     }

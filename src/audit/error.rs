@@ -20,6 +20,30 @@ pub enum AuditError {
         /// What the system says.
         source: io::Error,
     },
+    /// The folder of the index is a link, or no folder: what is written there would stand elsewhere.
+    #[error("{} is no folder of its own: move it away, the index is made anew then", folder.display())]
+    NoFolder {
+        /// The folder of the index.
+        folder: PathBuf,
+    },
+    /// There is no index, and none can be made where nothing can be written.
+    #[error(
+        "there is no index in {}, and none can be made there: whoever may write there makes it by `audit DIR rebuild`",
+        folder.display()
+    )]
+    NoIndex {
+        /// The folder of the index.
+        folder: PathBuf,
+    },
+    /// Part of the database stands in its log, which cannot be read without writing beside it.
+    #[error(
+        "{} was not closed and cannot be written: ask as somebody who may write there, or ask a copy of the journal",
+        file.display()
+    )]
+    Unclosed {
+        /// The file.
+        file: PathBuf,
+    },
     /// Somebody else writes the index, and did not get on with it for five seconds, or makes it anew.
     #[error("the index in {} is being written by somebody else; try again later", folder.display())]
     Busy {
@@ -61,6 +85,17 @@ pub enum AuditError {
     Diverged {
         /// The position of the last line that was indexed.
         position: Position,
+    },
+    /// The database cannot be written.
+    #[error(
+        "{} cannot be written: what is indexed can be asked all the same (`--no-index`), or a copy of the journal",
+        file.display()
+    )]
+    ReadOnly {
+        /// The file.
+        file: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
     },
     /// SQLite could not do what it was asked.
     #[error("cannot use {}", file.display())]

@@ -10,7 +10,8 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
+use rustix::fs::{Access, OFlags};
+use rustix::io::Errno;
 
 use super::error::AuditError;
 
@@ -57,7 +58,39 @@ impl Folder {
 
     /// Makes it, if it is not there.
     pub(super) fn create(&self) -> Result<(), AuditError> {
+        self.check()?;
         fs::create_dir_all(&self.0).map_err(self.failed())
+    }
+
+    /// Refuses what is no folder, such as a link to one: somebody else's files are not ours to write.
+    fn check(&self) -> Result<(), AuditError> {
+        match fs::symlink_metadata(&self.0) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Ok(meta) if !meta.is_dir() => Err(AuditError::NoFolder { folder: self.0.clone() }),
+            looked => looked.map(drop).map_err(self.failed()),
+        }
+    }
+
+    /// Whether nothing can be written there.
+    pub(super) fn is_read_only(&self) -> bool {
+        let may = |path: &Path| rustix::fs::access(path, Access::WRITE_OK);
+        let above = self.0.parent().unwrap_or(Path::new("."));
+        let tried = may(&self.0).or_else(|error| if error == Errno::NOENT { may(above) } else { Err(error) });
+        let newest = self.newest().ok().flatten().map(|newest| self.file(newest));
+        tried.is_err() || newest.is_some_and(|file| may(&file).is_err())
+    }
+
+    /// Whether a database, and what SQLite keeps beside it, is a file, or is not there.
+    pub(super) fn is_regular(file: &Path) -> bool {
+        BESIDE.iter().all(|suffix| {
+            let looked = fs::symlink_metadata(with_suffix(file, suffix));
+            looked.map_or_else(|error| error.kind() == io::ErrorKind::NotFound, |meta| meta.is_file())
+        })
+    }
+
+    /// Whether all of a database stands in its file, so that it can be read without its log.
+    pub(super) fn is_closed(file: &Path) -> bool {
+        fs::metadata(with_suffix(file, "-wal")).map_or(true, |meta| meta.len() == 0)
     }
 
     /// What a failed call becomes.
@@ -78,6 +111,7 @@ impl Folder {
 
     /// All databases, ascending.
     pub(super) fn generations(&self) -> Result<Vec<Generation>, AuditError> {
+        self.check()?;
         let listed = match fs::read_dir(&self.0) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             listed => listed.map_err(self.failed())?,

@@ -23,6 +23,15 @@ pub struct AuditIndex {
     folder: Folder,
     redactor: Redactor,
     database: Database,
+    access: Access,
+}
+
+/// What may be done with an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    All,
+    /// Nothing can be written there: it is asked alone.
+    Asking,
 }
 
 impl AuditIndex {
@@ -36,8 +45,26 @@ impl AuditIndex {
         let reader = JournalReader::open(directory)?;
         let folder = Folder::of(directory);
         folder.create()?;
-        let database = newest(&folder)?;
-        let index = Self { reader, folder, redactor: Redactor::new(), database };
+        Self::with(reader, folder, Access::All)
+    }
+
+    /// Opens the index to be asked alone, also where nothing can be written: then it is not made if there is none,
+    /// has to have been closed, and who writes it meanwhile is told at the next question. To index or retain fails there.
+    ///
+    /// # Errors
+    /// As [`AuditIndex::open`], and [`AuditError::NoIndex`], [`AuditError::Unclosed`].
+    pub fn open_to_ask(directory: impl AsRef<Path>) -> Result<Self, AuditError> {
+        let directory = directory.as_ref();
+        let folder = Folder::of(directory);
+        if !folder.is_read_only() {
+            return Self::open(directory);
+        }
+        Self::with(JournalReader::open(directory)?, folder, Access::Asking)
+    }
+
+    fn with(reader: JournalReader, folder: Folder, access: Access) -> Result<Self, AuditError> {
+        let database = newest(&folder, access)?;
+        let index = Self { reader, folder, redactor: Redactor::new(), database, access };
         index.check_journal()?;
         Ok(index)
     }
@@ -86,7 +113,9 @@ impl AuditIndex {
     /// [`AuditQueryError`]: it would look at too much, its token is that of another query, the database cannot be used.
     pub fn query(&mut self, query: &AuditQuery) -> Result<AuditPage, AuditQueryError> {
         self.stay_current()?;
-        query::run(&mut self.database, query)
+        let page = query::run(&mut self.database, query);
+        self.database.check_still()?;
+        page
     }
 
     /// Takes what is older than the retention says from the index; the journal is not touched. What was taken does not
@@ -116,7 +145,7 @@ impl AuditIndex {
     /// Turns to the database that counts, if the index was made anew meanwhile.
     fn stay_current(&mut self) -> Result<(), AuditError> {
         if !self.database.counts()? {
-            self.database = newest(&self.folder)?;
+            self.database = newest(&self.folder, self.access)?;
             self.check_journal()?;
         }
         Ok(())
@@ -137,9 +166,17 @@ pub(super) fn journal_id(reader: &JournalReader) -> Result<Option<String>, Audit
 }
 
 /// Opens the database that counts; the first one is made.
-fn newest(folder: &Folder) -> Result<Database, AuditError> {
+fn newest(folder: &Folder, access: Access) -> Result<Database, AuditError> {
     loop {
-        let (generation, presence) = match folder.newest()? {
+        let newest = folder.newest()?;
+        if access == Access::Asking {
+            let newest = newest.ok_or_else(|| AuditError::NoIndex { folder: folder.path().to_owned() })?;
+            match Database::open_read_only(folder, newest)? {
+                Some(database) => return Ok(database),
+                None => continue,
+            }
+        }
+        let (generation, presence) = match newest {
             Some(newest) => (newest, Presence::Required),
             None => (Generation::FIRST, Presence::Optional),
         };

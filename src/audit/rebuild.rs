@@ -59,7 +59,12 @@ impl AuditIndex {
         let old = Old::open(&folder, generations.last().copied(), journal.as_deref())?;
         let next = generations.last().map_or(Generation::FIRST, |last| last.next());
         let source = Source { reader: &reader, redactor, journal: journal.as_deref() };
-        let mut rebuilt = make(&folder, next, &source, &old)?;
+        let made = make(&folder, next, &source, &old);
+        if made.is_err() {
+            // It was begun here, under the lock, and is of no use; where it cannot be removed either, the next one does.
+            let _stays = folder.remove(&folder.unfinished(next));
+        }
+        let mut rebuilt = made?;
         let is_whole = rebuilt.left == 0 && !matches!(old, Old::Unusable);
         // Closed before its files go.
         drop(old);

@@ -23,13 +23,33 @@ fn line(prefix: &str, what: &str) {
     drop(writeln!(std::io::stderr().lock(), "{prefix}{}", Escaped(&what)));
 }
 
-/// An error with all its causes, on one line.
+/// An error with all its causes, on one line. One that says again what the one before said is left out.
 pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
+    let mut before = error.to_string();
+    let mut text = before.clone();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
+        let said = error.to_string();
+        if !said.ends_with(&before) {
+            text = format!("{text}: {said}");
+        }
+        (before, cause) = (said, error.source());
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Told(&'static str, #[source] Option<Box<Told>>);
+
+    #[test]
+    fn a_cause_that_says_the_same_again_is_told_once() {
+        let code = Told("Error code 1544: it is read-only", None);
+        let error = Told("cannot use it", Some(Box::new(Told("it is read-only", Some(Box::new(code))))));
+        assert_eq!(with_causes(&error), "cannot use it: it is read-only");
+    }
 }

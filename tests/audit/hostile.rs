@@ -1,10 +1,13 @@
 //! Details and questions made to break something.
 
 use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
 
 use agentbus::audit::{AuditError, AuditIndex, AuditQuery, TextError};
 use agentbus::{DomainEvent, EventType, Redactor};
 use proptest::prelude::*;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::json;
 
 use crate::support::{Home, everything, positions};
@@ -87,6 +90,46 @@ fn a_file_that_is_no_index_is_named_with_the_way_out() {
 }
 
 #[test]
+fn what_is_no_file_is_no_database_and_another_is_made() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let makes: [&dyn Fn(&Path); 3] = [
+        &|path| mknodat(CWD, path, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap(),
+        &|path| fs::create_dir(path).unwrap(),
+        &|path| symlink(elsewhere.path().join("other"), path).unwrap(),
+    ];
+    for make in makes {
+        for name in ["index-00000001.sqlite", "index-00000001.sqlite-wal"] {
+            let home = Home::of(2);
+            drop(home.index());
+            let path = home.path().join("audit").join(name);
+            drop(fs::remove_file(&path));
+            make(&path);
+            let refused = AuditIndex::open(home.path()).unwrap_err();
+            assert!(matches!(refused, AuditError::Damaged { .. }), "{name}: {refused:?}");
+            AuditIndex::rebuild(home.path(), &Redactor::new()).unwrap();
+            home.assert_indexed(&mut home.index());
+        }
+    }
+    assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn nothing_is_written_through_a_link_in_the_place_of_the_folder() {
+    let (home, elsewhere) = (Home::of(2), tempfile::tempdir().unwrap());
+    symlink(elsewhere.path(), home.path().join("audit")).unwrap();
+    let refused = [
+        AuditIndex::open(home.path()).unwrap_err(),
+        AuditIndex::open_to_ask(home.path()).unwrap_err(),
+        AuditIndex::rebuild(home.path(), &Redactor::new()).unwrap_err(),
+    ];
+    for refused in refused {
+        assert!(matches!(refused, AuditError::NoFolder { .. }), "{refused:?}");
+        assert!(refused.to_string().contains("audit is no folder of its own: move it away"), "{refused}");
+    }
+    assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+}
+
+#[test]
 fn secrets_that_older_rules_left_in_a_line_do_not_reach_the_index() {
     let secret = format!("ghp_{}", "a1B2".repeat(9));
     let home = Home::with([]);
@@ -135,7 +178,7 @@ fn a_database_of_somebody_else_is_refused_and_left_as_it_is() {
     assert!(matches!(AuditIndex::open(home.path()), Err(AuditError::Damaged { .. })));
     assert_eq!(fs::read(&file).unwrap(), before);
     fs::remove_file(&file).unwrap();
-    std::os::unix::fs::symlink(&foreign, &file).unwrap();
+    symlink(&foreign, &file).unwrap();
     assert!(matches!(AuditIndex::open(home.path()), Err(AuditError::Damaged { .. })));
     assert_eq!(fs::read(&foreign).unwrap(), before);
 }

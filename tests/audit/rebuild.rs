@@ -104,6 +104,22 @@ fn a_crash_before_the_new_file_has_its_name_leaves_all_as_it_was() {
 }
 
 #[test]
+fn one_that_fails_leaves_nothing_but_what_was_there() {
+    let home = Home::with([]);
+    home.append_in_segments(1, (1..=3).map(told));
+    drop(home.index());
+    let (segment, aside) = (home.path().join(format!("segments/{:020}.jsonl", 2)), home.path().join("aside"));
+    fs::rename(&segment, &aside).unwrap();
+    fs::create_dir(&segment).unwrap();
+    let refused = AuditIndex::rebuild(home.path(), &Redactor::new()).unwrap_err();
+    assert!(matches!(refused, AuditError::Read(_)), "{refused:?}");
+    assert_eq!(names(&home), ["index-00000001.sqlite", "lock"]);
+    fs::remove_dir(&segment).unwrap();
+    fs::rename(&aside, &segment).unwrap();
+    home.assert_indexed(&mut home.index());
+}
+
+#[test]
 fn two_cannot_make_it_anew_at_once() {
     let home = Home::of(1);
     drop(home.index());

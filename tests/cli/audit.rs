@@ -1,14 +1,17 @@
 //! `audit`: the index asked, exported, made anew, shortened.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::harness::Ended;
-use crate::journal_harness::{Dir, agentbus, line, lines};
+use crate::harness::{Ended, ended};
+use crate::journal_harness::{Dir, agentbus, line, lines, needs};
 
 fn audit(dir: &Dir, args: &[&str]) -> Ended {
-    crate::harness::ended(agentbus("audit").arg(dir.path()).args(args))
+    ended(agentbus("audit").arg(dir.path()).args(args))
 }
 
 #[test]
@@ -110,6 +113,57 @@ fn what_is_no_index_is_refused_and_made_anew() {
     assert_eq!(audit(&dir, &["rebuild"]).stdout, "indexed 3 events\n");
 }
 
+/// The program, which may do what the modes of files let it, and no more, also if the tests may do all.
+fn without_privilege(verb: &str) -> Command {
+    let plain = agentbus(verb);
+    if !rustix::process::geteuid().is_root() {
+        return plain;
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--bounding-set=-all", "--"]).arg(plain.get_program()).args(plain.get_args());
+    command.env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn what_is_indexed_is_asked_where_nothing_can_be_written() {
+    if !needs("setpriv") {
+        return;
+    }
+    let dir = Dir::with_events(2);
+    let (folder, file) = (dir.path().join("audit"), dir.path().join("audit/index-00000001.sqlite"));
+    let ask = |args: &[&str]| ended(without_privilege("audit").arg(dir.path()).args(args));
+    set_mode(dir.path(), 0o555);
+    let none = ask(&["query", "--no-index"]);
+    none.assert_code(1);
+    none.assert_stderr("there is no index in");
+    set_mode(dir.path(), 0o755);
+    audit(&dir, &["query"]).assert_code(0);
+    dir.append(&line("new")).assert_code(0);
+    set_mode(&file, 0o444);
+    for mode in [0o555, 0o755] {
+        set_mode(&folder, mode);
+        let before = dir.tree();
+        let asked = ask(&["query", "--json", "--no-index"]);
+        asked.assert_code(0);
+        assert_eq!(asked.sessions(), ["1", "2"]);
+        assert_eq!(ask(&["export", "--format", "jsonl", "--no-index"]).sessions(), ["1", "2"]);
+        assert!(dir.tree() == before, "{mode:o}");
+        let refused = ask(&["query"]);
+        refused.assert_code(1);
+        refused.assert_stderr("--no-index");
+        assert_eq!(refused.stderr.matches("readonly database").count(), 1, "{}", refused.stderr);
+    }
+    fs::write(dir.path().join("audit/index-00000001.sqlite-wal"), "not moved yet").unwrap();
+    let unclosed = ask(&["query", "--no-index"]);
+    unclosed.assert_code(1);
+    unclosed.assert_stderr("was not closed and cannot be written");
+}
+
 #[test]
 fn retention_takes_security_events_only_if_that_is_said() {
     let dir = Dir::with_seconds(&[1, 2, 3], 10 << 20);
@@ -141,10 +195,10 @@ fn bad_input_is_refused_before_anything_is_begun() {
         refused.assert_stderr(said);
     }
     assert!(!dir.path().join("audit").exists());
-    let nowhere = crate::harness::ended(agentbus("audit").arg("query"));
+    let nowhere = ended(agentbus("audit").arg("query"));
     nowhere.assert_code(2);
     nowhere.assert_stderr("`audit` needs the directory of a journal");
-    let missing = crate::harness::ended(agentbus("audit").args(["/no/such/dir", "query"]));
+    let missing = ended(agentbus("audit").args(["/no/such/dir", "query"]));
     missing.assert_code(2);
     missing.assert_stderr("there is no directory /no/such/dir");
 }

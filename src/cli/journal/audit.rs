@@ -44,8 +44,11 @@ fn needed(directory: Option<PathBuf>) -> Result<PathBuf, VerbError> {
 fn open(directory: &Path, no_index: bool) -> Result<(AuditIndex, Ended), VerbError> {
     // It knows best what is wrong with a directory.
     directory::reader(directory)?;
+    if no_index {
+        return Ok((AuditIndex::open_to_ask(directory)?, Ended::Well));
+    }
     let mut index = AuditIndex::open(directory)?;
-    let indexed = if no_index { Indexed::default() } else { index.index()? };
+    let indexed = index.index()?;
     tell(&indexed);
     Ok((index, Ended::well_if(is_whole(&indexed))))
 }
