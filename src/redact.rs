@@ -187,8 +187,9 @@ impl Redactor {
     #[expect(clippy::missing_panics_doc, reason = "serde_json writes UTF-8")]
     pub fn event_json(&self, event: &DomainEvent) -> Result<String, serde_json::Error> {
         let mut line = Vec::with_capacity(LINE_BYTES);
-        self.write_event_json(event, &mut line)?;
-        Ok(String::from_utf8(line).expect("serde_json writes UTF-8"))
+        let details = event.write_json(&mut line)?;
+        let line = String::from_utf8(line).expect("serde_json writes UTF-8");
+        Ok(self.masked(event, &line, details)?.unwrap_or(line))
     }
 
     /// The event without its secrets; borrowed if it has none. One that was masked is read from its JSON, so that
@@ -217,14 +218,28 @@ impl Redactor {
     ) -> Result<bool, serde_json::Error> {
         let start = into.len();
         let details = event.write_json(into)? - start;
-        let Some(rules) = &self.rules else { return Ok(false) };
         let line = into.get(start..).and_then(|line| std::str::from_utf8(line).ok());
-        let line = line.expect("serde_json writes UTF-8");
-        if clean::is_clean(rules, line, clean::keyed_part(event, line, details)) {
+        let Some(masked) = self.masked(event, line.expect("serde_json writes UTF-8"), details)? else {
             return Ok(false);
+        };
+        into.truncate(start);
+        into.extend_from_slice(masked.as_bytes());
+        Ok(true)
+    }
+
+    /// An event's line, of which the details begin at `details`, without its secrets; `None` if it has none.
+    fn masked(
+        &self,
+        event: &DomainEvent,
+        line: &str,
+        details: usize,
+    ) -> Result<Option<String>, serde_json::Error> {
+        let Some(rules) = &self.rules else { return Ok(None) };
+        if clean::is_clean(rules, line, clean::keyed_part(event, line, details)) {
+            return Ok(None);
         }
         let Some(masked) = Scan::new(rules, line, Of::Event(details_of(event))).run() else {
-            return Ok(false);
+            return Ok(None);
         };
         if !rules.find(event.type_name()).is_empty() {
             return Err(serde_json::Error::custom("the name of its kind holds what looks like a secret"));
@@ -234,9 +249,7 @@ impl Redactor {
                 "a path of the redactor masks what it could not be read without",
             ));
         }
-        into.truncate(start);
-        into.extend_from_slice(masked.json.as_bytes());
-        Ok(true)
+        Ok(Some(masked.json))
     }
 
     /// Whether nothing in the JSON of an event is masked. It is not surely told of what somebody else wrote: with

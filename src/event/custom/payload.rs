@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use compact_str::CompactString;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Serialize, Serializer, ser};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::event::kind::{Details, EventType, Payload};
@@ -32,11 +32,17 @@ enum Body {
 /// Details of any type, as a payload holds them.
 trait AnyDetails: Any + fmt::Debug + Send + Sync {
     fn to_json(&self) -> Result<Box<RawValue>, serde_json::Error>;
+
+    fn write_json(&self, into: &mut Vec<u8>) -> Result<(), serde_json::Error>;
 }
 
 impl<T: Serialize + fmt::Debug + Send + Sync + 'static> AnyDetails for T {
     fn to_json(&self) -> Result<Box<RawValue>, serde_json::Error> {
         to_raw_value(self)
+    }
+
+    fn write_json(&self, into: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+        serde_json::to_writer(into, self)
     }
 }
 
@@ -127,14 +133,33 @@ impl CustomPayload {
             Body::Read { json, .. } => Ok(json.clone()),
         }
     }
-}
 
-impl CustomPayload {
+    /// Appends the details as JSON text. After an error part of it may stand there.
+    pub(in crate::event) fn write_json(&self, into: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+        match &self.body {
+            Body::Typed(details) => details.write_json(into),
+            Body::Read { json, .. } => {
+                into.extend_from_slice(json.get().as_bytes());
+                Ok(())
+            }
+        }
+    }
+
     /// An estimate of the memory it holds, in bytes; of typed details the part that is not behind pointers.
     pub(in crate::event) fn weight(&self) -> usize {
         match &self.body {
             Body::Typed(details) => size_of_val(&**details),
             Body::Read { json, .. } => json.get().len(),
+        }
+    }
+}
+
+/// The details alone.
+impl Serialize for CustomPayload {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.body {
+            Body::Typed(details) => details.to_json().map_err(ser::Error::custom)?.serialize(serializer),
+            Body::Read { json, .. } => json.serialize(serializer),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use compact_str::CompactString;
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, Visitor};
-use serde::ser::{self, Serialize, SerializeMap, Serializer};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -66,7 +66,7 @@ struct DetailsOf<'a>(&'a DomainEvent);
 impl Serialize for DetailsOf<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if let Payload::Custom(custom) = &self.0.payload {
-            return custom.to_json().map_err(ser::Error::custom)?.serialize(serializer);
+            return custom.serialize(serializer);
         }
         let mut map = serializer.serialize_map(None)?;
         self.0.payload.write(&mut map)?;
@@ -123,7 +123,10 @@ impl DomainEvent {
         into.pop();
         into.extend_from_slice(b",\"details\":");
         let details = into.len();
-        serde_json::to_writer(&mut *into, &DetailsOf(self))?;
+        match &self.payload {
+            Payload::Custom(custom) => custom.write_json(into)?,
+            _ => serde_json::to_writer(&mut *into, &DetailsOf(self))?,
+        }
         into.push(b'}');
         Ok(details)
     }
