@@ -81,7 +81,7 @@ pub(super) const CREATE: &str = "
         PRIMARY KEY (cause, position)
     ) WITHOUT ROWID, STRICT;
     CREATE VIRTUAL TABLE texts USING fts5 (details, content = '', columnsize = 0);
-    INSERT INTO texts (texts, rank) VALUES ('hashsize', 16777216);
+    INSERT INTO texts (texts, rank) VALUES ('hashsize', 16777216), ('automerge', 8);
     CREATE VIEW log AS
         SELECT position, event_type, category, severity, is_critical, is_security,
             event ->> '$.timestamp' AS timestamp, event ->> '$.id' AS id, event ->> '$.origin' AS origin,
