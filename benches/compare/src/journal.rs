@@ -21,6 +21,7 @@ const GROUP: &str = "journal";
 
 pub(crate) fn run(bench: &Bench) {
     append::fire_and_forget(bench);
+    append::redacted(bench);
     group::run(bench);
     append::added_to_emit(bench);
     follow::run(bench);

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use agentbus::journal::{Durability, Journal};
-use agentbus::{EventBus, Filter, ReactiveEventBus, Recorder};
+use agentbus::{EventBus, Filter, ReactiveEventBus, Recorder, Redactor};
 
 use super::long::Long;
 use super::{BareLines, event, events, scratch, section};
@@ -61,6 +61,27 @@ pub(super) fn fire_and_forget(bench: &Bench) {
             bench.report.add(section);
         }
     }
+}
+
+/// What looking for secrets costs who records clean events.
+pub(super) fn redacted(bench: &Bench) {
+    let events = events(bench.pick(50_000, 200_000));
+    let run = |redactor: Redactor| {
+        let folder = scratch();
+        let builder = Journal::builder(folder.path()).durability(Durability::Os);
+        let journal = builder.redactor(redactor).open().unwrap();
+        bench.runtime.block_on(journal.append(event(0))).unwrap();
+        let begun = Instant::now();
+        for event in &events {
+            journal.record(event);
+            journal.relieve();
+        }
+        bench.runtime.block_on(journal.flush()).unwrap();
+        events.len() as f64 / begun.elapsed().as_secs_f64()
+    };
+    let (with, without) = compare(bench.rounds() + 2, || run(Redactor::new()), || run(Redactor::none()));
+    let section = section("fire and forget, Os, with secrets looked for", Unit::PerSecond);
+    bench.report.add(section.line("agentbus", with).line("agentbus, no redactor", without));
 }
 
 /// Emissions in bursts that fit into the queue, with and without a journal.
