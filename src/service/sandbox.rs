@@ -96,9 +96,12 @@
 //! ```
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use cap_std::fs::Dir;
 use tokio_util::sync::CancellationToken;
 
 use self::create::{Made, Order};
@@ -189,15 +192,35 @@ impl SandboxService {
         Self::open_on(root.into(), bus, Disk::default()).await
     }
 
+    /// As [`SandboxService::open`], of the folder that `handle` is of: another one that stands at `root` meanwhile, or
+    /// that a link there leads to, is left alone.
+    ///
+    /// # Errors
+    /// [`SandboxError::Io`] if the root cannot be read, or is not that folder any more.
+    ///
+    /// # Cancel safety
+    /// As that.
+    pub async fn open_at(
+        handle: OwnedFd,
+        root: impl Into<PathBuf>,
+        bus: Option<Arc<dyn EventBus>>,
+    ) -> Result<(Self, Recovered), SandboxError> {
+        let handle = Dir::from_std_file(File::from(handle));
+        Self::on(root.into(), bus, Disk::default()).opened(Some(handle)).await
+    }
+
     async fn open_on(
         root: PathBuf,
         bus: Option<Arc<dyn EventBus>>,
         disk: Disk,
     ) -> Result<(Self, Recovered), SandboxError> {
-        let service = Self::on(root, bus, disk);
-        let opened = service.clone();
-        let recovered = service.blocking(move |stop| opened.reopen_all(stop)).await?;
-        Ok((service, recovered))
+        Self::on(root, bus, disk).opened(None).await
+    }
+
+    async fn opened(self, handle: Option<Dir>) -> Result<(Self, Recovered), SandboxError> {
+        let opened = self.clone();
+        let recovered = self.blocking(move |stop| opened.reopen_all(handle, stop)).await?;
+        Ok((self, recovered))
     }
 
     fn on(root: PathBuf, bus: Option<Arc<dyn EventBus>>, disk: Disk) -> Self {

@@ -117,16 +117,10 @@ impl RunFolder {
             TryLockError::WouldBlock => io::ErrorKind::ResourceBusy.into(),
             TryLockError::Error(error) => error,
         })?;
-        // They are opened by their path, so none may lead elsewhere.
-        match openat(&handle, SANDBOXES, FOLDER, Mode::empty()) {
-            Ok(_) | Err(Errno::NOENT) => {}
-            Err(error) => {
-                let why = format!("its {SANDBOXES} are no folder: {}", io::Error::from(error));
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
-            }
-        }
         let path = checkpoints.join(RUNS).join(run.to_string()).canonicalize()?;
-        Ok(Self { handle, path, run, _lock: lock })
+        let folder = Self { handle, path, run, _lock: lock };
+        folder.open_sandboxes()?;
+        Ok(folder)
     }
 
     /// The first file of the run.
@@ -137,6 +131,18 @@ impl RunFolder {
     /// Where its sandboxes are.
     pub(super) fn sandboxes(&self) -> PathBuf {
         self.path.join(SANDBOXES)
+    }
+
+    /// The folder of its sandboxes, if there is one yet; what a link leads to is somebody else's.
+    pub(super) fn open_sandboxes(&self) -> io::Result<Option<OwnedFd>> {
+        match openat(&self.handle, SANDBOXES, FOLDER, Mode::empty()) {
+            Ok(folder) => Ok(Some(folder)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => {
+                let why = format!("its {SANDBOXES} are no folder: {}", io::Error::from(error));
+                Err(io::Error::new(io::ErrorKind::InvalidInput, why))
+            }
+        }
     }
 
     /// Writes what is kept, durably; until a checkpoint names it, nobody reads it.

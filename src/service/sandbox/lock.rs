@@ -7,6 +7,7 @@
 use std::ffi::OsStr;
 use std::fs::{File, TryLockError};
 use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use tokio_util::sync::CancellationToken;
 
 use super::error::SandboxError;
-use super::place::{is_absent, open_dir, stands_at};
+use super::place::{is_absent, open_dir, open_root, stands_at};
 use super::saved::LOCK;
 
 /// How long a project that somebody else uses is waited for.
@@ -54,8 +55,17 @@ pub(super) enum Use {
 /// Locks the file at `path`, which is made if it is missing; none if somebody else has it. A link is refused, and
 /// whatever else is no file; none is waited for.
 pub(super) fn try_lock(path: &Path) -> io::Result<Option<Lock>> {
+    try_lock_file(CWD, path)
+}
+
+/// The same of the lock in an open folder, whatever stands at its path by now.
+pub(super) fn try_lock_in(folder: &Dir) -> io::Result<Option<Lock>> {
+    try_lock_file(folder.as_fd(), Path::new(LOCK))
+}
+
+fn try_lock_file(folder: BorrowedFd<'_>, path: &Path) -> io::Result<Option<Lock>> {
     let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = File::from(openat(CWD, path, flags, Mode::from_raw_mode(0o666))?);
+    let file = File::from(openat(folder, path, flags, Mode::from_raw_mode(0o666))?);
     if !file.metadata()?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
     }
@@ -66,8 +76,14 @@ pub(super) fn try_lock(path: &Path) -> io::Result<Option<Lock>> {
 /// Locks the place of all sandboxes, and waits for it while somebody waits for that. While it is held, nobody else looks
 /// what is there; so it is held where a sandbox is not whole, and not while one is filled, recovered or emptied.
 pub(super) fn lock_root(root: &Path, stop: &CancellationToken) -> Result<Lock, SandboxError> {
-    let path = root.join(LOCK);
-    let locked = wait(ROOT_AT_MOST, stop, || try_lock(&path));
+    let dir = open_root(root).map_err(SandboxError::io("lock", root))?;
+    lock_root_in(&dir, root, stop)
+}
+
+/// The same of an open root, whatever stands at its path by now.
+pub(super) fn lock_root_in(root: &Dir, path: &Path, stop: &CancellationToken) -> Result<Lock, SandboxError> {
+    let path = path.join(LOCK);
+    let locked = wait(ROOT_AT_MOST, stop, || try_lock_in(root));
     let locked = locked.and_then(|lock| lock.ok_or_else(|| io::ErrorKind::TimedOut.into()));
     locked.map_err(SandboxError::io("lock", &path))
 }
@@ -153,7 +169,6 @@ impl Lock {
 
 #[cfg(test)]
 mod tests {
-    use super::super::place::open_root;
     use super::*;
 
     #[test]

@@ -1,6 +1,8 @@
 //! Opening what earlier processes left.
 
 use std::cell::Cell;
+use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,8 +18,8 @@ use super::going_back::{self, Way, recover_tree};
 use super::handle::{Sandbox, Shared, Status};
 use super::homes::{Found, lock_homes};
 use super::lock::{Lock, Project, Use, try_lock_project};
-use super::place::{is_absent, open_root};
-use super::remove::dismantle;
+use super::place::{is_absent, open_dir, open_root, stands_at};
+use super::remove::{Spot, dismantle_in};
 use super::rewrites::Rewrites;
 use super::saved::{Counts, Home, Intent, Saved, Stage};
 use super::state::SandboxState;
@@ -66,15 +68,25 @@ struct Opened {
 }
 
 impl SandboxService {
-    pub(super) fn reopen_all(&self, stop: &CancellationToken) -> Result<Recovered, SandboxError> {
+    /// Those in the root, of which `handle` is if it is given.
+    pub(super) fn reopen_all(
+        &self,
+        handle: Option<Dir>,
+        stop: &CancellationToken,
+    ) -> Result<Recovered, SandboxError> {
         let mut recovered = Recovered::default();
         let root = &self.inner.root;
-        if !root.exists() {
+        if handle.is_none() && !root.exists() {
             return Ok(recovered);
         }
         let root = root.canonicalize().map_err(SandboxError::io("find", root))?;
+        let dir = handle.map_or_else(|| open_root(&root), Ok).map_err(SandboxError::io("open", &root))?;
+        if !stands_at(&dir, &root).map_err(SandboxError::io("find", &root))? {
+            let moved = io::Error::new(io::ErrorKind::NotFound, "another folder stands there");
+            return Err(SandboxError::io("open", &root)(moved));
+        }
         // Told when nobody waits for a lock of the root or of a project any more.
-        for opened in self.reopen_homes(&root, &mut recovered, stop)? {
+        for opened in self.reopen_homes((&dir, &root), &mut recovered, stop)? {
             self.take_over(opened, &mut recovered);
         }
         Ok(recovered)
@@ -82,7 +94,7 @@ impl SandboxService {
 
     fn reopen_homes(
         &self,
-        root: &Path,
+        root: (&Dir, &Path),
         recovered: &mut Recovered,
         stop: &CancellationToken,
     ) -> Result<Vec<Opened>, SandboxError> {
@@ -92,7 +104,7 @@ impl SandboxService {
         let mut all = Vec::new();
         for found in found {
             let (id, path) = (found.id.clone(), found.path.clone());
-            match self.reopen(found) {
+            match self.reopen(root.0, found) {
                 Ok(Outcome::InUse) => recovered.in_use.push(id),
                 Ok(Outcome::Removed) => recovered.removed.push(id),
                 Ok(Outcome::Open(opened)) => all.push(*opened),
@@ -128,14 +140,14 @@ impl SandboxService {
         list.push(id);
     }
 
-    fn reopen(&self, Found { id, path, lock }: Found) -> Result<Outcome, SandboxError> {
+    fn reopen(&self, root: &Dir, Found { id, path, dir, lock }: Found) -> Result<Outcome, SandboxError> {
         // It goes on to its end, once it began.
         let stop = &CancellationToken::new();
-        let home = Home::open(&path, self.inner.disk.clone())?;
+        let home = Home::within(&dir, &path, self.inner.disk.clone())?;
         let saved = match home.load()? {
             Some(saved) if !matches!(saved.stage, Stage::Making | Stage::Closing) => saved,
             _ => {
-                dismantle(&path, &self.inner.disk)?;
+                dismantle_in(Spot { root, dir: &dir, path: &path }, &self.inner.disk)?;
                 return Ok(Outcome::Removed);
             }
         };
@@ -187,11 +199,11 @@ impl SandboxService {
         let tree_path = home.path.join(TREE);
         let tree = match strategy {
             SandboxStrategy::InPlace => project_dir.try_clone(),
-            SandboxStrategy::Copy | SandboxStrategy::GitWorktree => open_root(&tree_path),
+            SandboxStrategy::Copy | SandboxStrategy::GitWorktree => open_dir(&home.dir, OsStr::new(TREE)),
         };
         let tree = tree.map_err(SandboxError::io("open", &tree_path))?;
         let store_path = home.path.join(STORE);
-        let store = Store::open_at(&store_path).map_err(SandboxError::io("open", &store_path))?;
+        let store = Store::open_in(&home.dir, STORE).map_err(SandboxError::io("open", &store_path))?;
         let base = home.load_base()?;
         let mut status = Status::new(state_of(stage, &home), Scope::from(scope), project_lock);
         for facts in checkpoints {

@@ -16,8 +16,8 @@ use super::disk::Disk;
 use super::error::SandboxError;
 use super::handle::{Claim, Shared, Status};
 use super::homes::is_home;
-use super::lock::{lock_root, try_lock};
-use super::place::{is_absent, open_dir, open_root, set_dir_mode, stands_at};
+use super::lock::{lock_root_in, try_lock};
+use super::place::{is_absent, open_dir, open_root, pass_dir, set_dir_mode, stands_at};
 use super::saved::{Home, LOCK, Stage};
 use super::state::{SandboxOperation, SandboxState};
 use super::worktree::Worktree;
@@ -136,14 +136,45 @@ impl Shared {
     }
 }
 
+/// The folder of a sandbox in the root, whatever stands at its path by now.
+#[derive(Clone, Copy)]
+pub(super) struct Spot<'a> {
+    pub(super) root: &'a Dir,
+    pub(super) dir: &'a Dir,
+    pub(super) path: &'a Path,
+}
+
 /// Removes everything of a sandbox that is not used any more; what git knows of it first, as that is outside. Whoever
 /// calls it has locked the sandbox, and not the root.
 pub(super) fn dismantle(path: &Path, disk: &Disk) -> Result<(), SandboxError> {
+    in_spot(path, |spot| dismantle_in(spot, disk))
+}
+
+/// The same of an open folder.
+pub(super) fn dismantle_in(spot: Spot<'_>, disk: &Disk) -> Result<(), SandboxError> {
+    let path = spot.path;
     // What cannot be read is given up with the rest.
-    let saved = Home::open(path, disk.clone())?.load().ok().flatten();
-    let worktree = saved.and_then(|saved| saved.worktree);
-    remove_worktree(worktree.as_ref(), Some(&path.join(TREE)))?;
-    remove_home(path, disk)
+    let saved = Home::within(spot.dir, path, disk.clone())?.load().ok().flatten();
+    if let Some(worktree) = saved.and_then(|saved| saved.worktree) {
+        // Git takes a path.
+        if !stands_at(spot.dir, path).map_err(SandboxError::io("find", path))? {
+            let moved = io::Error::new(io::ErrorKind::NotFound, "another folder stands there");
+            return Err(SandboxError::io("remove", path)(moved));
+        }
+        remove_worktree(Some(&worktree), Some(&path.join(TREE)))?;
+    }
+    remove_home_in(spot, disk)
+}
+
+fn in_spot(path: &Path, act: impl FnOnce(Spot<'_>) -> Result<(), SandboxError>) -> Result<(), SandboxError> {
+    let opened = path.parent().zip(path.file_name()).map(|(root, name)| {
+        let root = open_root(root)?;
+        let dir = pass_dir(&root, name)?;
+        Ok((root, dir))
+    });
+    let opened = opened.unwrap_or_else(|| Err(io::ErrorKind::InvalidInput.into()));
+    let (root, dir) = opened.map_err(SandboxError::io("open", path))?;
+    act(Spot { root: &root, dir: &dir, path })
 }
 
 fn remove_worktree(worktree: Option<&Worktree>, tree: Option<&Path>) -> Result<(), SandboxError> {
@@ -159,25 +190,34 @@ fn remove_worktree(worktree: Option<&Worktree>, tree: Option<&Path>) -> Result<(
 
 /// Removes the folder of a sandbox. The root is locked for the end alone.
 fn remove_home(path: &Path, disk: &Disk) -> Result<(), SandboxError> {
+    in_spot(path, |spot| remove_home_in(spot, disk))
+}
+
+fn remove_home_in(Spot { root, dir, path }: Spot<'_>, disk: &Disk) -> Result<(), SandboxError> {
     let failed = |error| SandboxError::io("remove", path)(error);
-    empty(path, disk).map_err(failed)?;
-    let root = path.parent().filter(|_| path.exists());
+    empty_dir(dir, disk).map_err(failed)?;
+    let is_there = path.file_name().is_some_and(|name| root.symlink_metadata(name).is_ok());
+    let above = path.parent().filter(|_| is_there);
     // Else somebody could take what is empty for one that is not whole yet.
-    let _nobody_looks = root.map(|root| lock_root(root, &CancellationToken::new())).transpose()?;
-    remove_empty(path, disk).map_err(failed)
+    let _nobody_looks =
+        above.map(|above| lock_root_in(root, above, &CancellationToken::new())).transpose()?;
+    remove_empty_dir(Spot { root, dir, path }, disk).map_err(failed)
 }
 
 /// Removes what is in the folder of a sandbox, but not its lock.
 pub(super) fn empty(path: &Path, disk: &Disk) -> io::Result<()> {
-    let entries = match fs::read_dir(path) {
-        Err(error) if is_absent(&error) => return Ok(()),
-        entries => entries?,
-    };
-    for entry in entries {
-        let entry = entry?;
-        if entry.file_name() != LOCK {
-            disk.step("remove", entry.file_name())?;
-            gone(remove_all(&entry.path()))?;
+    match open_root(path) {
+        Err(error) if is_absent(&error) => Ok(()),
+        dir => empty_dir(&dir?, disk),
+    }
+}
+
+fn empty_dir(dir: &Dir, disk: &Disk) -> io::Result<()> {
+    for entry in open_dir(dir, OsStr::new("."))?.entries()? {
+        let name = entry?.file_name();
+        if name != LOCK {
+            disk.step("remove", &name)?;
+            gone(remove_all(dir, &name))?;
         }
     }
     Ok(())
@@ -191,15 +231,22 @@ pub(super) fn remove_empty(path: &Path, disk: &Disk) -> io::Result<()> {
     gone(fs::remove_dir(path))
 }
 
-fn remove_all(path: &Path) -> io::Result<()> {
-    if !fs::symlink_metadata(path)?.is_dir() {
-        return fs::remove_file(path);
+fn remove_empty_dir(Spot { root, dir, path }: Spot<'_>, disk: &Disk) -> io::Result<()> {
+    disk.step("remove", LOCK)?;
+    gone(dir.remove_file(LOCK))?;
+    disk.step("remove", path)?;
+    path.file_name().map_or(Ok(()), |name| gone(root.remove_dir(name)))
+}
+
+fn remove_all(dir: &Dir, name: &OsStr) -> io::Result<()> {
+    if !dir.symlink_metadata(name)?.is_dir() {
+        return dir.remove_file(name);
     }
-    match fs::remove_dir_all(path) {
+    match dir.remove_dir_all(name) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             // A folder that its owner may not write keeps what is in it.
-            make_writable(path);
-            fs::remove_dir_all(path)
+            make_writable_in(dir.try_clone()?, name);
+            dir.remove_dir_all(name)
         }
         removed => removed,
     }
@@ -209,14 +256,16 @@ fn gone(removed: io::Result<()>) -> io::Result<()> {
     removed.or_else(|error| if is_absent(&error) { Ok(()) } else { Err(error) })
 }
 
+fn make_writable(path: &Path) {
+    if let Some((Ok(dir), name)) = path.parent().map(open_root).zip(path.file_name()) {
+        make_writable_in(dir, name);
+    }
+}
+
 /// Lets the owner do everything with each folder there, a folder before what it holds: else nobody sees that. No link
 /// is followed, whoever puts one there meanwhile. What is left as it is the removal tells.
-fn make_writable(path: &Path) {
-    let opened = path.parent().map(open_root).zip(path.file_name());
-    let mut left: Vec<(Rc<Dir>, OsString)> = match opened {
-        Some((Ok(dir), name)) => vec![(Rc::new(dir), name.to_owned())],
-        _ => Vec::new(),
-    };
+fn make_writable_in(dir: Dir, name: &OsStr) {
+    let mut left: Vec<(Rc<Dir>, OsString)> = vec![(Rc::new(dir), name.to_owned())];
     while let Some((dir, name)) = left.pop() {
         drop(set_dir_mode(&dir, &name, 0o700));
         if let Ok(folder) = open_dir(&dir, &name) {

@@ -128,6 +128,12 @@ impl Home {
         Ok(Self { path: path.to_owned(), dir, disk })
     }
 
+    /// The one that the handle is of, which need not be readable, whatever stands at its path by now.
+    pub(super) fn within(dir: &Dir, path: &Path, disk: Disk) -> Result<Self, SandboxError> {
+        let dir = open_dir(dir, OsStr::new(".")).map_err(SandboxError::io("open", path))?;
+        Ok(Self { path: path.to_owned(), dir, disk })
+    }
+
     /// Whether the folder stands where it was made.
     pub(super) fn is_there(&self) -> Result<bool, SandboxError> {
         stands_at(&self.dir, &self.path).map_err(SandboxError::io("find", &self.path))

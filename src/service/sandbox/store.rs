@@ -9,6 +9,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+use rustix::fs::{Mode, mkdirat};
+use rustix::io::Errno;
 
 use super::place::{open_dir, open_root};
 use super::tree::hash_file;
@@ -35,6 +37,14 @@ pub(super) struct Put {
     pub(super) new_bytes: u64,
 }
 
+/// The folder of that name, which is made if it is not there.
+fn folder_in(folder: &Dir, name: &str) -> io::Result<Dir> {
+    match mkdirat(folder, name, Mode::RWXU) {
+        Ok(()) | Err(Errno::EXIST) => open_dir(folder, OsStr::new(name)),
+        Err(error) => Err(error.into()),
+    }
+}
+
 impl Store {
     /// Opens the store at `path`, and makes it if it is not there.
     pub(super) fn open_at(path: &Path) -> io::Result<Self> {
@@ -42,6 +52,13 @@ impl Store {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path.join(folder))?;
         }
         let (objects, incoming) = (open_root(&path.join(OBJECTS))?, open_root(&path.join(INCOMING))?);
+        Ok(Self { objects, incoming, arrivals: AtomicU64::new(0) })
+    }
+
+    /// The same in an open folder: no link is followed.
+    pub(super) fn open_in(folder: &Dir, name: &str) -> io::Result<Self> {
+        let store = folder_in(folder, name)?;
+        let (objects, incoming) = (folder_in(&store, OBJECTS)?, folder_in(&store, INCOMING)?);
         Ok(Self { objects, incoming, arrivals: AtomicU64::new(0) })
     }
 

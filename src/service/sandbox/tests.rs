@@ -9,6 +9,7 @@ mod middle;
 mod moved;
 mod places;
 mod stand;
+mod swapped;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

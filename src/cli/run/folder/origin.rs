@@ -5,11 +5,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
-use rustix::fs::{Mode, openat};
-use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use super::{FOLDER, ORIGIN, RunFolder, SANDBOXES, folder_at};
+use super::{ORIGIN, RunFolder, folder_at};
 use crate::cli::destination::Place;
 
 /// The folder of a run and that of its checkpoints, by device and inode: moved to other checkpoints, the second differs;
@@ -36,7 +34,7 @@ impl RunFolder {
     /// Refuses one with sandboxes that was not made among these checkpoints, or does not say so: their commits are none of
     /// these runs'.
     pub(super) fn check_origin(&self, checkpoints: &Path) -> io::Result<()> {
-        if matches!(openat(&self.handle, SANDBOXES, FOLDER, Mode::empty()), Err(Errno::NOENT)) {
+        if self.open_sandboxes()?.is_none() {
             return Ok(());
         }
         let told = self.read_file(ORIGIN).ok();
