@@ -125,6 +125,7 @@ pub enum KeyFault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checkpoint::error::{CheckpointError, Subject};
 
     #[test]
     fn of_a_long_path_both_ends_are_told() {
@@ -133,6 +134,18 @@ mod tests {
         let path = format!("context.{}.\"Fault", "ä".repeat(93));
         let (head, tail) = ("ä".repeat(42), "ä".repeat(43));
         assert_eq!(told(path), format!("\"context.{head}\"…\"{tail}.\\\"Fault\""));
+    }
+
+    #[test]
+    fn what_is_told_alike_is_told_once() {
+        let fault = |middle: &str| {
+            let path = ["a", middle, "b"].map(|part| part.repeat(60)).concat();
+            KeyFault::Duplicate { key: Key::new(path) }
+        };
+        let faults = vec![fault("x"), fault("y"), KeyFault::NoObject];
+        let told = CheckpointError::Invalid { subject: Subject::Given, faults }.to_string();
+        assert_eq!(told.matches("more than once").count(), 1, "{told}");
+        assert!(told.ends_with("; it must be an object"), "{told}");
     }
 
     #[test]

@@ -309,13 +309,25 @@ mod tests {
     fn what_stands_in_the_place_of_a_run_or_leads_out_of_it_is_told_and_not_waited_for() {
         let (checkpoints, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let run = || RunFolder::make(checkpoints.path()).unwrap().path;
-        let (link, pipe, outside) = (run(), run(), run());
+        let (link, pipe, outside, made, read) = (run(), run(), run(), run(), run());
         std::fs::remove_dir_all(&link).unwrap();
         std::os::unix::fs::symlink(elsewhere.path(), &link).unwrap();
         std::fs::remove_file(pipe.join(LOCK)).unwrap();
         mknodat(CWD, pipe.join(LOCK), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         std::os::unix::fs::symlink(elsewhere.path(), outside.join(SANDBOXES)).unwrap();
+        std::fs::remove_file(made.join(LOCK)).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path().join("made"), made.join(LOCK)).unwrap();
+        std::fs::remove_file(read.join(LOCK)).unwrap();
+        mknodat(CWD, read.join(LOCK), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        // A pipe that has a reader can be opened.
+        let _reader = File::options().read(true).write(true).open(read.join(LOCK)).unwrap();
         let left = RunFolder::left(checkpoints.path(), |_| true).unwrap();
-        assert_eq!((left.folders.len(), left.others.len()), (0, 3), "{left:?}");
+        assert_eq!((left.folders.len(), left.others.len()), (0, 5), "{left:?}");
+        assert!(!elsewhere.path().join("made").exists());
+
+        let runs = checkpoints.path().join(RUNS);
+        std::fs::rename(&runs, checkpoints.path().join("away")).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), &runs).unwrap();
+        RunFolder::left(checkpoints.path(), |_| true).unwrap_err();
     }
 }
