@@ -56,10 +56,15 @@ impl AuditIndex {
         let _lock = folder.lock()?;
         let generations = folder.generations()?;
         let journal = journal_id(&reader)?;
-        let old = Old::open(&folder, generations.last().copied(), journal.as_deref())?;
+        let mut old = Old::open(&folder, generations.last().copied(), journal.as_deref())?;
         let next = generations.last().map_or(Generation::FIRST, |last| last.next());
         let source = Source { reader: &reader, redactor, journal: journal.as_deref() };
-        let made = make(&folder, next, &source, &old);
+        let mut made = make(&folder, next, &source, &old);
+        if let (Err(AuditError::Damaged { .. }), Old::Usable(_)) = (&made, &old) {
+            // Nothing of it can be taken over.
+            old = Old::Unusable;
+            made = make(&folder, next, &source, &old);
+        }
         if made.is_err() {
             // It was begun here, under the lock, and is of no use; where it cannot be removed either, the next one does.
             let _stays = folder.remove(&folder.unfinished(next));

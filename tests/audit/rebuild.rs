@@ -68,6 +68,29 @@ fn a_damaged_index_is_set_aside_and_made_anew() {
 }
 
 #[test]
+fn whatever_part_of_an_index_is_overwritten_it_is_told_or_right_and_made_anew() {
+    const PART: usize = 4_096;
+    let home = Home::of(40);
+    let all = everything(&mut home.index(), &AuditQuery::new());
+    let file = home.path().join("audit/index-00000001.sqlite");
+    let whole = fs::read(&file).unwrap();
+    for at in (0..whole.len()).step_by(PART) {
+        let mut damaged = whole.clone();
+        damaged[at..at + PART].fill(0);
+        fs::remove_dir_all(home.path().join("audit")).unwrap();
+        fs::create_dir(home.path().join("audit")).unwrap();
+        fs::write(&file, damaged).unwrap();
+        if let Ok(mut index) = AuditIndex::open(home.path())
+            && let Ok(page) = index.query(&AuditQuery::new())
+        {
+            assert_eq!(page.events, all, "asked, damaged at {at}");
+        }
+        drop(rebuild(&home));
+        assert_eq!(everything(&mut home.index(), &AuditQuery::new()), all, "made anew, damaged at {at}");
+    }
+}
+
+#[test]
 fn the_events_of_another_journal_are_not_taken_over() {
     let (home, other) = (Home::of(2), Home::of(5));
     drop(other.index());

@@ -17,8 +17,9 @@ use crate::journal::Position;
 /// After so many steps of SQLite's machine they are counted.
 const STEPS_AT_ONCE: u16 = 1_000;
 
+/// A row whose times are damaged is met too, so that it is told.
 pub(super) const BLOCKS: &str = "SELECT block, present, oldest, newest FROM blocks \
-     WHERE block BETWEEN ?1 AND ?2 AND newest >= ?3 AND oldest <= ?4 ORDER BY block";
+     WHERE block BETWEEN ?1 AND ?2 AND (newest >= ?3 AND oldest <= ?4) IS NOT FALSE ORDER BY block";
 pub(super) const BLOCK: &str = "SELECT block, present, oldest, newest FROM blocks WHERE block = ?1";
 pub(super) const TEXTS: &str =
     "SELECT rowid FROM texts WHERE texts MATCH ?1 AND rowid BETWEEN ?2 AND ?3 ORDER BY rowid";

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 use super::{Open, Storage, StorageFile};
 
@@ -70,9 +71,15 @@ impl Storage for FileSystem {
             Open::Create => options.read(true).append(true).create_new(true),
             Open::Lock => options.read(true).append(true).create(true),
         };
-        // Else a pipe in place of a file would be waited for.
-        options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
-        let file = options.open(&path)?;
+        // Else a pipe in place of a file would be waited for, and a lock made or taken wherever a link leads.
+        let no_link = if matches!(how, Open::Lock) { OFlags::NOFOLLOW } else { OFlags::empty() };
+        options.custom_flags((OFlags::NONBLOCK | no_link).bits().cast_signed());
+        let file = options.open(&path).map_err(|error| match Errno::from_io_error(&error) {
+            Some(Errno::LOOP) => {
+                io::Error::new(io::ErrorKind::InvalidInput, "it is a link, which is not followed: remove it")
+            }
+            _ => error,
+        })?;
         let meta = file.metadata()?;
         if !meta.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
@@ -163,5 +170,27 @@ impl StorageFile for OnDisk {
 
     fn unlock(&self) -> io::Result<()> {
         self.file.unlock()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_lock_is_made_and_taken_through_no_link() {
+        let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (lock, made) = (folder.path().join("lock"), elsewhere.path().join("made"));
+        symlink(&made, &lock).unwrap();
+        let storage = FileSystem::new(folder.path());
+        let refused = || storage.open("lock", Open::Lock).unwrap_err().to_string();
+        assert!(refused().contains("it is a link"), "{}", refused());
+        assert!(!made.exists());
+        fs::write(&made, "").unwrap();
+        assert!(refused().contains("it is a link"), "{}", refused());
+        fs::remove_file(&lock).unwrap();
+        assert!(storage.open("lock", Open::Lock).unwrap().try_lock().unwrap());
     }
 }
