@@ -71,6 +71,7 @@ const SECRET_LETTERS: &[&str] = &[
     "accesskey",
     "connectionstring",
     "connstr",
+    "authorization",
     "authorisation",
 ];
 
@@ -78,7 +79,14 @@ const SECRET_LETTERS: &[&str] = &[
 const SECRET_LAST_LETTERS: &[&str] = &[
     "secret",
     "secrets",
+    "secretval",
+    "secretvalue",
+    "pwd",
+    "creds",
+    "credential",
+    "credentials",
     "token",
+    "tokenval",
     "tokenvalue",
     "accesstokens",
     "refreshtokens",
@@ -92,6 +100,8 @@ const SECRET_LAST_LETTERS: &[&str] = &[
     "connectionstr",
     "cookie",
     "cookies",
+    "cookieval",
+    "cookievalue",
 ];
 
 /// Keys under which texts are secret: those that all redactors know, and the program's own.
@@ -155,6 +165,10 @@ fn is_secret(key: &str) -> bool {
     let is_one_of = |word: &str, list: &[&str]| list.iter().any(|one| word.eq_ignore_ascii_case(one));
     let mut previous = "";
     for word in words(key) {
+        // Of `token_v2` the version says nothing.
+        if previous.eq_ignore_ascii_case("token") && word.eq_ignore_ascii_case("v") {
+            continue;
+        }
         let is_pair = |(first, second): &(&str, &str)| {
             previous.eq_ignore_ascii_case(first) && word.eq_ignore_ascii_case(second)
         };

@@ -1,10 +1,10 @@
 //! [`Marks`]: what a key has that may be secret, so that most are told at a glance not to be.
 
 /// Letters of which some stand one behind the other in every key that is secret.
-const MARKS: &[&str] = &["pass", "pwd", "secre", "cred", "auth", "cooki", "key", "onstr", "nnstr"];
+const MARKS: &[&str] = &["pass", "pwd", "secre", "cred", "auth", "cooki", "key", "onstr", "nnstr", "nval"];
 
 /// The same at its end; letters between which bars stand are one of several.
-const LAST_MARKS: &[&str] = &["token", "nvalue", "s|h|i|f|rtokens", "dsn"];
+const LAST_MARKS: &[&str] = &["token", "tokenv", "s|h|i|f|rtokens", "dsn"];
 
 /// Finds texts of letters in either case, all at once, whatever stands between the letters: each of their letters, of
 /// which there are 64 at most, has a bit, which is set in `of` for the bytes that it may be. Reads from the end.
