@@ -155,3 +155,16 @@ fn named_runs(store: &CheckpointStore) -> Result<(BTreeSet<Ulid>, bool), Checkpo
     let named = listing.checkpoints.iter().filter_map(named).map(KeptFile::run).collect();
     Ok((named, listing.malformed.is_empty()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn runs_that_cannot_be_looked_at_stay() {
+        let checkpoints = tempfile::tempdir().unwrap();
+        assert_eq!(sweep(checkpoints.path(), None).await.stay, 0);
+        std::fs::write(checkpoints.path().join("runs"), "").unwrap();
+        assert_eq!(sweep(checkpoints.path(), None).await.stay, 1);
+    }
+}

@@ -83,3 +83,42 @@ async fn what_is_swapped_in_while_the_root_is_seen_to_is_left_alone() {
         }
     }
 }
+
+/// Puts another folder in the place of a sandbox that is seen to later, before the first one is removed.
+#[derive(Debug)]
+struct Exchanging {
+    place: PathBuf,
+    away: PathBuf,
+    theirs: PathBuf,
+}
+
+impl Seam for Exchanging {
+    fn before(&self, step: &str) -> io::Result<()> {
+        if step == "remove tree" && !self.away.exists() {
+            fs::rename(&self.place, &self.away)?;
+            fs::rename(&self.theirs, &self.place)?;
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_folder_that_came_in_the_place_of_a_sandbox_since_it_was_locked_is_left_alone() {
+    let places = Places::new();
+    let [place, away, theirs] = ["root/later", "away", "theirs/home"].map(|name| places.path(name));
+    fs::create_dir_all(place.join("tree")).unwrap();
+    fs::write(place.join("lock"), "").unwrap();
+    let exchanging = Exchanging { place: place.clone(), away: away.clone(), theirs };
+    let service = places.service(Disk::with(Arc::new(exchanging)));
+    drop(service.opened(Some(places.handle())).await);
+    assert!(!away.join("tree").exists(), "what was locked is removed, wherever it is");
+    assert!(place.join("tree/precious").exists());
+}
+
+#[tokio::test]
+async fn a_link_among_the_sandboxes_leads_to_none() {
+    let places = Places::new();
+    symlink(places.path("theirs/home"), places.path("root/link")).unwrap();
+    places.service(Disk::default()).opened(Some(places.handle())).await.unwrap();
+    places.assert_theirs_stays();
+}
