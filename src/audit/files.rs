@@ -59,7 +59,12 @@ impl Folder {
     /// Makes it, if it is not there.
     pub(super) fn create(&self) -> Result<(), AuditError> {
         self.check()?;
-        fs::create_dir_all(&self.0).map_err(self.failed())
+        fs::create_dir_all(&self.0).map_err(|error| match error.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                AuditError::NoIndex { folder: self.0.clone() }
+            }
+            _ => self.failed()(error),
+        })
     }
 
     /// Refuses what is no folder, such as a link to one: somebody else's files are not ours to write.

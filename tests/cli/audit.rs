@@ -138,9 +138,10 @@ fn what_is_indexed_is_asked_where_nothing_can_be_written() {
     let (folder, file) = (dir.path().join("audit"), dir.path().join("audit/index-00000001.sqlite"));
     let ask = |args: &[&str]| ended(without_privilege("audit").arg(dir.path()).args(args));
     set_mode(dir.path(), 0o555);
-    let none = ask(&["query", "--no-index"]);
-    none.assert_code(1);
-    none.assert_stderr("there is no index in");
+    for none in [ask(&["query", "--no-index"]), ask(&["query"]), ask(&["export", "--format", "jsonl"])] {
+        none.assert_code(1);
+        none.assert_stderr("there is no index in");
+    }
     set_mode(dir.path(), 0o755);
     audit(&dir, &["query"]).assert_code(0);
     dir.append(&line("new")).assert_code(0);
