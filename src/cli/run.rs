@@ -1,13 +1,15 @@
 //! Runs a task: reads it, works on it with an agent on a bus, and says how that ended.
 
-use std::io;
+use std::borrow::Cow;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{io, iter};
 
+use agentbus::Redactor;
 use agentbus::audit::proof::{HeadOptions, HeadSigner, SecretKey, SignError};
 use agentbus::journal::Journal;
-use agentbus::service::sandbox::SandboxError;
 use tokio::runtime::{self, Runtime};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
@@ -15,11 +17,12 @@ use tokio_util::sync::CancellationToken;
 use super::args::{BusKind, RunArgs};
 use super::bus::{RunBus, Watched};
 use super::destination::{Destination, DestinationError};
+use super::escape::Escaped;
 use super::interrupt::Interrupts;
 use super::journal::{self, VerbError};
 use super::report::{complain, say, with_causes};
 use super::summary;
-use super::task::{self, OwnProject, Task, TaskError};
+use super::task::{self, OwnProject, Shown, Task, TaskError};
 use super::timeline::Format;
 use super::{EXIT_BAD_INPUT, EXIT_NOT_DONE, log};
 
@@ -51,6 +54,7 @@ mod workplace;
 
 use agent::Agent;
 use ending::Ending;
+use folder::RestoreError;
 use keeping::SaveError;
 pub(crate) use keeping::quoted;
 use making::Making;
@@ -81,7 +85,14 @@ enum RunError {
     #[error("cannot begin to save how far the run comes")]
     Save(#[from] SaveError),
     #[error("cannot go on in the sandbox of the run")]
-    Sandbox(#[from] SandboxError),
+    Sandbox(#[from] RestoreError),
+    #[error(
+        "{}: the name \"{}\" of an actor looks like a secret, and no checkpoint holds one: choose another name, or run \
+        without --checkpoints",
+        Shown(task),
+        Escaped(masked)
+    )]
+    SecretName { task: PathBuf, masked: String },
     #[error(transparent)]
     Destination(#[from] DestinationError),
     #[error("cannot start")]
@@ -167,6 +178,9 @@ impl Order {
         let is_replaced = args.project.is_some() || earlier.is_some();
         let own_project = if is_replaced { OwnProject::Replaced } else { OwnProject::Needed };
         let mut task = task::read(&args.task, own_project, &args.send_key)?;
+        if let Some(masked) = secret_name(&task).filter(|_| args.checkpoints.is_some()) {
+            return Err(RunError::SecretName { task: args.task.clone(), masked });
+        }
         if let Some((known, _destination)) = &earlier {
             known.check(&task, &args.task)?;
             task.project_name = known.kept.about.project_name.clone();
@@ -175,6 +189,16 @@ impl Order {
         }
         Ok((task, earlier))
     }
+}
+
+/// The first name of an actor that looks like a secret, masked.
+fn secret_name(task: &Task) -> Option<String> {
+    let redactor = Redactor::untagged();
+    let mut names = iter::once(&task.actor).chain(task.scouts.iter().map(|scout| &scout.actor));
+    names.find_map(|name| match redactor.redact_text(name) {
+        Cow::Owned(masked) if masked != name.as_str() => Some(masked),
+        _ => None,
+    })
 }
 
 /// Reads what is needed and runs it; returns the exit status.

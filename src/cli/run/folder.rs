@@ -7,8 +7,11 @@ use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use agentbus::bus::EventBus;
 use agentbus::event::SandboxId;
+use agentbus::service::sandbox::{Recovered, SandboxError, SandboxService};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, fsync, mkdirat, openat, renameat, unlinkat};
 use rustix::io::Errno;
 use ulid::Ulid;
@@ -75,6 +78,15 @@ impl KeptFile {
     }
 }
 
+/// Why the sandboxes of a run cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RestoreError {
+    #[error("cannot open {}", path.display())]
+    Open { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Sandboxes(#[from] SandboxError),
+}
+
 /// The folder of a run, which is this process's while it is held. It is kept as a handle: whoever moves it away, or puts a
 /// link in its place or in that of the folder of all runs, has nothing written or removed elsewhere.
 #[derive(Debug)]
@@ -133,8 +145,21 @@ impl RunFolder {
         self.path.join(SANDBOXES)
     }
 
+    /// Opens its sandboxes, and finishes or undoes each commit that was killed in the middle, whatever stands at their path
+    /// by now.
+    pub(super) async fn restore_sandboxes(
+        &self,
+        bus: Option<Arc<dyn EventBus>>,
+    ) -> Result<(SandboxService, Recovered), RestoreError> {
+        let path = self.sandboxes();
+        match self.open_sandboxes().map_err(|source| RestoreError::Open { path: path.clone(), source })? {
+            Some(handle) => Ok(SandboxService::open_at(handle, path, bus).await?),
+            None => Ok((SandboxService::new(path, bus), Recovered::default())),
+        }
+    }
+
     /// The folder of its sandboxes, if there is one yet; what a link leads to is somebody else's.
-    pub(super) fn open_sandboxes(&self) -> io::Result<Option<OwnedFd>> {
+    fn open_sandboxes(&self) -> io::Result<Option<OwnedFd>> {
         match openat(&self.handle, SANDBOXES, FOLDER, Mode::empty()) {
             Ok(folder) => Ok(Some(folder)),
             Err(Errno::NOENT) => Ok(None),
@@ -289,6 +314,19 @@ mod tests {
         assert!(!its(elsewhere.path(), BUDGETS).exists() && its(&path("moved"), BUDGETS).exists());
         made.forget().unwrap();
         assert!(its(elsewhere.path(), "foreign").exists() && !its(&path("moved"), "").exists());
+    }
+
+    #[tokio::test]
+    async fn sandboxes_are_opened_where_they_are_and_not_where_a_link_leads() {
+        let (checkpoints, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let made = RunFolder::make(checkpoints.path()).unwrap();
+        assert_eq!(made.restore_sandboxes(None).await.unwrap().1.unreadable.len(), 0);
+        std::fs::create_dir_all(made.sandboxes().join(SandboxId::generate().to_string())).unwrap();
+        std::fs::rename(checkpoints.path().join(RUNS), checkpoints.path().join("moved")).unwrap();
+        std::fs::create_dir_all(elsewhere.path().join(made.run.to_string()).join(SANDBOXES)).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), checkpoints.path().join(RUNS)).unwrap();
+        let restored = made.restore_sandboxes(None).await;
+        assert!(restored.is_err_and(|error| matches!(error, RestoreError::Sandboxes(_))));
     }
 
     #[test]

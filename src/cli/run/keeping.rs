@@ -14,8 +14,9 @@ use agentbus::checkpoint::{CheckpointDraft, CheckpointError, CheckpointStatus, C
 use agentbus::event::SessionId;
 use agentbus::journal::JournalReader;
 use agentbus::service::budget::BudgetService;
+use agentbus::service::sandbox::{Recovered, SandboxService};
 
-use super::folder::{KeptFile, RunFolder};
+use super::folder::{KeptFile, RestoreError, RunFolder};
 use super::kept::{About, Kept};
 use super::metering::{Meter, Spent};
 use crate::cli::args::{KeyGrant, RunArgs};
@@ -101,6 +102,14 @@ impl Keeping {
     /// Where the sandboxes of the run are.
     pub(super) fn sandboxes(&self) -> PathBuf {
         self.folder.sandboxes()
+    }
+
+    /// Opens the sandboxes of a run that was killed.
+    pub(super) async fn restore_sandboxes(
+        &self,
+        bus: Option<Arc<dyn EventBus>>,
+    ) -> Result<(SandboxService, Recovered), RestoreError> {
+        self.folder.restore_sandboxes(bus).await
     }
 
     /// The command that goes on with the run.

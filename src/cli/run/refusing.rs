@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use agentbus::bus::{EventBus as _, ReactiveEventBus};
-use agentbus::service::sandbox::SandboxService;
 use agentbus::{DomainEvent, Filter};
 
 use super::resuming::Leading;
@@ -33,7 +32,7 @@ impl Leading<'_> {
                 heard.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(event));
             }),
         );
-        let opened = SandboxService::open(self.led.folder.sandboxes(), Some(Arc::new(bus.clone()))).await;
+        let opened = self.led.folder.restore_sandboxes(Some(Arc::new(bus.clone()))).await;
         drop(subscription);
         match opened {
             Ok((_sandboxes, recovered)) => {

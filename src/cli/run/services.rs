@@ -7,9 +7,10 @@ use agentbus::bus::EventBus;
 use agentbus::service::budget::BudgetService;
 use agentbus::service::decision::DecisionService;
 use agentbus::service::plan::PlanService;
-use agentbus::service::sandbox::{Recovered, SandboxError, SandboxService};
+use agentbus::service::sandbox::{Recovered, SandboxService};
 use agentbus::service::session::SessionService;
 
+use super::folder::RestoreError;
 use super::keeping::Keeping;
 use super::kept::{Come, Kept};
 use super::metering::Meter;
@@ -66,9 +67,9 @@ impl Services {
         known: Known,
         keeping: Keeping,
         bus: Option<&Arc<dyn EventBus>>,
-    ) -> Result<Self, SandboxError> {
+    ) -> Result<Self, RestoreError> {
         let bus = || bus.cloned();
-        let (sandboxes, recovered) = SandboxService::open(keeping.sandboxes(), bus()).await?;
+        let (sandboxes, recovered) = keeping.restore_sandboxes(bus()).await?;
         tell(&recovered);
         let Known { kept, sessions, spent, told } = known;
         Ok(Self {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use agentbus::bus::EventBus;
 use agentbus::checkpoint::{CheckpointError, CheckpointFilter, CheckpointStatus, CheckpointStore};
-use agentbus::service::sandbox::{Recovered, SandboxError, SandboxService};
+use agentbus::service::sandbox::{Recovered, SandboxError};
 use serde::Serialize;
 use tokio::task::block_in_place;
 use ulid::Ulid;
@@ -39,10 +39,6 @@ enum LookError {
     Checkpoints(#[from] CheckpointError),
     #[error("cannot read {}: it must be a folder, and no link", checkpoints.join("runs").display())]
     Runs { checkpoints: PathBuf, source: io::Error },
-    #[error("cannot open {}", path.display())]
-    Open { path: PathBuf, source: io::Error },
-    #[error(transparent)]
-    Sandboxes(#[from] SandboxError),
 }
 
 impl LookError {
@@ -77,8 +73,8 @@ pub(crate) async fn sweep(checkpoints: &Path, bus: Option<&Arc<dyn EventBus>>) -
         return swept;
     }
     for folder in folders {
-        match recovered(&folder, bus).await {
-            Ok(recovered) => {
+        match folder.restore_sandboxes(bus.cloned()).await {
+            Ok((_sandboxes, recovered)) => {
                 tell(&recovered);
                 swept.finished += recovered.finished.len();
                 swept.undone += recovered.undone.len();
@@ -101,16 +97,6 @@ pub(crate) fn is_anything_left(checkpoints: &Path) -> Result<bool, impl std::err
     let store = CheckpointStore::open_existing(checkpoints)?;
     let (named, _is_all) = named_runs(&store)?;
     is_any_left(checkpoints, |run| !named.contains(&run)).map_err(LookError::runs(checkpoints))
-}
-
-/// Sees to the sandboxes in a folder, whatever stands at its path by now.
-async fn recovered(folder: &RunFolder, bus: Option<&Arc<dyn EventBus>>) -> Result<Recovered, LookError> {
-    let path = folder.sandboxes();
-    let opened = folder.open_sandboxes();
-    let Some(handle) = opened.map_err(|source| LookError::Open { path: path.clone(), source })? else {
-        return Ok(Recovered::default());
-    };
-    Ok(SandboxService::open_at(handle, path, bus.cloned()).await?.1)
 }
 
 fn forget(folder: &RunFolder) -> bool {

@@ -71,6 +71,25 @@ fn what_cannot_be_gone_on_with_is_refused_with_the_way_out() {
 }
 
 #[test]
+fn a_name_that_looks_like_a_secret_is_refused_before_anything_is_begun() {
+    let secret = "ghp_abcdefghijklmnopqrstuvwxyz0123456789";
+    let scout = format!(
+        "[[scout]]\nname = \"{secret}\"\ngoal = \"look\"\nplan_usd = \"1\"\ntranscript = \"transcript.json\"\n"
+    );
+    for (from, to) in
+        [("agents/mender", secret.to_owned()), ("[[validation]]", format!("{scout}[[validation]]"))]
+    {
+        let saved = Saved::of(Task::small(&[says("done")]));
+        saved.task.edit("task.toml", from, &to);
+        let refused = saved.run(&[]);
+        refused.assert_code(2);
+        refused.assert_stderr("looks like a secret");
+        assert!(!refused.stderr.contains(secret), "{}", refused.stderr);
+        assert_eq!(saved.place.path().read_dir().unwrap().count(), 0, "nothing was begun");
+    }
+}
+
+#[test]
 fn a_run_that_is_alive_is_left_to_its_process() {
     let saved = Saved::of(Task::small(&[]));
     let command = json!(["sleep", "1000"]).to_string();
