@@ -1,6 +1,11 @@
 //! The clock by which calls of handlers are timed.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+#[cfg(not(target_os = "linux"))]
+use std::time::Instant;
+
+#[cfg(target_os = "linux")]
+use rustix::time::{ClockId, clock_gettime};
 
 /// Times calls that follow each other, of which nearly all are short.
 ///
@@ -8,18 +13,21 @@ use std::time::{Duration, Instant};
 /// coarse clock, which costs a fifth, has ticked: that is at least every 10 ms. A call that no tick falls into is taken
 /// for nothing, and what it took is put on the next one that has a tick.
 #[derive(Debug)]
-pub(super) struct Stopwatch<C = System> {
+pub(super) struct Stopwatch<C: Clocks = System> {
     clocks: C,
-    tick: Option<Duration>,
-    since: Instant,
+    since: C::Time,
 }
 
 /// The clocks of a [`Stopwatch`].
 pub(super) trait Clocks {
-    /// The time of the coarse clock, where there is one.
-    fn tick(&self) -> Option<Duration>;
+    type Time: Copy + Ord;
 
-    fn now(&self) -> Instant;
+    fn now(&self) -> Self::Time;
+
+    /// When the coarse clock ticked last, by the exact one.
+    fn last_tick(&self) -> Self::Time;
+
+    fn between(since: Self::Time, now: Self::Time) -> Duration;
 }
 
 impl Stopwatch {
@@ -30,19 +38,19 @@ impl Stopwatch {
 
 impl<C: Clocks> Stopwatch<C> {
     fn start_by(clocks: C) -> Self {
-        let (tick, since) = (clocks.tick(), clocks.now());
-        Self { clocks, tick, since }
+        let since = clocks.now();
+        Self { clocks, since }
     }
 
     /// What the call that ends now took, at most; nothing, if it took less than a tick.
+    #[inline]
     pub(super) fn lap(&mut self) -> Duration {
-        let tick = self.clocks.tick();
-        if tick.is_some() && tick == self.tick {
+        if self.clocks.last_tick() <= self.since {
             return Duration::ZERO;
         }
         let now = self.clocks.now();
-        let took = now - self.since;
-        (self.tick, self.since) = (tick, now);
+        let took = C::between(self.since, now);
+        self.since = now;
         took
     }
 }
@@ -51,19 +59,38 @@ impl<C: Clocks> Stopwatch<C> {
 #[derive(Debug)]
 pub(super) struct System;
 
+#[cfg(target_os = "linux")]
 impl Clocks for System {
-    #[cfg(target_os = "linux")]
-    fn tick(&self) -> Option<Duration> {
-        rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse).try_into().ok()
+    type Time = rustix::time::Timespec;
+
+    fn now(&self) -> Self::Time {
+        clock_gettime(ClockId::Monotonic)
     }
 
-    #[cfg(not(target_os = "linux"))]
-    fn tick(&self) -> Option<Duration> {
-        None
+    fn last_tick(&self) -> Self::Time {
+        clock_gettime(ClockId::MonotonicCoarse)
     }
+
+    fn between(since: Self::Time, now: Self::Time) -> Duration {
+        now.checked_sub(since).and_then(|took| took.try_into().ok()).unwrap_or_default()
+    }
+}
+
+/// Without a coarse clock each call is timed.
+#[cfg(not(target_os = "linux"))]
+impl Clocks for System {
+    type Time = Instant;
 
     fn now(&self) -> Instant {
         Instant::now()
+    }
+
+    fn last_tick(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn between(since: Instant, now: Instant) -> Duration {
+        now - since
     }
 }
 
@@ -79,25 +106,28 @@ mod tests {
 
     /// A time, and a coarse clock that ticks every so often.
     struct Set<'a> {
-        begun: Instant,
         time: &'a Cell<Duration>,
-        every: Option<u128>,
+        every: u64,
     }
 
     impl Clocks for Set<'_> {
-        fn tick(&self) -> Option<Duration> {
-            let ticks = self.time.get().as_millis() / self.every?;
-            u64::try_from(ticks * self.every?).ok().map(ms)
+        type Time = Duration;
+        fn now(&self) -> Duration {
+            self.time.get()
         }
-        fn now(&self) -> Instant {
-            self.begun + self.time.get()
+        fn last_tick(&self) -> Duration {
+            let now = u64::try_from(self.time.get().as_millis()).unwrap();
+            ms(now - now % self.every)
+        }
+        fn between(since: Duration, now: Duration) -> Duration {
+            now - since
         }
     }
 
     /// What each of the calls that end at these times is told to have taken.
-    fn laps(every: Option<u128>, ends: &[u64]) -> Vec<Duration> {
+    fn laps(every: u64, ends: &[u64]) -> Vec<Duration> {
         let time = Cell::new(ms(1));
-        let mut watch = Stopwatch::start_by(Set { begun: Instant::now(), time: &time, every });
+        let mut watch = Stopwatch::start_by(Set { time: &time, every });
         let lap = |end: &u64| {
             time.set(ms(*end));
             watch.lap()
@@ -108,14 +138,9 @@ mod tests {
     #[test]
     fn a_call_is_timed_if_the_coarse_clock_ticks_meanwhile() {
         // Calls within one tick take nothing; the one that has the tick takes the time of those before it too.
-        assert_eq!(laps(Some(4), &[2, 3, 3]), [ms(0), ms(0), ms(0)]);
-        assert_eq!(laps(Some(4), &[2, 5, 6, 20]), [ms(0), ms(4), ms(0), ms(15)]);
+        assert_eq!(laps(4, &[2, 3, 3]), [ms(0), ms(0), ms(0)]);
+        assert_eq!(laps(4, &[2, 5, 6, 20]), [ms(0), ms(4), ms(0), ms(15)]);
         // A call of more than a tick always has one.
-        assert_eq!(laps(Some(10), &[12, 23]), [ms(11), ms(11)]);
-    }
-
-    #[test]
-    fn without_a_coarse_clock_each_call_is_timed() {
-        assert_eq!(laps(None, &[1, 2, 14]), [ms(0), ms(1), ms(12)]);
+        assert_eq!(laps(10, &[12, 23]), [ms(11), ms(11)]);
     }
 }

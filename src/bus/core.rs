@@ -18,7 +18,7 @@ use super::ledger::{Ledger, LedgerRow, name_of};
 use super::member::{Member, Members};
 use super::order::{Order, Phase, mask};
 use super::recorder::Recorder;
-use super::route::{Capacities, RouteKey, Routes};
+use super::route::{Capacities, RouteKey, Routes, Sent};
 use super::route_stream::Attachment;
 use super::stats::Counters;
 use super::{Receipt, report, within};
@@ -151,20 +151,19 @@ impl Core {
             |recorder: &Arc<dyn Recorder>| catch_unwind(AssertUnwindSafe(|| recorder.record(&event))).err();
         let recorder_panic = self.recorder.as_ref().and_then(record);
         let seq = event.seq();
-        let kept = keeps.then(|| Arc::clone(&event));
-        let mut receivers = order.put_on_desks(turn, &event, aftermath) + order.members.len();
-        let dispatch = self.take_off(&mut order, &event);
-        receivers += order.routes.send(turn, event, aftermath);
-        Ok(Ordered { seq, receivers, dispatch, kept, recorder_panic })
-    }
-
-    /// Begins the dispatch of an event, if there is anybody to call.
-    fn take_off(self: &Arc<Self>, order: &mut Order, event: &Arc<DomainEvent>) -> Option<Dispatch> {
-        if order.members.is_empty() {
-            return None;
-        }
+        let desks = order.put_on_desks(turn, &event, aftermath);
         let course = order.take_off();
-        Some(Dispatch::new(Arc::clone(self), Arc::clone(event), order.turn, course))
+        let is_needed = keeps || course.is_some();
+        let Sent { readers, left } = order.routes.send(turn, event, is_needed, aftermath);
+        let receivers = desks + order.members.len() + readers;
+        let (dispatch, kept) = match (course, left) {
+            (Some(course), Some(event)) => {
+                let kept = keeps.then(|| Arc::clone(&event));
+                (Some(Dispatch::new(Arc::clone(self), event, turn, course)), kept)
+            }
+            (_, left) => (None, left),
+        };
+        Ok(Ordered { seq, receivers, dispatch, kept, recorder_panic })
     }
 
     fn late(&self, id: EventId) -> Receipt {

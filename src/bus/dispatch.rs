@@ -17,7 +17,7 @@ use super::core::Core;
 use super::marks::Mark;
 use super::order::Course;
 use super::{report, within};
-use crate::event::{DomainEvent, scope};
+use crate::event::{DomainEvent, Turn, scope};
 use crate::sync::Ordering;
 
 /// How long a chain of events may be of which each was emitted by a handler of the one before.
@@ -82,14 +82,14 @@ enum Admission {
 pub(super) struct Dispatch {
     core: Arc<Core>,
     event: Arc<DomainEvent>,
-    turn: u64,
+    turn: Turn,
     course: Arc<Course>,
     /// How many events emitted by handlers led to it.
     generation: u32,
 }
 
 impl Dispatch {
-    pub(super) fn new(core: Arc<Core>, event: Arc<DomainEvent>, turn: u64, course: Arc<Course>) -> Self {
+    pub(super) fn new(core: Arc<Core>, event: Arc<DomainEvent>, turn: Turn, course: Arc<Course>) -> Self {
         Self { core, event, turn, course, generation: 0 }
     }
 

@@ -82,14 +82,17 @@ impl Order {
         (std::mem::replace(&mut self.members, members), std::mem::take(&mut self.spare))
     }
 
-    /// Begins a dispatch of the last turn to the handlers there are.
-    pub(super) fn take_off(&mut self) -> Arc<Course> {
+    /// Begins a dispatch of the last turn to the handlers there are, if there are any.
+    pub(super) fn take_off(&mut self) -> Option<Arc<Course>> {
+        if self.members.is_empty() {
+            return None;
+        }
         let course = self.spare.pop().unwrap_or_else(|| {
             let members = Arc::clone(&self.members);
             Arc::new(Course { marks: Marks::new(members.len()), members })
         });
         self.flights.push_back(Flight { turn: self.turn, course: Arc::clone(&course) });
-        course
+        Some(course)
     }
 
     /// Ends the dispatch of that turn, whose marks go on the accounts. What is returned is dropped outside of locks.

@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use super::aftermath::Aftermath;
 use super::channel::{Capacity, Channel};
-use super::chunk::Entry;
 use super::ledger::LedgerRow;
 use super::slab::Slot;
 use crate::event::{CorrelationId, DomainEvent, Origin, PlanId, SessionId, Turn};
@@ -59,6 +58,15 @@ pub(super) struct Capacities {
     pub(super) broad: Capacity,
     /// Of routes by id.
     pub(super) narrow: Capacity,
+}
+
+/// What came of sending an event.
+#[derive(Debug)]
+pub(super) struct Sent {
+    /// How many readers its routes have.
+    pub(super) readers: usize,
+    /// The event, unless a route has it whole.
+    pub(super) left: Option<Arc<DomainEvent>>,
 }
 
 #[derive(Debug)]
@@ -116,21 +124,26 @@ impl Routes {
         }
     }
 
-    /// Puts an event on every route it belongs to; returns how many readers these have.
-    pub(super) fn send(&self, turn: Turn, event: Arc<DomainEvent>, aftermath: &mut Aftermath) -> usize {
-        let mut receivers = 0;
-        // The last one gets the event whole.
-        let mut last = None;
+    /// Puts an event on every route it belongs to. The last one gets it whole, unless it `is_needed` behind that.
+    pub(super) fn send(
+        &self,
+        turn: Turn,
+        event: Arc<DomainEvent>,
+        is_needed: bool,
+        aftermath: &mut Aftermath,
+    ) -> Sent {
+        let (mut readers, mut last) = (0, None);
         for channel in self.channels_of(&event) {
             if let Some(before) = last.replace(channel) {
-                receivers += before.send(turn, Arc::clone(&event), aftermath);
+                readers += before.send(turn, Arc::clone(&event), aftermath);
             }
         }
-        match last {
-            Some(last) => receivers += last.send(turn, event, aftermath),
-            None => aftermath.events.push(Entry { turn, event }),
-        }
-        receivers
+        let Some(last) = last else {
+            return Sent { readers, left: Some(event) };
+        };
+        let left = is_needed.then(|| Arc::clone(&event));
+        readers += last.send(turn, event, aftermath);
+        Sent { readers, left }
     }
 
     /// The routes that an event belongs to.

@@ -7,9 +7,9 @@ use crate::sync::lock;
 
 impl Core {
     /// Ends the dispatch of that turn.
-    pub(in crate::bus) fn landed(&self, turn: u64) {
+    pub(in crate::bus) fn landed(&self, turn: Turn) {
         let mut order = lock(&self.order);
-        let over = order.land(turn);
+        let over = order.land(turn.get());
         let is_awaited = order.awaiting > 0;
         drop(order);
         if is_awaited {
