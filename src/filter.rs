@@ -94,17 +94,22 @@ impl Filter {
     /// Of `under` it knows what `event` tells by itself; see [`Filter::needs_history`].
     #[inline]
     pub fn matches(&self, event: &DomainEvent) -> bool {
-        self.holds(event, None)
+        self.holds(event.event_type(), event, None)
+    }
+
+    /// The same for an event whose kind is known already.
+    #[inline]
+    pub(crate) fn matches_as(&self, kind: EventType, event: &DomainEvent) -> bool {
+        self.holds(kind, event, None)
     }
 
     /// Whether it holds for `event`, which `history` has learned last.
     pub(crate) fn matches_in(&self, event: &DomainEvent, history: &History) -> bool {
-        self.holds(event, Some(history))
+        self.holds(event.event_type(), event, Some(history))
     }
 
     #[inline]
-    fn holds(&self, event: &DomainEvent, history: Option<&History>) -> bool {
-        let kind = event.event_type();
+    fn holds(&self, kind: EventType, event: &DomainEvent, history: Option<&History>) -> bool {
         if !self.reach.may.contains(kind) {
             return false;
         }

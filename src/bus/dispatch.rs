@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use super::clock::Stopwatch;
 use super::core::Core;
-use super::marks::Mark;
+use super::marks::{Mark, Slot};
+use super::member::Member;
 use super::order::Course;
 use super::{report, within};
 use crate::event::{DomainEvent, Turn, scope};
@@ -86,11 +87,13 @@ pub(super) struct Dispatch {
     course: Arc<Course>,
     /// How many events emitted by handlers led to it.
     generation: u32,
+    /// Whether each handler has had its call.
+    is_through: bool,
 }
 
 impl Dispatch {
     pub(super) fn new(core: Arc<Core>, event: Arc<DomainEvent>, turn: Turn, course: Arc<Course>) -> Self {
-        Self { core, event, turn, course, generation: 0 }
+        Self { core, event, turn, course, generation: 0, is_through: false }
     }
 
     /// Calls the handlers, now or when those of the current event have returned.
@@ -118,34 +121,34 @@ impl Dispatch {
     }
 
     /// Calls each handler in turn. Never panics.
-    fn run(self) {
+    fn run(mut self) {
         let _dispatching = within::Dispatching::mark(self.core.origin);
         scope::handling(&self.event, || {
-            let Course { members, marks } = &*self.course;
+            let kind = self.event.event_type();
             let mut watch = Stopwatch::start();
-            for (place, member) in members.iter().enumerate() {
-                if !member.filter.matches(&self.event) {
-                    marks.set(place, Mark::Filtered);
-                } else if marks.claim(place, Mark::Delivered) {
+            for (member, mark) in self.course.each() {
+                if !member.filter.matches_as(kind, &self.event) {
+                    mark.set(Mark::Filtered);
+                } else if mark.claim(Mark::Delivered) {
                     let call = || member.handler.handle(&self.event);
                     let ended = catch_unwind(AssertUnwindSafe(call));
                     let took = watch.lap();
                     if ended.is_err() || took > SLOW {
-                        self.report(place, ended.err(), took);
+                        self.report(member, mark, ended.err(), took);
                         // Telling of it is not what the next one takes.
                         watch = Stopwatch::start();
                     }
                 }
             }
         });
+        self.is_through = true;
     }
 
     /// Counts and logs a call that panicked, or took too long, or both.
-    fn report(&self, place: usize, panic: Option<Box<dyn Any + Send>>, took: Duration) {
-        let Some(member) = self.course.members.get(place) else { return };
+    fn report(&self, member: &Member, mark: &Slot, panic: Option<Box<dyn Any + Send>>, took: Duration) {
         let (event_type, name) = (self.event.type_name(), member.name());
         if let Some(panic) = panic {
-            self.course.marks.set(place, Mark::Failed);
+            mark.set(Mark::Failed);
             self.core.stats.failed.fetch_add(1, Ordering::Relaxed);
             let error = report::panic_message(panic);
             report::handler_failed(&self.core.redactor, event_type, &name, &error);
@@ -160,9 +163,10 @@ impl Dispatch {
 impl Drop for Dispatch {
     /// However it ends, what it did not reach is passed over and it is no longer waited for.
     fn drop(&mut self) {
-        let Course { members, marks } = &*self.course;
-        for place in (0..members.len()).filter(|place| marks.at(*place) == Mark::Waiting) {
-            marks.claim(place, Mark::Skipped);
+        if !self.is_through {
+            for (_member, mark) in self.course.each() {
+                mark.claim(Mark::Skipped);
+            }
         }
         self.core.landed(self.turn);
     }

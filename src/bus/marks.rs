@@ -22,8 +22,14 @@ pub(super) enum Mark {
 
 impl Mark {
     fn of(number: u8) -> Self {
-        let all = [Self::Delivered, Self::Failed, Self::Filtered, Self::Skipped, Self::Departed];
-        all.into_iter().find(|mark| *mark as u8 == number).unwrap_or(Self::Waiting)
+        match number {
+            n if n == Self::Delivered as u8 => Self::Delivered,
+            n if n == Self::Failed as u8 => Self::Failed,
+            n if n == Self::Filtered as u8 => Self::Filtered,
+            n if n == Self::Skipped as u8 => Self::Skipped,
+            n if n == Self::Departed as u8 => Self::Departed,
+            _ => Self::Waiting,
+        }
     }
 }
 
@@ -31,37 +37,48 @@ impl Mark {
 /// lock reads them, and takes away from a dispatch the handlers that unsubscribe. So an event is at each handler in
 /// exactly one state, whoever looks.
 #[derive(Debug, Default)]
-pub(super) struct Marks(Box<[AtomicU8]>);
+pub(super) struct Marks(Box<[Slot]>);
+
+/// The mark of one handler.
+#[derive(Debug)]
+pub(super) struct Slot(AtomicU8);
 
 impl Marks {
     /// For so many handlers, all waiting.
     pub(super) fn new(handlers: usize) -> Self {
-        Self((0..handlers).map(|_| AtomicU8::new(Mark::Waiting as u8)).collect())
+        Self((0..handlers).map(|_| Slot(AtomicU8::new(Mark::Waiting as u8))).collect())
     }
 
-    /// The last mark of a handler; it waits again, for the next event. For when nobody else writes any more.
-    pub(super) fn settle(&self, place: usize) -> Mark {
-        let last = self.at(place);
-        self.set(place, Mark::Waiting);
+    pub(super) fn at(&self, place: usize) -> Option<&Slot> {
+        self.0.get(place)
+    }
+
+    pub(super) fn iter(&self) -> std::slice::Iter<'_, Slot> {
+        self.0.iter()
+    }
+}
+
+impl Slot {
+    /// The last mark.
+    pub(super) fn last(&self) -> Mark {
+        Mark::of(self.0.load(Ordering::Relaxed))
+    }
+
+    /// The last mark; the handler waits again, for the next event. For when nobody else writes any more.
+    pub(super) fn settle(&self) -> Mark {
+        let last = self.last();
+        self.set(Mark::Waiting);
         last
     }
 
-    pub(super) fn at(&self, place: usize) -> Mark {
-        self.0.get(place).map_or(Mark::Waiting, |mark| Mark::of(mark.load(Ordering::Relaxed)))
-    }
-
     /// Sets a mark that nobody else would set: what was not handed over to a handler that departs is the same to it.
-    pub(super) fn set(&self, place: usize, to: Mark) {
-        if let Some(mark) = self.0.get(place) {
-            mark.store(to as u8, Ordering::Relaxed);
-        }
+    pub(super) fn set(&self, to: Mark) {
+        self.0.store(to as u8, Ordering::Relaxed);
     }
 
     /// Sets a mark that still waits: either the dispatch hands the event over, or the handler departs before.
-    pub(super) fn claim(&self, place: usize, to: Mark) -> bool {
+    pub(super) fn claim(&self, to: Mark) -> bool {
         let waiting = Mark::Waiting as u8;
-        self.0.get(place).is_some_and(|mark| {
-            mark.compare_exchange(waiting, to as u8, Ordering::Relaxed, Ordering::Relaxed).is_ok()
-        })
+        self.0.compare_exchange(waiting, to as u8, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 }

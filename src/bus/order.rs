@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::aftermath::Aftermath;
 use super::ledger::LedgerRow;
-use super::marks::{Mark, Marks};
+use super::marks::{Mark, Marks, Slot};
 use super::member::{Member, Members};
 use super::route::Routes;
 use crate::event::{DomainEvent, EventType, Turn};
@@ -54,8 +54,26 @@ pub(super) struct Flight {
 /// Whom a dispatch calls, and how far it has come.
 #[derive(Debug)]
 pub(super) struct Course {
-    pub(super) members: Members,
-    pub(super) marks: Marks,
+    members: Members,
+    marks: Marks,
+}
+
+impl Course {
+    fn new(members: Members) -> Self {
+        Self { marks: Marks::new(members.len()), members }
+    }
+
+    /// The handlers, each with its mark.
+    pub(super) fn each(&self) -> impl Iterator<Item = (&Arc<Member>, &Slot)> {
+        self.members.iter().zip(self.marks.iter())
+    }
+
+    /// The mark of that handler, if it is one of them.
+    fn mark_of(&self, member: &Member) -> Option<&Slot> {
+        // They stand there in the order in which they subscribed.
+        let place = self.members.binary_search_by_key(&member.number, |other| other.number).ok()?;
+        self.marks.at(place)
+    }
 }
 
 impl Order {
@@ -83,24 +101,22 @@ impl Order {
     }
 
     /// Begins a dispatch of the last turn to the handlers there are, if there are any.
+    #[inline]
     pub(super) fn take_off(&mut self) -> Option<Arc<Course>> {
         if self.members.is_empty() {
             return None;
         }
-        let course = self.spare.pop().unwrap_or_else(|| {
-            let members = Arc::clone(&self.members);
-            Arc::new(Course { marks: Marks::new(members.len()), members })
-        });
+        let spare = self.spare.pop();
+        let course = spare.unwrap_or_else(|| Arc::new(Course::new(Arc::clone(&self.members))));
         self.flights.push_back(Flight { turn: self.turn, course: Arc::clone(&course) });
         Some(course)
     }
 
     /// Ends the dispatch of that turn, whose marks go on the accounts. What is returned is dropped outside of locks.
     pub(super) fn land(&mut self, turn: u64) -> Option<Arc<Course>> {
-        let place = self.flights.binary_search_by_key(&turn, |flight| flight.turn).ok()?;
-        let course = self.flights.remove(place)?.course;
-        for (place, member) in course.members.iter().enumerate() {
-            member.settle(course.marks.settle(place));
+        let course = self.take_flight(turn)?.course;
+        for (member, mark) in course.each() {
+            member.settle(mark.settle());
         }
         if !Arc::ptr_eq(&course.members, &self.members) || self.spare.len() == MAX_SPARE {
             return Some(course);
@@ -109,29 +125,33 @@ impl Order {
         None
     }
 
+    fn take_flight(&mut self, turn: u64) -> Option<Flight> {
+        // Nearly always it is the only one.
+        if self.flights.front()?.turn == turn {
+            return self.flights.pop_front();
+        }
+        let place = self.flights.binary_search_by_key(&turn, |flight| flight.turn).ok()?;
+        self.flights.remove(place)
+    }
+
     /// The account of a handler.
     pub(super) fn row(&self, member: &Arc<Member>) -> LedgerRow {
-        member.row(self.turn, self.marks_of(member).map(|(marks, place)| marks.at(place)))
+        member.row(self.turn, self.marks_of(member).map(Slot::last))
     }
 
     /// Ends the account of a handler: what is on its way to it does not reach it any more.
     pub(super) fn depart(&self, member: &Arc<Member>) -> LedgerRow {
-        for (marks, place) in self.marks_of(member) {
-            marks.claim(place, Mark::Departed);
+        for mark in self.marks_of(member) {
+            mark.claim(Mark::Departed);
         }
         let row = self.row(member);
         member.depart();
         row
     }
 
-    /// Where the dispatches under way have their mark of that handler.
-    fn marks_of<'a>(&'a self, member: &'a Arc<Member>) -> impl Iterator<Item = (&'a Marks, usize)> {
-        self.flights.iter().filter_map(move |flight| {
-            let Course { members, marks } = &*flight.course;
-            // They stand there in the order in which they subscribed.
-            let place = members.binary_search_by_key(&member.number, |other| other.number).ok()?;
-            Some((marks, place))
-        })
+    /// The marks of that handler in the dispatches under way.
+    fn marks_of<'a>(&'a self, member: &'a Member) -> impl Iterator<Item = &'a Slot> {
+        self.flights.iter().filter_map(|flight| flight.course.mark_of(member))
     }
 }
 

@@ -125,6 +125,7 @@ impl Routes {
     }
 
     /// Puts an event on every route it belongs to. The last one gets it whole, unless it `is_needed` behind that.
+    #[inline]
     pub(super) fn send(
         &self,
         turn: Turn,
@@ -133,11 +134,11 @@ impl Routes {
         aftermath: &mut Aftermath,
     ) -> Sent {
         let (mut readers, mut last) = (0, None);
-        for channel in self.channels_of(&event) {
+        self.each_of(&event, |channel| {
             if let Some(before) = last.replace(channel) {
                 readers += before.send(turn, Arc::clone(&event), aftermath);
             }
-        }
+        });
         let Some(last) = last else {
             return Sent { readers, left: Some(event) };
         };
@@ -146,16 +147,24 @@ impl Routes {
         Sent { readers, left }
     }
 
-    /// The routes that an event belongs to.
-    fn channels_of<'a>(&'a self, event: &DomainEvent) -> impl Iterator<Item = &'a Arc<Channel>> + use<'a> {
+    /// Names the routes that an event belongs to.
+    #[inline]
+    fn each_of<'a>(&'a self, event: &DomainEvent, mut name: impl FnMut(&'a Channel)) {
         let event_type = event.event_type();
-        let types = self.types.iter().filter(move |(types, _)| types.contains(event_type));
-        let by_ids = [
-            by_id(&self.plans, event.plan_id()),
-            by_id(&self.sessions, event.session_id()),
-            by_id(&self.correlations, Some(event.correlation_id())),
-        ];
-        types.map(|(_, channel)| channel).chain(by_ids.into_iter().flatten())
+        for (types, channel) in &self.types {
+            if types.contains(event_type) {
+                name(channel);
+            }
+        }
+        if let Some(channel) = by_id(&self.plans, event.plan_id()) {
+            name(channel);
+        }
+        if let Some(channel) = by_id(&self.sessions, event.session_id()) {
+            name(channel);
+        }
+        if let Some(channel) = by_id(&self.correlations, Some(event.correlation_id())) {
+            name(channel);
+        }
     }
 
     /// Ends every channel after what is on it.
@@ -180,6 +189,7 @@ impl Routes {
 }
 
 /// The channel of an id; an empty table costs no hash.
+#[inline]
 fn by_id<'a, K: Eq + Hash>(
     channels: &'a HashMap<K, Arc<Channel>>,
     id: Option<&K>,
