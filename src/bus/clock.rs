@@ -120,7 +120,7 @@ mod tests {
             ms(now - now % self.every)
         }
         fn between(since: Duration, now: Duration) -> Duration {
-            now - since
+            now.saturating_sub(since)
         }
     }
 

@@ -134,7 +134,6 @@ impl Core {
 
     /// The order section: gives the event its turn and puts it wherever it belongs. The last route gets it whole, unless
     /// it is to be kept. Gives it back if the bus is closed.
-    #[inline]
     fn order(
         self: &Arc<Self>,
         mut event: Arc<DomainEvent>,
