@@ -90,6 +90,7 @@ impl Channel {
             for lane in Lane::BOTH {
                 state.rings[lane].leave(seat.readers[lane].next, aftermath);
             }
+            state.leave_alone(aftermath);
             // Woken rather than dropped in here: either is foreign code.
             aftermath.wakers.extend(seat.waker);
         }
@@ -108,7 +109,7 @@ impl Channel {
             aftermath.events.push(entry);
             return 0;
         }
-        state.rings[lane].push(entry, readers, aftermath);
+        state.rings[lane].push(entry, aftermath);
         state.pass(lane, turn, aftermath);
         readers
     }
@@ -215,10 +216,21 @@ impl State {
             seat.passed += 1;
             if is_only_one {
                 // Nobody will read it.
-                aftermath.events.extend(ring.take_one(seat.readers[lane].next, true));
+                aftermath.events.extend(ring.take_one(seat.readers[lane].next));
             }
             if let Some(chunk) = seat.readers[lane].move_by(1, turn, ring) {
                 ring.give_back(chunk, aftermath);
+            }
+        }
+    }
+
+    /// Tells the rings where the last reader stands, if only one is left.
+    fn leave_alone(&mut self, aftermath: &mut Aftermath) {
+        let Self { rings, seats, .. } = self;
+        let mut seats = seats.iter();
+        if let (Some(last), None) = (seats.next(), seats.next()) {
+            for lane in Lane::BOTH {
+                rings[lane].leave_alone(last.readers[lane].next, aftermath);
             }
         }
     }
@@ -237,9 +249,8 @@ impl State {
         }
     }
 
-    /// Takes what lies in one chunk of each ring of which nothing is in the hand.
+    /// Takes a chunk's worth at most of each ring of which nothing is in the hand.
     fn fill(&mut self, slot: Slot, hand: &mut Hand) -> bool {
-        let is_only_one = self.seats.len() == 1;
         let Some(seat) = self.seats.get_mut(slot) else {
             return false;
         };
@@ -251,7 +262,7 @@ impl State {
             let held = hand.held(lane);
             if held.is_empty() {
                 held.lag = seat.jump(lane, ring, self.origin);
-                seat.take(lane, ring, is_only_one, held);
+                seat.take(lane, ring, held);
             }
             held.is_cut = seat.readers[lane].next < ring.end();
         }
@@ -260,7 +271,6 @@ impl State {
 
     /// The next entry or notice for a seat that keeps nothing away, in the order of turns over both rings.
     fn read(&mut self, slot: Slot, aftermath: &mut Aftermath) -> Option<Read> {
-        let is_only_one = self.seats.len() == 1;
         let seat = self.seats.get_mut(slot)?;
         let lane = next_lane(&self.rings, &seat.readers)?;
         let ring = &mut self.rings[lane];
@@ -268,7 +278,7 @@ impl State {
             return Some(Read::Lagged);
         }
         let reader = &mut seat.readers[lane];
-        let entry = ring.take_one(reader.next, is_only_one)?;
+        let entry = ring.take_one(reader.next)?;
         if let Some(chunk) = reader.move_by(1, entry.turn, ring) {
             ring.give_back(chunk, aftermath);
         }

@@ -36,11 +36,6 @@ impl Chunk {
         self.0.get(place)?.get()
     }
 
-    /// Empties a place.
-    pub(super) fn take(&mut self, place: usize) -> Option<Entry> {
-        self.0.get_mut(place)?.take()
-    }
-
     /// Empties all places. The events are for the caller to drop, outside of locks.
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = Entry> {
         self.0.iter_mut().filter_map(OnceLock::take)

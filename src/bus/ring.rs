@@ -4,32 +4,42 @@ use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use self::chunks::Chunks;
+use self::queue::Queue;
 use super::aftermath::Aftermath;
 use super::chunk::{Chunk, Entry};
 use crate::event::Turn;
 
-/// The newest entries of a route, in chunks. Places in it count from 0 and are never used twice, so that a reader's
-/// place tells how much it has read, how much waits and how much it missed.
+mod chunks;
+mod queue;
+#[cfg(test)]
+mod tests;
+
+/// The newest entries of a route. Places in it count from 0 and are never used twice, so that a reader's place tells
+/// how much it has read, how much waits and how much it missed.
 ///
-/// A chunk goes when all readers are past it, or when all of it was overrun.
+/// As long as one reader alone reads it, it is a queue. When another joins it becomes chunks that both share, and when
+/// one is left that has read all there is, a queue again.
 #[derive(Debug)]
 pub(super) struct Ring {
-    chunks: VecDeque<Link>,
-    /// The first place of the first chunk; a multiple of the places of a chunk.
-    first: u64,
-    end: u64,
-    capacity: NonZeroUsize,
-    /// A chunk has two to this power places.
-    chunk_bits: u32,
-    /// An empty chunk to be used next, so that the ring need not allocate another.
-    spare: Option<Arc<Chunk>>,
+    entries: Entries,
+    readers: usize,
 }
 
 #[derive(Debug)]
-struct Link {
-    chunk: Arc<Chunk>,
-    /// How many readers are not past it.
-    behind: usize,
+enum Entries {
+    /// For one reader at most, who stands at the first place, or before it if it was overrun.
+    Queue(Queue),
+    /// For any number of readers but none, at any places.
+    Chunks(Chunks),
+}
+
+/// How much a ring holds.
+#[derive(Clone, Copy, Debug)]
+struct Size {
+    capacity: NonZeroUsize,
+    /// A chunk has two to this power places.
+    chunk_bits: u32,
 }
 
 /// What a reader took at once.
@@ -53,152 +63,155 @@ pub(super) struct Part {
 impl Ring {
     /// An empty ring of that capacity. Memory is taken as entries come.
     pub(super) fn new(capacity: NonZeroUsize) -> Self {
-        let chunk_bits = chunk_places(capacity).trailing_zeros();
-        Self { chunks: VecDeque::new(), first: 0, end: 0, capacity, chunk_bits, spare: None }
+        Self { entries: Entries::Queue(Queue::new(Size::of(capacity), 0)), readers: 0 }
     }
 
     /// The place of the first entry.
     pub(super) fn start(&self) -> u64 {
-        self.first.max(self.end.saturating_sub(self.capacity.get() as u64))
+        match &self.entries {
+            Entries::Queue(queue) => queue.start(),
+            Entries::Chunks(chunks) => chunks.start(),
+        }
     }
 
     /// The place behind the last entry.
     pub(super) fn end(&self) -> u64 {
-        self.end
+        match &self.entries {
+            Entries::Queue(queue) => queue.end(),
+            Entries::Chunks(chunks) => chunks.end(),
+        }
     }
 
-    /// Puts an entry at the end, for so many readers; what had to go for it is left to the aftermath.
-    pub(super) fn push(&mut self, entry: Entry, readers: usize, aftermath: &mut Aftermath) {
-        let place = self.within_chunk(self.end);
-        if place == 0 {
-            let chunk = self.spare.take().unwrap_or_else(|| Arc::new(Chunk::new(1 << self.chunk_bits)));
-            self.chunks.push_back(Link { chunk, behind: readers });
-        }
-        if let Some(last) = self.chunks.back() {
-            last.chunk.put(place, entry);
-        }
-        self.end += 1;
-        if self.start() >= self.first + self.chunk_places()
-            && let Some(chunk) = self.pop_front()
-        {
-            self.give_back(chunk, aftermath);
+    /// Puts an entry at the end, for those who read; what had to go for it is left to the aftermath.
+    pub(super) fn push(&mut self, entry: Entry, aftermath: &mut Aftermath) {
+        match &mut self.entries {
+            Entries::Queue(queue) => {
+                if let Some(oldest) = queue.push(entry) {
+                    aftermath.events.push(oldest);
+                }
+            }
+            Entries::Chunks(chunks) => chunks.push(entry, self.readers, aftermath),
         }
     }
 
     /// The entry at `place`, or the first one if that is gone; none at the end.
     pub(super) fn at_or_first(&self, place: u64) -> Option<&Entry> {
         let place = place.max(self.start());
-        self.link(place)?.chunk.at(self.within_chunk(place))
+        match &self.entries {
+            Entries::Queue(queue) => queue.at(place),
+            Entries::Chunks(chunks) => chunks.at(place),
+        }
     }
 
-    /// Takes what lies in one chunk from `place` on, for a reader there; none at the end. If it is the only one, the
-    /// entries leave the ring for `own`; else they are shared.
-    pub(super) fn take(&mut self, place: u64, is_only_one: bool, own: &mut VecDeque<Entry>) -> Option<Taken> {
-        let (from, filled) =
-            (self.within_chunk(place), self.end.checked_sub(place).filter(|count| *count > 0)?);
-        let link = self.link_mut(place)?;
-        let to = from.saturating_add(usize::try_from(filled).unwrap_or(usize::MAX)).min(link.chunk.places());
-        let last = link.chunk.at(to - 1)?.turn;
-        let (count, mut part) = ((to - from) as u64, None);
-        match Arc::get_mut(&mut link.chunk).filter(|_| is_only_one) {
-            Some(chunk) => own.extend((from..to).filter_map(|place| chunk.take(place))),
-            None => part = Some(Part { chunk: Arc::clone(&link.chunk), from, to }),
+    /// Takes a chunk's worth at most from `place` on, for a reader there; none at the end. What lies in a queue leaves
+    /// the ring for `own`, in which there is nothing; else it is shared.
+    pub(super) fn take(&mut self, place: u64, own: &mut VecDeque<Entry>) -> Option<Taken> {
+        match &mut self.entries {
+            Entries::Queue(queue) => {
+                debug_assert_eq!(place, queue.start(), "the only reader is never behind the first place");
+                queue.take(own);
+                let last = own.back()?.turn;
+                Some(Taken { count: own.len() as u64, last, part: None })
+            }
+            Entries::Chunks(chunks) => chunks.share(place),
         }
-        Some(Taken { count, last, part })
     }
 
     /// Takes the entry at `place` as [`take`](Self::take) does.
-    pub(super) fn take_one(&mut self, place: u64, is_only_one: bool) -> Option<Entry> {
-        let within = self.within_chunk(place);
-        let link = self.link_mut(place)?;
-        match Arc::get_mut(&mut link.chunk).filter(|_| is_only_one) {
-            Some(chunk) => chunk.take(within),
-            None => link.chunk.at(within).cloned(),
+    pub(super) fn take_one(&mut self, place: u64) -> Option<Entry> {
+        match &mut self.entries {
+            Entries::Queue(queue) => queue.take_one(),
+            Entries::Chunks(chunks) => chunks.at(place).cloned(),
         }
     }
 
     /// Counts a reader that begins at the end.
     pub(super) fn join(&mut self) {
-        if self.within_chunk(self.end) != 0
-            && let Some(last) = self.chunks.back_mut()
+        if self.readers > 0
+            && let Entries::Queue(queue) = &mut self.entries
         {
-            last.behind += 1;
+            self.entries = Entries::Chunks(Chunks::of(queue));
         }
+        if let Entries::Chunks(chunks) = &mut self.entries {
+            chunks.join();
+        }
+        self.readers += 1;
     }
 
-    /// Counts a reader that has come to `place`, one chunk on at most; gives back the chunk that all are past now.
+    /// Counts a reader that has come to `place`, one chunk on at most; gives back the chunk that is over with that.
     pub(super) fn moved(&mut self, place: u64) -> Option<Arc<Chunk>> {
-        if self.within_chunk(place) != 0 {
+        let Entries::Chunks(chunks) = &mut self.entries else {
             return None;
-        }
-        let link = self.link_mut(place.checked_sub(1)?)?;
-        link.behind -= 1;
-        // Whoever is past it is past those before it, which are gone then.
-        if link.behind == 0 { self.pop_front() } else { None }
+        };
+        let passed = chunks.moved(place);
+        let last = self.queue_up(place);
+        passed.or(last)
     }
 
     /// Counts a reader at `place` that is gone; what all others are past goes.
     pub(super) fn leave(&mut self, place: u64, aftermath: &mut Aftermath) {
-        let place = place.max(self.first);
-        let passed = usize::try_from((place - self.first) >> self.chunk_bits).unwrap_or(usize::MAX);
-        self.chunks.iter_mut().skip(passed).for_each(|link| link.behind -= 1);
-        while self.chunks.front().is_some_and(|link| link.behind == 0) {
-            let chunk = self.pop_front().expect("there is a first one");
+        self.readers -= 1;
+        match &mut self.entries {
+            Entries::Queue(queue) => aftermath.events.extend(queue.clear()),
+            Entries::Chunks(chunks) => {
+                chunks.leave(place, aftermath);
+                if self.readers == 0 {
+                    self.entries = Entries::Queue(Queue::new(chunks.size(), chunks.end()));
+                }
+            }
+        }
+    }
+
+    /// Looks at a reader at `place` that is left alone.
+    pub(super) fn leave_alone(&mut self, place: u64, aftermath: &mut Aftermath) {
+        if let Some(chunk) = self.queue_up(place) {
             self.give_back(chunk, aftermath);
         }
-        if self.chunks.is_empty() {
-            // Places go on with a new chunk.
-            self.end = self.end.next_multiple_of(self.chunk_places());
-            self.first = self.end;
-        }
     }
 
-    /// Takes an empty chunk that nobody else has, to be used next.
+    /// Becomes a queue if only one reader is left, at `place`, and has read all there is. Gives back the last chunk.
+    fn queue_up(&mut self, place: u64) -> Option<Arc<Chunk>> {
+        let Entries::Chunks(chunks) = &mut self.entries else {
+            return None;
+        };
+        if self.readers > 1 || place < chunks.end() {
+            return None;
+        }
+        let last = chunks.pop_last();
+        self.entries = Entries::Queue(Queue::new(chunks.size(), place));
+        last
+    }
+
+    /// Takes an empty chunk that nobody else has, to be used next if there is use for it.
     pub(super) fn spare(&mut self, chunk: Arc<Chunk>) {
-        self.spare = Some(chunk);
-    }
-
-    /// Takes back a chunk that is over, to be used again. Its events, and the chunk itself where a reader still has it,
-    /// are left to the aftermath.
-    pub(super) fn give_back(&mut self, mut chunk: Arc<Chunk>, aftermath: &mut Aftermath) {
-        if let Some(own) = Arc::get_mut(&mut chunk) {
-            aftermath.events.extend(own.take_all());
-            self.spare = Some(chunk);
-        } else {
-            aftermath.chunks.push(chunk);
+        if let Entries::Chunks(chunks) = &mut self.entries {
+            chunks.spare(chunk);
         }
     }
 
-    fn pop_front(&mut self) -> Option<Arc<Chunk>> {
-        let link = self.chunks.pop_front()?;
-        self.first += self.chunk_places();
-        Some(link.chunk)
-    }
-
-    fn link(&self, place: u64) -> Option<&Link> {
-        self.chunks.get(self.chunk_of(place)?)
-    }
-
-    fn link_mut(&mut self, place: u64) -> Option<&mut Link> {
-        let number = self.chunk_of(place)?;
-        self.chunks.get_mut(number)
-    }
-
-    fn chunk_of(&self, place: u64) -> Option<usize> {
-        usize::try_from(place.checked_sub(self.first)? >> self.chunk_bits).ok()
-    }
-
-    fn within_chunk(&self, place: u64) -> usize {
-        usize::try_from(place & (self.chunk_places() - 1)).expect("a chunk has 64 places at most")
-    }
-
-    fn chunk_places(&self) -> u64 {
-        1 << self.chunk_bits
+    /// Takes back a chunk that is over, to be used again if there is use for it. Its events, and the chunk itself where
+    /// a reader still has it, are left to the aftermath.
+    pub(super) fn give_back(&mut self, chunk: Arc<Chunk>, aftermath: &mut Aftermath) {
+        if let Some(empty) = chunks::emptied(chunk, aftermath) {
+            self.spare(empty);
+        }
     }
 }
 
-/// How many places the chunks of a ring have: about a sixteenth of its capacity, between 8 and 64, and no more than are
-/// needed for that capacity.
-fn chunk_places(capacity: NonZeroUsize) -> usize {
-    (capacity.get() / 16).clamp(8, 64).min(capacity.get()).next_power_of_two()
+impl Size {
+    /// The chunks have about a sixteenth of the capacity, between 8 and 64 places, and no more than are needed for it.
+    fn of(capacity: NonZeroUsize) -> Self {
+        let places = (capacity.get() / 16).clamp(8, 64).min(capacity.get()).next_power_of_two();
+        Self { capacity, chunk_bits: places.trailing_zeros() }
+    }
+
+    /// How many places a chunk has.
+    fn chunk(self) -> usize {
+        1 << self.chunk_bits
+    }
+
+    /// How many entries a reader takes at most at once.
+    fn batch(self) -> usize {
+        self.chunk().min(self.capacity.get())
+    }
 }

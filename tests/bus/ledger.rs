@@ -98,12 +98,14 @@ struct Reader {
     model: Model,
 }
 
-/// What the rings of a run hold, chatter and critical, and in chunks of how many.
+/// What the rings of a run hold, chatter and critical, and how many are taken at once: as many as a chunk has.
 #[derive(Clone, Copy, Debug)]
 struct Rings {
     capacity: [usize; 2],
     chunk: [u64; 2],
 }
+
+type Chunked = [Option<u64>; 2];
 
 const SMALL: Rings = Rings { capacity: [4, 1], chunk: [4, 1] };
 /// Of which a chunk is larger than a ring.
@@ -156,6 +158,8 @@ struct ModelLane {
 /// A stream as the design describes it: two bounded lanes, read in the order of turns, and its account.
 struct Model {
     rings: Rings,
+    /// Where the chunks of each ring began; none where it is a queue.
+    chunked: Chunked,
     lanes: [ModelLane; 2],
     /// It found nothing when it last read: what does not pass moves it on at once.
     waits: bool,
@@ -165,7 +169,7 @@ struct Model {
 
 impl Model {
     fn new(rings: Rings) -> Self {
-        Self { rings, lanes: Default::default(), waits: false, filtered: 0, overrun: 0 }
+        Self { rings, chunked: [None; 2], lanes: Default::default(), waits: false, filtered: 0, overrun: 0 }
     }
 
     fn offer(&mut self, critical: bool, event: Unread) {
@@ -185,15 +189,17 @@ impl Model {
         lane.unread.push_back(event);
     }
 
-    /// Takes from each lane of which nothing is taken what lies in one chunk. Whether anything is taken then.
+    /// Takes from each lane of which nothing is taken a chunk's worth at most: of chunks, what lies in one. Whether
+    /// anything is taken then.
     fn fill(&mut self) -> bool {
-        for (lane, chunk) in self.lanes.iter_mut().zip(self.rings.chunk) {
+        for ((lane, chunk), begun) in self.lanes.iter_mut().zip(self.rings.chunk).zip(self.chunked) {
             let is_next = lane.unread.front().filter(|_| lane.taken.is_empty());
-            if let Some((first, turn)) = is_next.map(|first| (first.place / chunk, first.turn)) {
+            if let Some((first, turn)) = is_next.map(|first| (first.place, first.turn)) {
+                let end = first + chunk - begun.map_or(0, |begun| (first - begun) % chunk);
                 let missed = std::mem::take(&mut lane.lost);
                 let (after, before) = (lane.after, Some(turn));
                 lane.notice = (missed > 0).then_some(Read::Lag { missed, after, before });
-                while let Some(event) = lane.unread.front().filter(|event| event.place / chunk == first) {
+                while let Some(event) = lane.unread.front().filter(|event| event.place < end) {
                     lane.after = Some(event.turn);
                     lane.taken.push_back(*event);
                     lane.unread.pop_front();
@@ -303,6 +309,39 @@ impl Run {
         self.readers.iter().any(|reader| route(reader.filter) == route(filter))
     }
 
+    /// The rings of a route become chunks when a second reader joins the only one; they begin with what that has unread.
+    fn divide(&mut self, filter: u8) {
+        let ends = self.ends[route(filter)];
+        let mut readers = self.readers.iter_mut().filter(|reader| route(reader.filter) == route(filter));
+        if let (Some(Reader { model, .. }), None) = (readers.next(), readers.next()) {
+            for (number, begun) in model.chunked.iter_mut().enumerate() {
+                let first = model.lanes[number].unread.front().map_or(ends[number], |first| first.place);
+                begun.get_or_insert(first);
+            }
+        }
+    }
+
+    /// All readers of a route have the same rings, which are queues again when the only one has read all.
+    fn share(&mut self) {
+        for number in 0..ROUTES {
+            let on_route = |reader: &&mut Reader| route(reader.filter) == number;
+            let mut readers: Vec<_> = self.readers.iter_mut().filter(on_route).collect();
+            match readers.as_mut_slice() {
+                [only] => {
+                    for (lane, begun) in only.model.lanes.iter().zip(&mut only.model.chunked) {
+                        *begun = begun.filter(|_| !lane.unread.is_empty());
+                    }
+                }
+                [first, others @ ..] => {
+                    for other in others {
+                        other.model.chunked = first.model.chunked;
+                    }
+                }
+                [] => {}
+            }
+        }
+    }
+
     fn subscribe(&mut self, number: u8, panics: bool) {
         let calls = Arc::new(AtomicU64::new(0));
         let count = Arc::clone(&calls);
@@ -358,6 +397,7 @@ impl Run {
         match *step {
             Step::Emit { critical, plan } => self.emit(critical, plan),
             Step::OpenStream { filter: number } => {
+                self.divide(number);
                 let stream = self.bus.stream(filter(number));
                 self.readers.push(Reader {
                     stream,
@@ -454,6 +494,7 @@ proptest! {
         let mut run = Run::new(rings);
         for step in &steps {
             run.take(step);
+            run.share();
             run.check();
         }
         run.settle();

@@ -41,10 +41,10 @@ pub(super) struct Reader {
 }
 
 impl Seat {
-    /// Takes what lies in one chunk of a ring.
-    pub(super) fn take(&mut self, lane: Lane, ring: &mut Ring, is_only_one: bool, held: &mut Held) {
+    /// Takes a chunk's worth of a ring at most.
+    pub(super) fn take(&mut self, lane: Lane, ring: &mut Ring, held: &mut Held) {
         let reader = &mut self.readers[lane];
-        let Some(taken) = ring.take(reader.next, is_only_one, &mut held.own) else {
+        let Some(taken) = ring.take(reader.next, &mut held.own) else {
             return;
         };
         self.taken += taken.count;
@@ -85,7 +85,7 @@ impl Seat {
 }
 
 impl Reader {
-    /// Moves on by so many places, the last of that turn; gives back the chunk that all are past now.
+    /// Moves on by so many places, the last of that turn; gives back the chunk that is over with that.
     pub(super) fn move_by(&mut self, places: u64, last: Turn, ring: &mut Ring) -> Option<Arc<Chunk>> {
         self.next += places;
         self.after = Some(last);
