@@ -4,8 +4,9 @@
 //! what is critical. A reader that waits is at the end of both rings: an event that its filter keeps from it moves it
 //! on without waking it.
 //!
-//! A stream takes a part of a chunk of each ring into its [`Hand`] and reads it without the lock; so the lock is taken
-//! once for many events, and what is read is neither cloned nor filtered under it. A desk, whose queue is exact, reads one at a time.
+//! A stream takes a chunk's worth at most of each ring into its [`Hand`] and reads it without the lock; so the lock is
+//! taken once for many events, and what is read is neither cloned nor filtered under it. A desk, whose queue is exact,
+//! reads one at a time.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;

@@ -35,8 +35,8 @@ impl Told {
     }
 }
 
-/// What a reader takes at once, to hand it over without the channel's lock: a part of a chunk of each ring. Nothing in
-/// there is overrun any more.
+/// What a reader takes at once, to hand it over without the channel's lock: of each ring a chunk's worth at most.
+/// Nothing in there is overrun any more.
 #[derive(Debug)]
 pub(super) struct Hand {
     lanes: Lanes<Held>,

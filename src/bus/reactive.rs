@@ -1,18 +1,23 @@
 //! [`ReactiveEventBus`]: streams, handlers and a recorder.
 //!
-//! Memory is bounded by capacities. A ring holds at most its capacity, and less than one chunk of events that were
-//! overrun, and keeps one empty chunk; a chunk is a sixteenth of the capacity, but at least 8 (or the capacity) and at
-//! most 64 places, of 24 bytes beside the events themselves, which routes share. There are:
+//! Memory is bounded by capacities. A ring that one reader alone reads is a queue: it holds at most its capacity, in
+//! places of 16 bytes beside the events themselves, which routes share. Its room doubles as it fills, never beyond the
+//! capacity (while it grows or is divided, the room of before is there too), and once it is read to its end it keeps
+//! room for one chunk's worth at most. A ring that more read is made of chunks: it holds at most its capacity, and less
+//! than one chunk of events that were overrun, and keeps one empty chunk; a chunk is a sixteenth of the capacity, but at
+//! least 8 (or the capacity) and at most 64 places of 24 bytes. There are:
 //!
 //! - for each route that has a reader a ring of `capacity` for chatter and one of `capacity / 4` for what is critical
 //!   (routes by kind), or of `id_capacity` and `id_capacity / 4` (routes by plan, session or correlation);
 //! - for each stream at most one chunk of each of its two rings that it has not handed over, which may be in no ring
-//!   any more, an empty one of each, and room for one chunk of events of each that it has alone;
+//!   any more, an empty one of each, and room for one chunk's worth of each that it has alone;
 //! - for each async handler two rings of its queue;
 //! - for each thread whose handlers emit at most 16,384 events that wait, and for each that emits room for as many
 //!   wakers as it woke at once.
 //!
-//! What all readers of a route have read goes by the chunk; what the only reader of a route reads goes at once.
+//! What all readers of a route have read goes by the chunk; what the only reader of a route reads goes at once. A ring
+//! becomes chunks when a second reader joins the first, and is a queue again when one is left that has read all of it;
+//! until then what that one reads goes by the chunk.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
