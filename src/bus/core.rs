@@ -16,7 +16,7 @@ use super::dispatch::Dispatch;
 use super::handler::EventHandler;
 use super::ledger::{Ledger, LedgerRow, name_of};
 use super::member::{Member, Members};
-use super::order::{Order, Phase, mask};
+use super::order::{Course, Order, Phase, mask};
 use super::recorder::Recorder;
 use super::route::{Capacities, RouteKey, Routes, Sent};
 use super::route_stream::Attachment;
@@ -37,10 +37,13 @@ crate::sync::thread_local! {
 
 /// What came of an event in the order section.
 struct Ordered {
+    turn: Turn,
     seq: Option<Seq>,
     receivers: usize,
-    dispatch: Option<Dispatch>,
-    kept: Option<Arc<DomainEvent>>,
+    /// The event, unless the last route has it whole.
+    left: Option<Arc<DomainEvent>>,
+    /// The handlers to call, if there are any.
+    course: Option<Arc<Course>>,
     recorder_panic: Option<Box<dyn Any + Send>>,
 }
 
@@ -109,7 +112,14 @@ impl Core {
                 return self.late(id);
             }
         };
-        let Ordered { seq, receivers, dispatch, kept, recorder_panic } = ordered;
+        let Ordered { turn, seq, receivers, left, course, recorder_panic } = ordered;
+        let (dispatch, kept) = match (course, left) {
+            (Some(course), Some(event)) => {
+                let kept = keeps.then(|| Arc::clone(&event));
+                (Some(Dispatch::new(Arc::clone(self), event, turn, course)), kept)
+            }
+            (_, left) => (None, left),
+        };
         if let (Some(event), Some(panic)) = (&kept, recorder_panic) {
             self.recorder_panicked(event, panic);
         }
@@ -156,14 +166,7 @@ impl Core {
         let is_needed = keeps || course.is_some();
         let Sent { readers, left } = order.routes.send(turn, event, is_needed, aftermath);
         let receivers = desks + order.members.len() + readers;
-        let (dispatch, kept) = match (course, left) {
-            (Some(course), Some(event)) => {
-                let kept = keeps.then(|| Arc::clone(&event));
-                (Some(Dispatch::new(Arc::clone(self), event, turn, course)), kept)
-            }
-            (_, left) => (None, left),
-        };
-        Ok(Ordered { seq, receivers, dispatch, kept, recorder_panic })
+        Ok(Ordered { turn, seq, receivers, left, course, recorder_panic })
     }
 
     fn late(&self, id: EventId) -> Receipt {
