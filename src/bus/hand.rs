@@ -152,12 +152,15 @@ impl Hand {
     /// more: that may come before what is left of the other.
     fn next_lane(&self) -> Option<Lane> {
         let Lanes { chatter, critical } = &self.lanes;
-        let is_unknown = |held: &Held| held.is_cut && held.is_empty();
-        if is_unknown(chatter) || is_unknown(critical) {
-            return None;
+        match (chatter.is_empty(), critical.is_empty()) {
+            (false, true) => (!critical.is_cut).then_some(Lane::Chatter),
+            (true, false) => (!chatter.is_cut).then_some(Lane::Critical),
+            (true, true) => None,
+            (false, false) => {
+                let turn = |held: &Held| held.head().map(|entry| entry.turn);
+                Lane::with_lower(turn(chatter), turn(critical))
+            }
         }
-        let turn = |held: &Held| held.head().map(|entry| entry.turn);
-        Lane::with_lower(turn(chatter), turn(critical))
     }
 
     /// Lets go of what the rings have let go of; called outside of the channel's lock.
