@@ -104,14 +104,18 @@ impl Channel {
         let mut state = lock(&self.state);
         let readers = state.seats.len();
         let lane = Lane::of(event.event_type());
-        state.wake(&event, aftermath);
+        if !state.parked.is_empty() {
+            state.wake(&event, aftermath);
+        }
         let entry = Entry { turn, event };
         if readers == 0 {
             aftermath.events.push(entry);
             return 0;
         }
         state.rings[lane].push(entry, aftermath);
-        state.pass(lane, turn, aftermath);
+        if !state.parked.is_empty() {
+            state.pass(lane, turn, aftermath);
+        }
         readers
     }
 

@@ -83,6 +83,7 @@ impl Ring {
     }
 
     /// Puts an entry at the end, for those who read; what had to go for it is left to the aftermath.
+    #[inline]
     pub(super) fn push(&mut self, entry: Entry, aftermath: &mut Aftermath) {
         match &mut self.entries {
             Entries::Queue(queue) => {

@@ -39,6 +39,7 @@ impl Queue {
     }
 
     /// Puts an entry at the end; gives back the oldest if that had to go for it.
+    #[inline]
     pub(super) fn push(&mut self, entry: Entry) -> Option<Entry> {
         let is_full = self.entries.len() == self.size.capacity.get();
         let oldest = if is_full { self.entries.pop_front() } else { None };
