@@ -1,5 +1,6 @@
 //! The [`Aftermath`] of what was done under locks.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -14,19 +15,42 @@ pub(super) struct Aftermath {
     pub(super) chunks: Vec<Arc<Chunk>>,
 }
 
+crate::sync::thread_local! {
+    /// Kept between emissions for its memory. Taken out while in use: a waker may emit. Boxed, since it is moved twice.
+    static KEPT: Cell<Option<Box<Aftermath>>> = const { Cell::new(None) };
+}
+
 impl Aftermath {
-    /// Wakes and drops, each whatever the others do; keeps its memory for the next emission.
+    /// What there is, if there is anything: nearly always there is not. In its place comes an empty one.
     #[inline]
-    pub(super) fn settle(&mut self) {
-        // To drain nothing takes as long as to put an event on a route.
-        if !(self.wakers.is_empty() && self.events.is_empty() && self.chunks.is_empty()) {
-            self.settle_each();
-        }
+    pub(super) fn take(&mut self) -> Option<Left> {
+        let is_empty = self.wakers.is_empty() && self.events.is_empty() && self.chunks.is_empty();
+        (!is_empty).then(|| self.leave())
     }
 
-    fn settle_each(&mut self) {
+    fn leave(&mut self) -> Left {
+        let mut left = KEPT.try_with(Cell::take).ok().flatten().unwrap_or_default();
+        std::mem::swap(&mut *left, self);
+        Left(left)
+    }
+
+    /// Wakes and drops, each whatever the others do; keeps its memory.
+    pub(super) fn settle(&mut self) {
         self.wakers.drain(..).for_each(|waker| report::quietly(|| waker.wake()));
         self.events.drain(..).for_each(report::drop_event);
         self.chunks.clear();
+    }
+}
+
+/// What an emission left.
+#[derive(Debug)]
+pub(super) struct Left(Box<Aftermath>);
+
+impl Left {
+    /// Settles it; its memory is kept for the next emission of this thread.
+    pub(super) fn settle(mut self) {
+        self.0.settle();
+        // Gone with the thread, the memory need not be kept.
+        drop(KEPT.try_with(|before| before.replace(Some(self.0))));
     }
 }

@@ -5,12 +5,11 @@
 //! subscribers are foreign code and run outside.
 
 use std::any::Any;
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::aftermath::Aftermath;
+use super::aftermath::{Aftermath, Left};
 use super::desk::Desk;
 use super::dispatch::Dispatch;
 use super::handler::EventHandler;
@@ -29,12 +28,6 @@ use crate::sync::{AtomicU64, Mutex, Notify, Ordering, lock};
 
 mod landing;
 
-crate::sync::thread_local! {
-    /// Kept between emissions for its memory. Taken out while in use: a waker may emit. Boxed, since it is moved twice
-    /// an emission.
-    static AFTERMATH: Cell<Option<Box<Aftermath>>> = const { Cell::new(None) };
-}
-
 /// What came of an event in the order section.
 struct Ordered {
     turn: Turn,
@@ -44,6 +37,7 @@ struct Ordered {
     left: Option<Arc<DomainEvent>>,
     /// The handlers to call, if there are any.
     course: Option<Arc<Course>>,
+    aftermath: Option<Left>,
     recorder_panic: Option<Box<dyn Any + Send>>,
 }
 
@@ -80,6 +74,7 @@ impl Core {
             awaiting: 0,
             observers,
             departed: LedgerRow::departed(),
+            aftermath: Aftermath::default(),
         };
         Self {
             origin,
@@ -103,16 +98,15 @@ impl Core {
         announce: Option<impl FnOnce(&DomainEvent)>,
     ) -> Receipt {
         let id = event.id();
-        let mut aftermath = AFTERMATH.try_with(Cell::take).ok().flatten().unwrap_or_default();
         let keeps = announce.is_some() || self.recorder.is_some();
-        let ordered = match self.order(Arc::new(event), keeps, &mut aftermath) {
+        let ordered = match self.order(Arc::new(event), keeps) {
             Ok(ordered) => ordered,
             Err(event) => {
                 report::drop_event(event);
                 return self.late(id);
             }
         };
-        let Ordered { turn, seq, receivers, left, course, recorder_panic } = ordered;
+        let Ordered { turn, seq, receivers, left, course, aftermath, recorder_panic } = ordered;
         let (dispatch, kept) = match (course, left) {
             (Some(course), Some(event)) => {
                 let kept = keeps.then(|| Arc::clone(&event));
@@ -123,9 +117,9 @@ impl Core {
         if let (Some(event), Some(panic)) = (&kept, recorder_panic) {
             self.recorder_panicked(event, panic);
         }
-        aftermath.settle();
-        // Gone with the thread, the memory need not be kept.
-        drop(AFTERMATH.try_with(|before| before.replace(Some(aftermath))));
+        if let Some(aftermath) = aftermath {
+            aftermath.settle();
+        }
         if let Some(event) = kept {
             if let Some(recorder) = &self.recorder {
                 let relieved = catch_unwind(AssertUnwindSafe(|| recorder.relieve()));
@@ -148,10 +142,10 @@ impl Core {
         self: &Arc<Self>,
         mut event: Arc<DomainEvent>,
         keeps: bool,
-        aftermath: &mut Aftermath,
     ) -> Result<Ordered, Arc<DomainEvent>> {
         let mut order = lock(&self.order);
-        if order.phase != Phase::Open && !(order.phase == Phase::Closing && self.is_within(&order)) {
+        let order = &mut *order;
+        if order.phase != Phase::Open && !(order.phase == Phase::Closing && self.is_within(order)) {
             return Err(event);
         }
         order.turn += 1;
@@ -161,12 +155,13 @@ impl Core {
             |recorder: &Arc<dyn Recorder>| catch_unwind(AssertUnwindSafe(|| recorder.record(&event))).err();
         let recorder_panic = self.recorder.as_ref().and_then(record);
         let seq = event.seq();
-        let desks = order.put_on_desks(turn, &event, aftermath);
+        let desks = order.put_on_desks(turn, &event);
         let course = order.take_off();
         let is_needed = keeps || course.is_some();
-        let Sent { readers, left } = order.routes.send(turn, event, is_needed, aftermath);
+        let Sent { readers, left } = order.routes.send(turn, event, is_needed, &mut order.aftermath);
         let receivers = desks + order.members.len() + readers;
-        Ok(Ordered { turn, seq, receivers, left, course, recorder_panic })
+        let aftermath = order.aftermath.take();
+        Ok(Ordered { turn, seq, receivers, left, course, aftermath, recorder_panic })
     }
 
     fn late(&self, id: EventId) -> Receipt {

@@ -34,6 +34,8 @@ pub(super) struct Order {
     pub(super) awaiting: usize,
     pub(super) observers: [u32; EventType::NUMBERS],
     pub(super) departed: LedgerRow,
+    /// What the emission leaves that is in here; empty otherwise.
+    pub(super) aftermath: Aftermath,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,17 +80,12 @@ impl Course {
 
 impl Order {
     /// Puts an event on the desks of the async handlers that want it; returns how many there are.
-    pub(super) fn put_on_desks(
-        &self,
-        turn: Turn,
-        event: &Arc<DomainEvent>,
-        aftermath: &mut Aftermath,
-    ) -> usize {
+    pub(super) fn put_on_desks(&mut self, turn: Turn, event: &Arc<DomainEvent>) -> usize {
         for member in &self.at_desks {
             if let Some(desk) = member.handler.desk()
                 && member.takes_on_desk(event)
             {
-                desk.put(turn, event, aftermath);
+                desk.put(turn, event, &mut self.aftermath);
             }
         }
         self.at_desks.len()

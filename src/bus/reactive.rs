@@ -12,8 +12,8 @@
 //! - for each stream at most one chunk of each of its two rings that it has not handed over, which may be in no ring
 //!   any more, an empty one of each, and room for one chunk's worth of each that it has alone;
 //! - for each async handler two rings of its queue;
-//! - for each thread whose handlers emit at most 16,384 events that wait, and for each that emits room for as many
-//!   wakers as it woke at once.
+//! - for each thread whose handlers emit at most 16,384 events that wait, and for each that emits, and the bus, room
+//!   for as many wakers as were woken at once.
 //!
 //! What all readers of a route have read goes by the chunk; what the only reader of a route reads goes at once. A ring
 //! becomes chunks when a second reader joins the first, and is a queue again when one is left that has read all of it;
