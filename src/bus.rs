@@ -86,6 +86,12 @@ pub trait EventBus: fmt::Debug + Send + Sync {
     /// Announces what happened. Never fails and never panics; the receipt is free to ignore.
     fn emit(&self, event: DomainEvent) -> Receipt;
 
+    /// Announces an event that was put in an `Arc` where it was made, as buses do that share their events: one move of some
+    /// hundred bytes less. One that others have too is emitted as a copy.
+    fn emit_arc(&self, event: Arc<DomainEvent>) -> Receipt {
+        self.emit(Arc::unwrap_or_clone(event))
+    }
+
     /// Calls `handler` for each later event that passes `filter`, on the emitting thread, until the subscription
     /// is dropped.
     fn subscribe(&self, filter: Filter, handler: Arc<dyn EventHandler>) -> Subscription;
@@ -113,6 +119,9 @@ pub trait EventBus: fmt::Debug + Send + Sync {
 impl<B: EventBus + ?Sized> EventBus for Arc<B> {
     fn emit(&self, event: DomainEvent) -> Receipt {
         (**self).emit(event)
+    }
+    fn emit_arc(&self, event: Arc<DomainEvent>) -> Receipt {
+        (**self).emit_arc(event)
     }
     fn subscribe(&self, filter: Filter, handler: Arc<dyn EventHandler>) -> Subscription {
         (**self).subscribe(filter, handler)

@@ -124,9 +124,9 @@ fn emit_observed(bus: &dyn EventBus, event_type: EventType, make: impl FnOnce() 
 fn send(bus: &dyn EventBus, event_type: EventType, make: impl FnOnce() -> DomainEvent) {
     let is_made = Cell::new(false);
     let emitted = catch_unwind(AssertUnwindSafe(|| {
-        let event = make();
+        let event = Arc::new(make());
         is_made.set(true);
-        bus.emit(event);
+        bus.emit_arc(event);
     }));
     if let Err(panic) = emitted {
         if !is_made.get() {

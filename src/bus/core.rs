@@ -41,6 +41,17 @@ struct Ordered {
     recorder_panic: Option<Box<dyn Any + Send>>,
 }
 
+/// The event, if nobody else has it; else a copy of it. Whoever has the only reference keeps it the only one.
+#[inline]
+fn unshared(event: Arc<DomainEvent>) -> Arc<DomainEvent> {
+    if Arc::strong_count(&event) == 1 && Arc::weak_count(&event) == 0 {
+        return event;
+    }
+    let copy = Arc::new(DomainEvent::clone(&event));
+    report::drop_event(event);
+    copy
+}
+
 #[derive(Debug)]
 pub(super) struct Core {
     pub(super) origin: Origin,
@@ -94,12 +105,13 @@ impl Core {
     /// Takes an event in; `announce` hears of it before the handlers do, outside of locks.
     pub(super) fn emit(
         self: &Arc<Self>,
-        event: DomainEvent,
+        event: Arc<DomainEvent>,
         announce: Option<impl FnOnce(&DomainEvent)>,
     ) -> Receipt {
         let id = event.id();
+        let event = unshared(event);
         let keeps = announce.is_some() || self.recorder.is_some();
-        let ordered = match self.order(Arc::new(event), keeps) {
+        let ordered = match self.order(event, keeps) {
             Ok(ordered) => ordered,
             Err(event) => {
                 report::drop_event(event);
@@ -150,7 +162,7 @@ impl Core {
         }
         order.turn += 1;
         let turn = Turn::new(order.turn).expect("counted from 1");
-        Arc::get_mut(&mut event).expect("nobody else has it yet").place_at(self.origin, turn);
+        Arc::get_mut(&mut event).expect("nobody else has it").place_at(self.origin, turn);
         let record =
             |recorder: &Arc<dyn Recorder>| catch_unwind(AssertUnwindSafe(|| recorder.record(&event))).err();
         let recorder_panic = self.recorder.as_ref().and_then(record);

@@ -31,11 +31,15 @@ impl FanoutEventBus {
 #[async_trait]
 impl EventBus for FanoutEventBus {
     fn emit(&self, event: DomainEvent) -> Receipt {
+        self.emit_arc(Arc::new(event))
+    }
+
+    fn emit_arc(&self, event: Arc<DomainEvent>) -> Receipt {
         let observers = self.others.iter().filter(|bus| bus.is_observed(event.event_type()));
         for bus in observers {
-            bus.emit(event.clone());
+            bus.emit(DomainEvent::clone(&event));
         }
-        self.first.emit(event)
+        self.first.emit_arc(event)
     }
 
     fn subscribe(&self, filter: Filter, handler: Arc<dyn EventHandler>) -> Subscription {

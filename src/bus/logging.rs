@@ -49,6 +49,10 @@ impl LoggingEventBus {
 #[async_trait]
 impl EventBus for LoggingEventBus {
     fn emit(&self, event: DomainEvent) -> Receipt {
+        self.emit_arc(Arc::new(event))
+    }
+
+    fn emit_arc(&self, event: Arc<DomainEvent>) -> Receipt {
         let announce = |event: &DomainEvent| super::report::quietly(|| log(event, &self.redactor));
         self.core.emit(event, Some(announce))
     }

@@ -112,6 +112,10 @@ impl ReactiveEventBus {
 #[async_trait]
 impl EventBus for ReactiveEventBus {
     fn emit(&self, event: DomainEvent) -> Receipt {
+        self.emit_arc(Arc::new(event))
+    }
+
+    fn emit_arc(&self, event: Arc<DomainEvent>) -> Receipt {
         self.handle.core.emit(event, None::<fn(&DomainEvent)>)
     }
 

@@ -40,6 +40,7 @@ impl Abilities {
 pub async fn check_event_bus<B: EventBus + 'static>(make: impl Fn() -> B, abilities: Abilities) {
     a_receipt_names_its_event(&make(), abilities);
     emitting_works_on_any_thread(&Arc::new(make()));
+    an_event_in_an_arc_is_emitted_as_any(&make(), abilities);
     a_stream_without_streams_is_at_its_end(&make(), abilities).await;
     flushing_an_idle_bus_succeeds(&make()).await;
     if abilities.handlers {
@@ -114,6 +115,25 @@ fn emitting_works_on_any_thread(bus: &Arc<impl EventBus + 'static>) {
         .collect();
     for thread in threads {
         assert!(thread.join().is_ok(), "emitting outside a runtime must not panic");
+    }
+}
+
+fn an_event_in_an_arc_is_emitted_as_any(bus: &impl EventBus, abilities: Abilities) {
+    let seen = Seen::default();
+    let _handler = bus.on(Filter::all(), seen.handler());
+    let (alone, shared) = (Arc::new(chatter()), Arc::new(chatter()));
+    let weak = Arc::new(chatter());
+    let _weak = Arc::downgrade(&weak);
+    let ids = [alone.id(), shared.id(), weak.id()];
+    let receipts = [alone, Arc::clone(&shared), weak].map(|event| bus.emit_arc(event));
+    assert_eq!(receipts.map(|receipt| receipt.id), ids, "a receipt carries the id of its event");
+    assert_eq!(shared.seq(), None, "an event that others have is emitted as a copy");
+    if abilities.order {
+        assert!(receipts.iter().all(|receipt| receipt.seq.is_some()), "each has a seq: {receipts:?}");
+        assert!(receipts.is_sorted_by_key(|receipt| receipt.seq), "seqs ascend in the order of emission");
+    }
+    if abilities.handlers {
+        assert_eq!(seen.ids(), ids, "handlers get each");
     }
 }
 

@@ -108,6 +108,10 @@ impl EventBus for RecordingEventBus {
         self.bus.emit(event)
     }
 
+    fn emit_arc(&self, event: Arc<DomainEvent>) -> Receipt {
+        self.bus.emit_arc(event)
+    }
+
     fn subscribe(&self, filter: Filter, handler: Arc<dyn EventHandler>) -> Subscription {
         self.bus.subscribe(filter, handler)
     }
