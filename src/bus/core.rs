@@ -44,9 +44,12 @@ struct Ordered {
 /// The event, if nobody else has it; else a copy of it. Whoever has the only reference keeps it the only one.
 #[inline]
 fn unshared(event: Arc<DomainEvent>) -> Arc<DomainEvent> {
-    if Arc::strong_count(&event) == 1 && Arc::weak_count(&event) == 0 {
-        return event;
-    }
+    let is_alone = Arc::strong_count(&event) == 1 && Arc::weak_count(&event) == 0;
+    if is_alone { event } else { copied(event) }
+}
+
+#[cold]
+fn copied(event: Arc<DomainEvent>) -> Arc<DomainEvent> {
     let copy = Arc::new(DomainEvent::clone(&event));
     report::drop_event(event);
     copy
