@@ -232,8 +232,9 @@ impl State {
     /// Tells the rings where the last reader stands, if only one is left.
     fn leave_alone(&mut self, aftermath: &mut Aftermath) {
         let Self { rings, seats, .. } = self;
-        let mut seats = seats.iter();
-        if let (Some(last), None) = (seats.next(), seats.next()) {
+        if seats.len() == 1
+            && let Some(last) = seats.iter().next()
+        {
             for lane in Lane::BOTH {
                 rings[lane].leave_alone(last.readers[lane].next, aftermath);
             }

@@ -12,8 +12,8 @@ pub(super) struct Entry {
     pub(super) event: Arc<DomainEvent>,
 }
 
-/// The entries of a part of a ring that several readers share. The ring fills one place after the other, under the lock of its channel; readers
-/// that learned under that lock how far it is filled read it afterwards without the lock.
+/// The entries of a part of a ring that several readers share. The ring fills one place after the other, under the lock
+/// of its channel; readers that learned under that lock how far it is filled read it afterwards without the lock.
 #[derive(Debug)]
 pub(super) struct Chunk(Box<[OnceLock<Entry>]>);
 
