@@ -43,9 +43,9 @@ struct Ordered {
 
 /// The event, if nobody else has it; else a copy of it. Whoever has the only reference keeps it the only one.
 #[inline]
-fn unshared(event: Arc<DomainEvent>) -> Arc<DomainEvent> {
-    let is_alone = Arc::strong_count(&event) == 1 && Arc::weak_count(&event) == 0;
-    if is_alone { event } else { copied(event) }
+fn unshared(mut event: Arc<DomainEvent>) -> Arc<DomainEvent> {
+    // Counting the references would not do: whoever has a weak one may make another meanwhile.
+    if Arc::get_mut(&mut event).is_some() { event } else { copied(event) }
 }
 
 #[cold]
