@@ -266,11 +266,11 @@ impl State {
                 ring.spare(chunk);
             }
             let held = hand.held(lane);
-            if held.is_empty() {
+            if held.is_empty() && seat.is_behind(lane, ring) {
                 held.lag = seat.jump(lane, ring, self.origin);
                 seat.take(lane, ring, held);
             }
-            held.is_cut = seat.readers[lane].next < ring.end();
+            held.is_cut = seat.is_behind(lane, ring);
         }
         !hand.is_empty()
     }

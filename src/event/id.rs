@@ -7,6 +7,7 @@
 //! control characters or is longer than [`MAX_NAME_BYTES`](super::text::MAX_NAME_BYTES).
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::num::NonZeroU64;
 use std::str::FromStr;
 
@@ -162,10 +163,20 @@ impl Seq {
 }
 
 /// An id's text: a ULID in its 16 bytes, anything else byte for byte.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Name {
     Ulid([u8; 16]),
     Text(CompactString),
+}
+
+/// In one piece: each event is looked up by its plan.
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Ulid(bytes) => state.write(bytes),
+            Self::Text(text) => text.as_str().hash(state),
+        }
+    }
 }
 
 impl Name {

@@ -41,6 +41,11 @@ pub(super) struct Reader {
 }
 
 impl Seat {
+    /// Whether the ring of a lane has something behind what this one has read of it.
+    pub(super) fn is_behind(&self, lane: Lane, ring: &Ring) -> bool {
+        self.readers[lane].next < ring.end()
+    }
+
     /// Takes a chunk's worth of a ring at most.
     pub(super) fn take(&mut self, lane: Lane, ring: &mut Ring, held: &mut Held) {
         let reader = &mut self.readers[lane];
