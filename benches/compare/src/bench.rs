@@ -30,7 +30,7 @@ impl Bench {
 
     /// How often each side is measured.
     pub(crate) fn rounds(&self) -> usize {
-        self.pick(5, 11)
+        self.pick(7, 11)
     }
 
     /// One for a quick run, the other for a full one.

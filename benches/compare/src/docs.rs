@@ -59,7 +59,8 @@ fn section(args: &Args, report: &Report, sections: &[Section]) -> String {
 }
 
 const ABOUT: &str = "\
-Measured in turns within one run: medians, with the quartiles beside them. Every side carries the same event
+Measured in turns within one run: medians, with the quartiles beside them; a ratio is the median of those of the
+rounds, since the machine has quick and slow minutes. Every side carries the same event
 (`tool.completed` in a `DomainEvent` behind an `Arc`; Python and abxbus a value with the same fields), built fresh for
 each emission unless it says otherwise, through channels of 4,096. Publishers are threads; paced, they publish bursts
 of at most 1,024 and wait until every consumer has had them. Async consumers are tasks on a tokio runtime of two
@@ -71,7 +72,7 @@ const TABLE: &str = "| work | side | median | quartiles | lost | ours : it |\n|-
 
 fn rows(text: &mut String, section: &Section) {
     for (place, line) in section.lines.iter().enumerate() {
-        let Figure { low, median, high } = line.figure;
+        let Figure { low, median, high, .. } = line.figure;
         let title = if place == 0 { &*section.title } else { "" };
         let [low, median, high] = [low, median, high].map(|value| section.unit.show(value));
         let lost = line.lost().unwrap_or_default();

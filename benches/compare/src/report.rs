@@ -75,13 +75,13 @@ impl Section {
 
     /// Ours to that line's.
     pub(crate) fn ratio(&self, place: usize) -> Option<f64> {
-        (place > 0).then(|| self.lines[0].figure.median / self.lines[place].figure.median)
+        (place > 0).then(|| self.lines[0].figure.ratio_to(&self.lines[place].figure))
     }
 
     pub(crate) fn print(&self) {
         println!("\n{}: {}", self.group, self.title);
         for (place, line) in self.lines.iter().enumerate() {
-            let Figure { low, median, high } = line.figure;
+            let Figure { low, median, high, .. } = line.figure;
             let spread = format!("{} .. {}", self.unit.show(low), self.unit.show(high));
             let lost = line.lost().map_or(String::new(), |lost| format!("lost {lost}"));
             let ratio = self.ratio(place).map_or(String::new(), |ratio| format!("{ratio:.2}"));
@@ -123,15 +123,20 @@ impl Report {
     }
 
     /// `<name>_ratio` and its sides, `<name>_ours` and `<name>_theirs`.
-    pub(crate) fn ratio(&self, name: &str, ours: f64, theirs: f64) {
-        self.key(&format!("{name}_ratio"), ours / theirs);
-        self.key(&format!("{name}_ours"), ours);
-        self.key(&format!("{name}_theirs"), theirs);
+    pub(crate) fn ratio(&self, name: &str, ours: &Figure, theirs: &Figure) {
+        self.key(&format!("{name}_ratio"), ours.ratio_to(theirs));
+        self.sides(name, ours, theirs);
+    }
+
+    /// What a key `name` was made of.
+    pub(crate) fn sides(&self, name: &str, ours: &Figure, theirs: &Figure) {
+        self.key(&format!("{name}_ours"), ours.median);
+        self.key(&format!("{name}_theirs"), theirs.median);
     }
 
     /// A section of which the first line is ours and line `theirs` is the other side of the ratio `name`.
     pub(crate) fn add_with_ratio(&self, name: &str, section: Section, theirs: usize) {
-        self.ratio(name, section.lines[0].figure.median, section.lines[theirs].figure.median);
+        self.ratio(name, &section.lines[0].figure, &section.lines[theirs].figure);
         self.add(section);
     }
 

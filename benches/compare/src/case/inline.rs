@@ -77,9 +77,9 @@ fn emissions(bench: &Bench, handlers: usize) {
         });
     check(bench, &bus, count.load(Ordering::Relaxed), u64::from(times) * handlers as u64);
     if handlers == 8 {
-        let ours = section.lines[0].figure.median;
-        bench.report.ratio("inline8", ours, section.lines[1].figure.median);
-        bench.report.ratio("inline8_caught", ours, section.lines[2].figure.median);
+        let [ours, plain, caught] = [0, 1, 2].map(|place| &section.lines[place].figure);
+        bench.report.ratio("inline8", ours, plain);
+        bench.report.ratio("inline8_caught", ours, caught);
     }
     bench.report.add(section);
 }

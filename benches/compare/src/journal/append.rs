@@ -109,9 +109,8 @@ pub(super) fn added_to_emit(bench: &Bench) {
         Figure::of(took.collect()).median
     };
     let (with, without) = compare(bench.rounds() + 2, || run(&with), || run(&without));
-    bench.report.key("journal_emit_ns", with.median - without.median);
-    bench.report.key("journal_emit_ns_ours", with.median);
-    bench.report.key("journal_emit_ns_theirs", without.median);
+    bench.report.key("journal_emit_ns", with.more_than(&without));
+    bench.report.sides("journal_emit_ns", &with, &without);
     let section = section("emit to a bus with a journal", Unit::Nanos);
     bench.report.add(section.line("agentbus, with a journal", with).line("agentbus, without one", without));
 }
@@ -134,7 +133,7 @@ pub(super) fn does_not_grow(bench: &Bench, long: &Long) {
     };
     let title = format!("append, each awaited, to {}", long.size());
     let (many, ten) = compare(bench.rounds(), || appends(long.path(), 0), || appends(scratch().path(), TEN));
-    bench.report.ratio("journal_long", many.median, ten.median);
+    bench.report.ratio("journal_long", &many, &ten);
     let section = section(&title, Unit::PerSecond);
     bench
         .report
