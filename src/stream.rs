@@ -32,11 +32,15 @@ use tokio_stream::Stream;
 
 mod delivery;
 pub mod rx;
+mod source;
 mod views;
 
 pub use delivery::{Delivery, Lag, Typed};
 pub use rx::{Correlated, Heard, Rx, StreamRx};
+pub(crate) use source::{Handed, Source};
 pub use views::{Events, EventsOr, Of};
+
+use source::Foreign;
 
 /// A stream of what a bus delivers to one subscriber.
 ///
@@ -44,65 +48,13 @@ pub use views::{Events, EventsOr, Of};
 #[must_use = "a dropped stream is unsubscribed"]
 pub struct EventStream {
     /// `None` after the end, so that an ended stream keeps nothing of its bus.
-    source: Option<Pin<Box<dyn Source>>>,
-}
-
-/// Where an [`EventStream`] takes its deliveries from.
-pub(crate) trait Source: Stream<Item = Delivery> + Send {
-    /// Takes up to `at_most` deliveries that are ready; 0 means the end.
-    fn poll_many(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        at_most: NonZeroUsize,
-        into: &mut Vec<Delivery>,
-    ) -> Poll<usize> {
-        let before = into.len();
-        while into.len() - before < at_most.get() {
-            match self.as_mut().poll_next(cx) {
-                Poll::Ready(Some(delivery)) => into.push(delivery),
-                Poll::Pending if into.len() == before => return Poll::Pending,
-                Poll::Ready(None) | Poll::Pending => break,
-            }
-        }
-        Poll::Ready(into.len() - before)
-    }
-
-    /// Whether it is pending only for want of deliveries, or because its task has spent the budget of tokio.
-    fn only_waits(&self) -> bool {
-        true
-    }
-}
-
-/// A stream from outside, taken one delivery at a time; none after its end, where it may not be polled again.
-struct Foreign<S>(Option<S>);
-
-impl<S: Stream<Item = Delivery> + Unpin> Stream for Foreign<S> {
-    type Item = Delivery;
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
-        let Some(stream) = &mut self.0 else {
-            return Poll::Ready(None);
-        };
-        let polled = Pin::new(stream).poll_next(cx);
-        if matches!(polled, Poll::Ready(None)) {
-            self.0 = None;
-        }
-        polled
-    }
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.0.as_ref().map_or((0, Some(0)), Stream::size_hint)
-    }
-}
-
-impl<S: Stream<Item = Delivery> + Send + Unpin> Source for Foreign<S> {
-    fn only_waits(&self) -> bool {
-        false
-    }
+    source: Option<Box<dyn Source>>,
 }
 
 impl EventStream {
     /// A stream that yields what `stream` does, for implementors of `EventBus`.
     pub fn new(stream: impl Stream<Item = Delivery> + Send + 'static) -> Self {
-        Self::from_source(Foreign(Some(Box::pin(stream))))
+        Self::from_source(Foreign::new(Box::pin(stream)))
     }
 
     /// A stream that is at its end.
@@ -111,7 +63,7 @@ impl EventStream {
     }
 
     pub(crate) fn from_source(source: impl Source + 'static) -> Self {
-        Self { source: Some(Box::pin(source)) }
+        Self { source: Some(Box::new(source)) }
     }
 
     /// Waits for a delivery and takes as many as are ready, `at_most` of them; an empty `Vec` means the end.
@@ -134,7 +86,7 @@ impl EventStream {
         let Some(source) = &mut self.source else {
             return Poll::Ready(0);
         };
-        let polled = source.as_mut().poll_many(cx, at_most, into);
+        let polled = source.poll_many(cx, at_most, into);
         if polled == Poll::Ready(0) {
             self.source = None;
         }
@@ -164,17 +116,22 @@ impl Stream for EventStream {
         let Some(source) = &mut self.source else {
             return Poll::Ready(None);
         };
-        let polled = source.as_mut().poll_next(cx);
-        match polled {
-            Poll::Ready(None) => self.source = None,
-            Poll::Pending if source.only_waits() => rx::say_idle(),
-            Poll::Ready(Some(_)) | Poll::Pending => {}
+        match source.poll_next(cx) {
+            Poll::Ready(Some(handed)) => return Poll::Ready(Some(handed.into())),
+            Poll::Ready(None) => {
+                self.source = None;
+                return Poll::Ready(None);
+            }
+            Poll::Pending => {}
         }
-        polled
+        if source.only_waits() {
+            rx::say_idle();
+        }
+        Poll::Pending
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.source.as_ref().map_or((0, Some(0)), Stream::size_hint)
+        self.source.as_ref().map_or((0, Some(0)), |source| source.size_hint())
     }
 }
 

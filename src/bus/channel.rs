@@ -267,7 +267,7 @@ impl State {
             }
             let held = hand.held(lane);
             if held.is_empty() && seat.is_behind(lane, ring) {
-                held.lag = seat.jump(lane, ring, self.origin);
+                held.lag = seat.jump(lane, ring, self.origin).map(Box::new);
                 seat.take(lane, ring, held);
             }
             held.is_cut = seat.is_behind(lane, ring);

@@ -9,7 +9,7 @@ use super::report;
 use super::ring::Part;
 use crate::event::DomainEvent;
 use crate::filter::Filter;
-use crate::stream::{Delivery, Lag};
+use crate::stream::{Handed, Lag};
 use crate::sync::{AtomicU64, Ordering};
 
 /// What became of the events that a reader took. Written by the reader alone, without a lock. Whoever has the lock of
@@ -54,7 +54,7 @@ pub(super) struct Hand {
 #[derive(Debug, Default)]
 pub(super) struct Held {
     /// The loss that lies before the first entry.
-    pub(super) lag: Option<Lag>,
+    pub(super) lag: Option<Box<Lag>>,
     /// Entries that this reader alone has, or
     pub(super) own: VecDeque<Entry>,
     /// entries that it shares with others.
@@ -121,12 +121,12 @@ impl Hand {
     }
 
     /// Hands over the next thing; none if the channel must be looked at before.
-    pub(super) fn next(&mut self) -> Option<Delivery> {
+    pub(super) fn next(&mut self) -> Option<Handed> {
         loop {
             let lane = self.next_lane()?;
             let held = &mut self.lanes[lane];
             if let Some(lag) = held.lag.take() {
-                return Some(Delivery::Lagged(lag));
+                return Some(Handed::Lagged(lag));
             }
             let is_wanted = match &self.filter {
                 None => true,
@@ -140,7 +140,7 @@ impl Hand {
                 let event = event?;
                 self.delivered += 1;
                 self.told.delivered.store(self.delivered, Ordering::Relaxed);
-                return Some(Delivery::Event(event));
+                return Some(Handed::Event(event));
             }
             report::drop_event(event);
             self.filtered += 1;

@@ -1,12 +1,10 @@
 //! The reading end of a route: a [`RouteStream`] is what an `EventStream` of this crate's buses reads from.
 
 use std::num::NonZeroUsize;
-use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 
 use tokio::task::coop::{has_budget_remaining, poll_proceed};
-use tokio_stream::Stream;
 
 use super::channel::Channel;
 use super::core::Core;
@@ -14,7 +12,7 @@ use super::hand::Hand;
 use super::route::RouteKey;
 use super::slab::Slot;
 use crate::filter::TypeSet;
-use crate::stream::{Delivery, Source};
+use crate::stream::{Delivery, Handed, Source};
 
 /// A seat on the channel of a route, and what it was taken for.
 #[derive(Debug)]
@@ -54,11 +52,11 @@ impl RouteStream {
     /// Hands over the next thing, or waits until there is one; none at the end.
     ///
     /// What the filter keeps away is passed over in one go: that costs less than it cost to emit it, so it ends.
-    fn poll_delivery(&mut self, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
+    fn poll_handed(&mut self, cx: &mut Context<'_>) -> Poll<Option<Handed>> {
         let Self { attachment: Attachment { channel, slot, .. }, hand, .. } = self;
         loop {
-            if let Some(delivery) = hand.next() {
-                return Poll::Ready(Some(delivery));
+            if let Some(handed) = hand.next() {
+                return Poll::Ready(Some(handed));
             }
             if !ready!(channel.poll_fill(*slot, hand, cx.waker())) {
                 return Poll::Ready(None);
@@ -67,7 +65,7 @@ impl RouteStream {
     }
 
     /// Hands over the next thing that is there.
-    fn take_ready(&mut self) -> Option<Delivery> {
+    fn take_ready(&mut self) -> Option<Handed> {
         let Self { attachment: Attachment { channel, slot, .. }, hand, .. } = self;
         loop {
             match hand.next() {
@@ -78,33 +76,28 @@ impl RouteStream {
     }
 }
 
-impl Stream for RouteStream {
-    type Item = Delivery;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
-        let budget = ready!(poll_proceed(cx));
-        let delivery = ready!(self.get_mut().poll_delivery(cx));
-        budget.made_progress();
-        Poll::Ready(delivery)
-    }
-}
-
 impl Source for RouteStream {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Handed>> {
+        let budget = ready!(poll_proceed(cx));
+        let handed = ready!(self.poll_handed(cx));
+        budget.made_progress();
+        Poll::Ready(handed)
+    }
+
     fn poll_many(
-        self: Pin<&mut Self>,
+        &mut self,
         cx: &mut Context<'_>,
         at_most: NonZeroUsize,
         into: &mut Vec<Delivery>,
     ) -> Poll<usize> {
-        let this = self.get_mut();
         let budget = ready!(poll_proceed(cx));
-        let first = ready!(this.poll_delivery(cx));
+        let first = ready!(self.poll_handed(cx));
         budget.made_progress();
         let Some(first) = first else { return Poll::Ready(0) };
         let before = into.len();
-        into.reserve((1 + this.hand.len()).min(at_most.get()));
-        into.push(first);
-        into.extend(std::iter::from_fn(|| this.take_ready()).take(at_most.get() - 1));
+        into.reserve((1 + self.hand.len()).min(at_most.get()));
+        into.push(first.into());
+        into.extend(std::iter::from_fn(|| self.take_ready()).map(Delivery::from).take(at_most.get() - 1));
         let taken = into.len() - before;
         pay(cx, taken - 1);
         Poll::Ready(taken)
