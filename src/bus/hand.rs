@@ -9,7 +9,7 @@ use super::report;
 use super::ring::Part;
 use crate::event::DomainEvent;
 use crate::filter::Filter;
-use crate::stream::{Handed, Lag};
+use crate::stream::{Delivery, Handed, Lag};
 use crate::sync::{AtomicU64, Ordering};
 
 /// What became of the events that a reader took. Written by the reader alone, without a lock. Whoever has the lock of
@@ -89,10 +89,21 @@ impl Held {
         }
     }
 
-    /// Goes on behind a shared entry; gives back the chunk if that was the last of it.
-    fn advance(&mut self) -> Option<Arc<Chunk>> {
+    /// Hands over so many entries, which there are.
+    fn pop_many(&mut self, count: usize, into: &mut Vec<Delivery>) {
+        match &self.part {
+            None => into.extend(self.own.drain(..count).map(|entry| Delivery::Event(entry.event))),
+            Some(part) => {
+                let entries = (part.from..part.from + count).filter_map(|place| part.chunk.at(place));
+                into.extend(entries.map(|entry| Delivery::Event(Arc::clone(&entry.event))));
+            }
+        }
+    }
+
+    /// Goes on behind so many shared entries; gives back the chunk if they were the last of it.
+    fn advance(&mut self, count: usize) -> Option<Arc<Chunk>> {
         let part = self.part.as_mut()?;
-        part.from += 1;
+        part.from += count;
         if part.from < part.to {
             return None;
         }
@@ -133,19 +144,43 @@ impl Hand {
                 Some(filter) => filter.matches(&held.head()?.event),
             };
             let event = if is_wanted || held.part.is_none() { held.pop() } else { None };
-            if let Some(chunk) = held.advance() {
+            if let Some(chunk) = held.advance(1) {
                 self.spend(lane, chunk);
             }
             if is_wanted {
                 let event = event?;
-                self.delivered += 1;
-                self.told.delivered.store(self.delivered, Ordering::Relaxed);
+                self.tell_delivered(1);
                 return Some(Handed::Event(event));
             }
             report::drop_event(event);
             self.filtered += 1;
             self.told.filtered.store(self.filtered, Ordering::Relaxed);
         }
+    }
+
+    /// Hands over as many events as follow each other in one lane, `at_most` so many, without looking at each. Whether
+    /// there were any; none where there is something to look at: another lane, a filter, a loss.
+    pub(super) fn next_run(&mut self, at_most: usize, into: &mut Vec<Delivery>) -> bool {
+        let is_one_lane = self.lanes.each_ref().into_iter().any(Held::is_empty);
+        let Some(lane) = self.next_lane().filter(|_| is_one_lane && self.filter.is_none()) else {
+            return false;
+        };
+        let held = &mut self.lanes[lane];
+        if held.lag.is_some() {
+            return false;
+        }
+        let count = held.len().min(at_most);
+        held.pop_many(count, into);
+        if let Some(chunk) = held.advance(count) {
+            self.spend(lane, chunk);
+        }
+        self.tell_delivered(count as u64);
+        true
+    }
+
+    fn tell_delivered(&mut self, count: u64) {
+        self.delivered += count;
+        self.told.delivered.store(self.delivered, Ordering::Relaxed);
     }
 
     /// The lane whose next entry has the lower turn. None if one lane is read to the end of its part while its ring had

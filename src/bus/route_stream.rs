@@ -97,7 +97,16 @@ impl Source for RouteStream {
         let before = into.len();
         into.reserve((1 + self.hand.len()).min(at_most.get()));
         into.push(first.into());
-        into.extend(std::iter::from_fn(|| self.take_ready()).map(Delivery::from).take(at_most.get() - 1));
+        while into.len() - before < at_most.get() {
+            let left = at_most.get() - (into.len() - before);
+            if self.hand.next_run(left, into) {
+                continue;
+            }
+            match self.take_ready() {
+                Some(next) => into.push(next.into()),
+                None => break,
+            }
+        }
         let taken = into.len() - before;
         pay(cx, taken - 1);
         Poll::Ready(taken)
