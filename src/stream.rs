@@ -30,6 +30,8 @@ use std::task::{Context, Poll};
 
 use tokio_stream::Stream;
 
+use self::source::Foreign;
+
 mod delivery;
 pub mod rx;
 mod source;
@@ -39,8 +41,6 @@ pub use delivery::{Delivery, Lag, Typed};
 pub use rx::{Correlated, Heard, Rx, StreamRx};
 pub(crate) use source::{Handed, Source};
 pub use views::{Events, EventsOr, Of};
-
-use source::Foreign;
 
 /// A stream of what a bus delivers to one subscriber.
 ///

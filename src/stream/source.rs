@@ -12,6 +12,7 @@ use crate::event::DomainEvent;
 
 /// Where a stream takes its deliveries from.
 pub(crate) trait Source: Send {
+    /// Takes the next delivery; none is the end.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Handed>>;
 
     /// Takes up to `at_most` deliveries that are ready; 0 means the end.
@@ -43,7 +44,7 @@ pub(crate) trait Source: Send {
 }
 
 /// A [`Delivery`] in two words, which fit into registers. A whole one is written once, where it is yielded: to move it
-/// on from where it was just written takes longer than all else that a stream does.
+/// on from where it was just written takes as long as all else that a stream does.
 #[derive(Debug)]
 pub(crate) enum Handed {
     Event(Arc<DomainEvent>),

@@ -65,6 +65,8 @@ rounds, since the machine has quick and slow minutes. Every side carries the sam
 each emission unless it says otherwise, through channels of 4,096. Publishers are threads; paced, they publish bursts
 of at most 1,024 and wait until every consumer has had them. Async consumers are tasks on a tokio runtime of two
 workers. The last column is ours to that side's: where time is measured, under 1 is better; where a rate, over 1.
+What closures behind an `ArcSwap` and a channel for each plan reach is the most that can be had on the machine: they keep
+no order, no ledger and no bounds in time, and tell nothing of what is lost.
 kameo's publisher waits while the mailbox of the pubsub actor is full, and what a consumer's mailbox has no room for is
 dropped untold; rxrust panics when two threads publish at once; the disruptor loses nothing, as its publisher waits.";
 

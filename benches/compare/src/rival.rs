@@ -16,6 +16,7 @@ pub(crate) mod broadcast_filtered;
 pub(crate) mod closures;
 pub(crate) mod disruptor;
 pub(crate) mod kameo;
+pub(crate) mod mpsc_by_plan;
 pub(crate) mod ours;
 pub(crate) mod ours_spawned;
 pub(crate) mod ours_threaded;

@@ -84,7 +84,7 @@ fn emissions(bench: &Bench, handlers: usize) {
     bench.report.add(section);
 }
 
-/// Ours beside reactivex, in calls of handlers a second.
+/// Ours, and bare closures, beside reactivex, in calls of handlers a second.
 fn python(bench: &Bench) {
     const HANDLERS: usize = 8;
     const EMISSIONS: usize = 10_000;
@@ -92,15 +92,17 @@ fn python(bench: &Bench) {
     let mut reactivex = Python::start(program, "reactivex_rival.py", HANDLERS);
     let source = Source::of_a_new_plan();
     let (_bus, emitter) = bus(HANDLERS, &Arc::new(AtomicU64::new(0)));
+    let plain = closures(HANDLERS, &Arc::new(AtomicU64::new(0)));
     let times: u32 = bench.pick(50_000, 500_000);
     let given = in_turns(
         bench.rounds(),
         &mut [
             Box::new(|| HANDLERS as f64 * 1e9 / nanos(times, || source.emit(&emitter))),
             Box::new(|| (HANDLERS * EMISSIONS) as f64 / reactivex.round(EMISSIONS)),
+            Box::new(|| HANDLERS as f64 * 1e9 / nanos(times, || plain.publish(&source.shared()))),
         ],
     );
-    let names = ["agentbus, on", "Python reactivex, Subject"];
+    let names = ["agentbus, on", "Python reactivex, Subject", "closures behind an ArcSwap"];
     let section = Section::new(GROUP, "8 sync handlers, beside Python", Unit::PerSecond);
     let section =
         names.iter().zip(given).fold(section, |section, (name, given)| section.line(name, Figure::of(given)));

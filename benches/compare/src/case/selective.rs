@@ -12,6 +12,7 @@ use crate::plot::Plot;
 use crate::report::{Section, Unit};
 use crate::rival::broadcast::Broadcast;
 use crate::rival::broadcast_filtered::BroadcastFiltered;
+use crate::rival::mpsc_by_plan::MpscByPlan;
 use crate::rival::ours::{Ours, OursInBatches};
 
 const GROUP: &str = "selective";
@@ -30,7 +31,8 @@ fn throughput(bench: &Bench, subscribers: usize) {
         .rival::<Ours>()
         .rival::<OursInBatches>()
         .rival::<Broadcast>()
-        .rival::<BroadcastFiltered>();
+        .rival::<BroadcastFiltered>()
+        .rival::<MpscByPlan>();
     let mut section = runs.deliveries(GROUP, &format!("{subscribers} subscribers, each to its own plan"));
     section.point = Some((Plot::Selective, subscribers));
     if subscribers == 1_000 {
