@@ -19,6 +19,8 @@ pub(crate) fn write(folder: &Path, args: &Args, report: &Report) {
     let plots = folder.join("benchmarks");
     fs::create_dir_all(&plots).unwrap();
     let sections = report.sections();
+    // Before anything is written: it names the commit, and whether something was changed since.
+    let made = section(args, report, &sections);
     Plot::ALL.iter().for_each(|plot| plot.draw(&plots, &sections));
     let file = folder.join("benchmarks.md");
     let text = fs::read_to_string(&file).unwrap();
@@ -26,7 +28,7 @@ pub(crate) fn write(folder: &Path, args: &Args, report: &Report) {
         (Some(begin), Some(end)) => (text[..begin].to_owned(), &text[end + END.len()..]),
         _ => (format!("{}\n\n", text.trim_end()), ""),
     };
-    fs::write(&file, format!("{before}{BEGIN}\n{}\n{END}{after}", section(args, report, &sections))).unwrap();
+    fs::write(&file, format!("{before}{BEGIN}\n{made}\n{END}{after}")).unwrap();
 }
 
 fn section(args: &Args, report: &Report, sections: &[Section]) -> String {
