@@ -17,16 +17,15 @@ impl<T> Slab<T> {
 
     pub(super) fn insert(&mut self, thing: T) -> Slot {
         let slot = self.free.pop().unwrap_or(Slot(self.slots.len()));
-        match self.slots.get_mut(slot.0) {
-            Some(empty) => *empty = Some(thing),
-            None => {
-                // A route by id nearly always has one reader; the first push of a `Vec` would make room for four.
-                if self.slots.is_empty() {
-                    self.slots.reserve_exact(1);
-                }
-                self.slots.push(Some(thing));
-            }
+        if let Some(empty) = self.slots.get_mut(slot.0) {
+            *empty = Some(thing);
+            return slot;
         }
+        // A route by id nearly always has one reader; the first push of a `Vec` would make room for four.
+        if self.slots.is_empty() {
+            self.slots.reserve_exact(1);
+        }
+        self.slots.push(Some(thing));
         slot
     }
 
